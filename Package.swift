@@ -1,0 +1,150 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+extension Target.Dependency {
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
+    static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let jwtKit = product(name: "JWTKit", package: "jwt-kit")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let metrics = product(name: "Metrics", package: "swift-metrics")
+    static let coreMetrics = product(name: "CoreMetrics", package: "swift-metrics")
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
+    static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let subprocess = product(name: "Subprocess", package: "swift-subprocess")
+    static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+    static let yams = product(name: "Yams", package: "Yams")
+}
+
+/// A library of the product. `Sources/<name>`, tested by `Tests/<name>Tests`.
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func executable(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// What several test targets share. `Tests/Support/<name>`.
+func support(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Tests/Support/\(name)", swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "PrivySeal",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "privyseald", targets: ["privyseald"]),
+        .executable(name: "privyseal", targets: ["privyseal"]),
+        .executable(name: "privyseal-issuer", targets: ["privyseal-issuer"]),
+        .library(name: "PKCS11", targets: ["PKCS11"]),
+        .library(name: "JOSE", targets: ["JOSE"]),
+        .library(name: "AgentProtocol", targets: ["AgentProtocol"]),
+        .library(name: "AgentClient", targets: ["AgentClient"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+    ],
+    targets: [
+        .systemLibrary(name: "CCryptoki", pkgConfig: "p11-kit-1", providers: [.apt(["libp11-kit-dev"])]),
+        .systemLibrary(name: "CLibP11", pkgConfig: "libp11", providers: [.apt(["libp11-dev", "libssl-dev"])]),
+        .target(name: "CPlatform"),
+
+        library("Platform", ["CPlatform"]),
+        library("PKCS11", ["CCryptoki"]),
+        library("TokenProvisioning", ["CLibP11"]),
+        library("JOSE", [.crypto, .cryptoExtras]),
+        library("KeyLifecycle"),
+        library("IssuerStore", ["KeyLifecycle", "Platform", .grdb]),
+        library("AgentProtocol"),
+        library(
+            "Agent",
+            [
+                "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
+                .crypto, .logging, .metrics, .nioCore, .nioPosix, .serviceLifecycle,
+            ]),
+        library("AgentClient", ["AgentProtocol", "Platform", .nioCore, .nioPosix]),
+        library("RelyingParty", ["JOSE", .jwtKit]),
+        library(
+            "OIDCFrontend",
+            [
+                "AgentClient", "AgentProtocol", "Platform",
+                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .nioCore, .serviceLifecycle,
+            ]),
+        library("DaemonKit", ["Platform", .coreMetrics, .logging, .serviceLifecycle, .unixSignals, .yams]),
+
+        executable(
+            "privyseald",
+            [
+                "Agent", "AgentClient", "AgentProtocol", "DaemonKit", "IssuerStore", "KeyLifecycle", "PKCS11", "Platform",
+                "TokenProvisioning", .argumentParser, .logging, .metrics, .serviceLifecycle,
+            ]),
+        executable("privyseal", ["AgentClient", "AgentProtocol", "RelyingParty", "Platform", .argumentParser]),
+        executable(
+            "privyseal-issuer",
+            ["DaemonKit", "OIDCFrontend", "Platform", .argumentParser, .logging, .serviceLifecycle]),
+
+        support("SoftHSMSupport", ["PKCS11"]),
+        tests("PKCS11Tests", ["PKCS11", "SoftHSMSupport", .crypto, .cryptoExtras]),
+        tests("TokenProvisioningTests", ["TokenProvisioning", "PKCS11", "SoftHSMSupport", .subprocess]),
+        tests("PlatformTests", ["Platform"]),
+        tests("JOSETests", ["JOSE", .crypto]),
+        tests("KeyLifecycleTests", ["KeyLifecycle"]),
+        tests("IssuerStoreTests", ["IssuerStore", "KeyLifecycle", .grdb]),
+        tests("AgentProtocolTests", ["AgentProtocol"]),
+        tests("AgentClientTests", ["AgentClient", "AgentProtocol", .nioCore, .nioPosix]),
+        tests(
+            "AgentTests",
+            [
+                "Agent", "AgentClient", "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
+                "RelyingParty", "SoftHSMSupport", .logging,
+            ]),
+        tests("RelyingPartyTests", ["RelyingParty", "JOSE", .crypto]),
+        tests(
+            "OIDCFrontendTests",
+            [
+                "OIDCFrontend", "AgentClient", "AgentProtocol", "Platform", .hummingbird, .httpTypes, .logging, .nioCore,
+                .serviceLifecycle,
+            ]),
+        tests("DaemonKitTests", ["DaemonKit", "Platform", .coreMetrics, .logging, .serviceLifecycle]),
+        tests(
+            "EndToEndTests",
+            ["AgentClient", "AgentProtocol", "JOSE", "PKCS11", "RelyingParty", "SoftHSMSupport", .subprocess]),
+        tests(
+            "PrivySealCLITests",
+            [
+                "privyseal", "AgentClient", "AgentProtocol", "JOSE", "Platform", "RelyingParty", .argumentParser, .crypto,
+            ]),
+        tests("LayoutTests", []),
+    ]
+)
