@@ -1,0 +1,54 @@
+// What Linux offers only through C macros, variadic calls or sockaddr casts. Each function is a thin, single-purpose
+// wrapper: it returns 0 (or a count) on success and an errno value on failure, and keeps no state.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// The layout of `struct ucred` (unix(7)), without the _GNU_SOURCE it hides behind.
+struct privyseal_ucred {
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+};
+
+/// `SOL_SOCKET` and `SO_PEERCRED`, whose values differ between architectures.
+extern const int privyseal_sol_socket;
+extern const int privyseal_so_peercred;
+
+/// Reads the credentials of the process at the other end of a connected Unix socket, as the kernel recorded them at
+/// connect(2).
+int privyseal_peer_credentials(int fd, struct privyseal_ucred *out);
+
+/// prctl(PR_SET_DUMPABLE, 0): no core dump, no ptrace and no /proc/PID/mem for processes of the same user.
+int privyseal_disable_dumps(void);
+
+/// prctl(PR_GET_DUMPABLE).
+int privyseal_is_dumpable(void);
+
+/// RLIMIT_CORE to 0, soft and hard.
+int privyseal_disable_core_files(void);
+
+/// Overwrites memory with zeros in a way the compiler does not remove.
+void privyseal_wipe(void *memory, size_t length);
+
+/// Copies the value of an environment variable, overwrites it where it stands and then unsets it: /proc/PID/environ goes
+/// on showing what was only unset. `*length` is the length of the value; a value longer than `capacity` is overwritten
+/// too, but not copied (ERANGE). ENOENT when there is no such variable. Not thread-safe against setenv(3).
+int privyseal_take_environment(const char *name, uint8_t *out, size_t capacity, size_t *length);
+
+/// Sends one datagram to a Unix socket, as sd_notify(3) does. A leading '@' names an abstract socket.
+int privyseal_send_datagram(const char *address, const uint8_t *message, size_t length);
+
+/// Connects to a Unix stream socket and closes the connection again. 0 when somebody is listening.
+int privyseal_probe_stream_socket(const char *path);
+
+/// The number of bytes a path may have in `sun_path`, its terminating NUL left out.
+size_t privyseal_socket_path_limit(void);
+
+/// open(2) with O_CLOEXEC, begun again after EINTR: the descriptor, or -errno.
+int privyseal_open(const char *path, int flags, mode_t mode);
+
+/// Fills memory from getrandom(2), waiting for the kernel's generator to be seeded.
+int privyseal_random(void *memory, size_t length);

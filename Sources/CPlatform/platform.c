@@ -1,0 +1,117 @@
+#define _GNU_SOURCE
+#include "CPlatform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+const int privyseal_sol_socket = SOL_SOCKET;
+const int privyseal_so_peercred = SO_PEERCRED;
+
+_Static_assert(sizeof(struct privyseal_ucred) == sizeof(struct ucred), "struct ucred has changed");
+
+int privyseal_peer_credentials(int fd, struct privyseal_ucred *out) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return errno;
+    if (length != sizeof peer) return EINVAL;
+    out->pid = peer.pid;
+    out->uid = peer.uid;
+    out->gid = peer.gid;
+    return 0;
+}
+
+int privyseal_disable_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : errno; }
+
+int privyseal_is_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
+
+int privyseal_disable_core_files(void) {
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
+    return setrlimit(RLIMIT_CORE, &none) == 0 ? 0 : errno;
+}
+
+void privyseal_wipe(void *memory, size_t length) {
+    if (length > 0) explicit_bzero(memory, length);
+}
+
+int privyseal_take_environment(const char *name, uint8_t *out, size_t capacity, size_t *length) {
+    char *value = getenv(name);
+    if (value == NULL) return ENOENT;
+    *length = strlen(value);
+    const int fits = *length <= capacity;
+    if (fits) memcpy(out, value, *length);
+    privyseal_wipe(value, *length);
+    if (unsetenv(name) != 0) return errno;
+    return fits ? 0 : ERANGE;
+}
+
+/// Fills in a Unix socket address; 0 when the name does not fit.
+static socklen_t unix_address(const char *name, int may_be_abstract, struct sockaddr_un *address) {
+    const size_t length = strlen(name);
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    if (length == 0 || length >= sizeof address->sun_path) return 0;
+    memcpy(address->sun_path, name, length);
+    if (may_be_abstract && name[0] == '@') {
+        // An abstract name is counted, not NUL-terminated: a NUL behind it would be part of it.
+        address->sun_path[0] = '\0';
+        return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    }
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+}
+
+int privyseal_send_datagram(const char *name, const uint8_t *message, size_t length) {
+    struct sockaddr_un address;
+    const socklen_t address_length = unix_address(name, 1, &address);
+    if (address_length == 0) return ENAMETOOLONG;
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return errno;
+    const ssize_t sent =
+        sendto(fd, message, length, MSG_NOSIGNAL, (const struct sockaddr *)&address, address_length);
+    const int failure = sent < 0 ? errno : ((size_t)sent == length ? 0 : EMSGSIZE);
+    close(fd);
+    return failure;
+}
+
+int privyseal_probe_stream_socket(const char *path) {
+    struct sockaddr_un address;
+    const socklen_t address_length = unix_address(path, 0, &address);
+    if (address_length == 0) return ENAMETOOLONG;
+    // Not blocking: a listener with a full backlog answers EAGAIN instead of keeping the caller waiting.
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return errno;
+    const int failure = connect(fd, (const struct sockaddr *)&address, address_length) == 0 ? 0 : errno;
+    close(fd);
+    return failure == EAGAIN ? 0 : failure;
+}
+
+size_t privyseal_socket_path_limit(void) { return sizeof(((struct sockaddr_un *)0)->sun_path) - 1; }
+
+int privyseal_open(const char *path, int flags, mode_t mode) {
+    int fd;
+    do {
+        fd = open(path, flags | O_CLOEXEC, mode);
+    } while (fd < 0 && errno == EINTR);
+    return fd < 0 ? -errno : fd;
+}
+
+int privyseal_random(void *memory, size_t length) {
+    uint8_t *next = memory;
+    while (length > 0) {
+        const ssize_t count = getrandom(next, length, 0);
+        if (count < 0) {
+            if (errno == EINTR) continue;
+            return errno;
+        }
+        next += count;
+        length -= (size_t)count;
+    }
+    return 0;
+}

@@ -1,0 +1,67 @@
+import Glibc
+
+/// A user of this machine.
+public struct UserAccount: Sendable, Hashable {
+    /// The user's number.
+    public let uid: UInt32
+    /// The user's primary group.
+    public let gid: UInt32
+
+    /// Looks a user up by name (getpwnam_r(3)).
+    ///
+    /// Throws ``PlatformError`` with the code `unknownAccount`.
+    public init(named name: String) throws(PlatformError) {
+        var entry = unsafe passwd()
+        let found = unsafe try lookUp("getpwnam_r", name) { buffer, size in
+            var result: UnsafeMutablePointer<passwd>?
+            let failure = unsafe getpwnam_r(name, &entry, buffer, size, &result)
+            return unsafe (failure, result != nil)
+        }
+        guard found else { throw unknown("user", name) }
+        uid = unsafe entry.pw_uid
+        gid = unsafe entry.pw_gid
+    }
+}
+
+/// A group of this machine.
+public struct GroupAccount: Sendable, Hashable {
+    /// The group's number.
+    public let gid: UInt32
+
+    /// Looks a group up by name (getgrnam_r(3)).
+    ///
+    /// Throws ``PlatformError`` with the code `unknownAccount`.
+    public init(named name: String) throws(PlatformError) {
+        var entry = unsafe group()
+        let found = unsafe try lookUp("getgrnam_r", name) { buffer, size in
+            var result: UnsafeMutablePointer<group>?
+            let failure = unsafe getgrnam_r(name, &entry, buffer, size, &result)
+            return unsafe (failure, result != nil)
+        }
+        guard found else { throw unknown("group", name) }
+        gid = unsafe entry.gr_gid
+    }
+}
+
+private func unknown(_ kind: String, _ name: String) -> PlatformError {
+    PlatformError(.unknownAccount, "there is no \(kind) \"\(name)\" on this machine", hint: "create the \(kind), or name another")
+}
+
+/// Calls a lookup function with a larger buffer each time it says ERANGE; returns whether there is an entry.
+private func lookUp(
+    _ function: String, _ name: String, _ call: (UnsafeMutablePointer<CChar>, Int) -> (failure: CInt, found: Bool)
+) throws(PlatformError) -> Bool {
+    var size = 1024
+    while true {
+        var buffer = [CChar](repeating: 0, count: size)
+        let result = unsafe buffer.withUnsafeMutableBufferPointer { unsafe call($0.baseAddress!, $0.count) }
+        switch result.failure {
+        case 0: return result.found
+        case EINTR: continue
+        case ERANGE where size < 1 << 20: size *= 4
+        // These say "not found" on some name services (getpwnam(3), ERRORS).
+        case ENOENT, ESRCH, EBADF, EPERM: return false
+        default: throw PlatformError.failed(function, name, result.failure)
+        }
+    }
+}

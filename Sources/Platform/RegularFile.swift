@@ -1,0 +1,34 @@
+import Glibc
+
+/// A regular file that is read as a whole.
+public enum RegularFile {
+    /// Reads the file's content.
+    ///
+    /// Throws ``PlatformError`` with the code `missing`, `denied`, `notRegularFile`, or `tooLong` for more than `limit` bytes.
+    public static func read(path: String, limit: Int) throws(PlatformError) -> [UInt8] {
+        // Without O_NONBLOCK, opening a FIFO would wait for somebody to write to it.
+        let file = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        let status = try file.status(of: path)
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw PlatformError(.notRegularFile, "\(path) is not a regular file", hint: "check the path")
+        }
+        guard status.st_size <= limit else { throw tooLong(path, limit) }
+        // One byte more than the size, to notice a file that grows meanwhile.
+        var buffer = [UInt8](repeating: 0, count: Int(status.st_size) + 1)
+        var count = try file.read(into: &buffer, of: path)
+        while count == buffer.count {
+            guard count <= limit else { throw tooLong(path, limit) }
+            var more = [UInt8](repeating: 0, count: count)
+            let added = try file.read(into: &more, of: path)
+            buffer += more[..<added]
+            count += added
+            if added < more.count { break }
+        }
+        guard count <= limit else { throw tooLong(path, limit) }
+        return Array(buffer[..<count])
+    }
+
+    private static func tooLong(_ path: String, _ limit: Int) -> PlatformError {
+        PlatformError(.tooLong, "\(path) is longer than \(limit) bytes", hint: "check that this is the file you mean")
+    }
+}

@@ -1,0 +1,38 @@
+import CPlatform
+
+/// Telling the service manager how far this process is (sd_notify(3)), without libsystemd.
+///
+/// Everything is a no-op where no manager listens. A manager that cannot be told is no reason to stop serving, so nothing
+/// here throws: each call returns whether the manager was told.
+public struct ServiceNotification: Sendable {
+    private let socket: String?
+
+    /// Speaks to `socket`, by default `$NOTIFY_SOCKET`: an absolute path, or an abstract name after `@`.
+    public init(socket: String? = Environment.value("NOTIFY_SOCKET")) {
+        self.socket = socket.flatMap { $0.hasPrefix("/") || $0.hasPrefix("@") ? $0 : nil }
+    }
+
+    /// Start-up, or a reload, is complete: `READY=1`.
+    @discardableResult
+    public func ready() -> Bool { send("READY=1") }
+
+    /// A reload has begun; ``ready()`` ends it: `RELOADING=1`, with the time `Type=notify-reload` asks for.
+    @discardableResult
+    public func reloading() -> Bool { send("RELOADING=1\nMONOTONIC_USEC=\(MonotonicClock.microseconds())") }
+
+    /// Shutdown has begun: `STOPPING=1`.
+    @discardableResult
+    public func stopping() -> Bool { send("STOPPING=1") }
+
+    /// One line about what the process is doing; line breaks in it become spaces: `STATUS=…`.
+    @discardableResult
+    public func status(_ text: String) -> Bool {
+        send("STATUS=\(String(text.map { $0.isNewline ? " " : $0 }))")
+    }
+
+    private func send(_ message: String) -> Bool {
+        guard let socket else { return false }
+        let bytes = Array(message.utf8)
+        return unsafe privyseal_send_datagram(socket, bytes, bytes.count) == 0
+    }
+}

@@ -1,0 +1,77 @@
+import Glibc
+
+// What the tests need from libc. Descriptors are closed by whoever made them.
+
+func makeFIFO(_ path: String) -> Bool { unsafe mkfifo(path, 0o600) == 0 }
+
+func setVariable(_ name: String, _ value: String) { unsafe setenv(name, value, 1) }
+
+func killSelf() { kill(getpid(), SIGKILL) }
+
+func currentGroup() -> UInt32 { getgid() }
+
+func currentUser() -> UInt32 { getuid() }
+
+func currentProcess() -> Int32 { getpid() }
+
+/// A bound Unix socket; listening when it is a stream.
+final class BoundSocket {
+    let descriptor: CInt
+
+    /// `name` may begin with `@` for an abstract address.
+    init?(_ name: String, datagrams: Bool = false) {
+        let type = Int32(datagrams ? SOCK_DGRAM.rawValue : SOCK_STREAM.rawValue)
+        descriptor = socket(AF_UNIX, type, 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(name.utf8)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { path in
+            unsafe path.copyBytes(from: bytes)
+            if bytes.first == UInt8(ascii: "@") { unsafe path[0] = 0 }
+        }
+        let isAbstract = bytes.first == UInt8(ascii: "@")
+        let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count + (isAbstract ? 0 : 1))
+        let bound = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe bind(descriptor, $0, length) }
+        }
+        guard bound == 0 else { return nil }
+        if !datagrams { guard listen(descriptor, 1) == 0 else { return nil } }
+    }
+
+    /// The next datagram, nil when none is there.
+    func receive() -> String? {
+        var buffer = [UInt8](repeating: 0, count: 1000)
+        let count = unsafe recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+        return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
+    }
+
+    deinit { close(descriptor) }
+}
+
+/// Two connected Unix stream sockets.
+func withSocketPair(_ body: (CInt, CInt) throws -> Void) rethrows {
+    var pair: [CInt] = [0, 0]
+    precondition(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
+    defer { pair.forEach { close($0) } }
+    try body(pair[0], pair[1])
+}
+
+func coreFileLimit() -> (soft: UInt, hard: UInt) {
+    var limit = rlimit()
+    unsafe getrlimit(__rlimit_resource_t(4), &limit)
+    return (limit.rlim_cur, limit.rlim_max)
+}
+
+func currentUmask() -> UInt32 {
+    let mask = umask(0o077)
+    umask(mask)
+    return mask
+}
+
+/// Makes standard error a pipe whose reader is gone.
+func closeReaderOfStandardError() {
+    var ends: [CInt] = [0, 0]
+    precondition(unsafe pipe(&ends) == 0)
+    dup2(ends[1], STDERR_FILENO)
+    ends.forEach { close($0) }
+}
