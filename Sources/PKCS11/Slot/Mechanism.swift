@@ -1,0 +1,70 @@
+import CCryptoki
+
+/// The kind of a cryptographic operation (`CK_MECHANISM_TYPE`, `CKM_*`). The set is open.
+public struct MechanismType: RawRepresentable, Hashable, Sendable {
+    public let rawValue: UInt
+
+    public init(rawValue: UInt) {
+        self.rawValue = rawValue
+    }
+
+    /// `CKM_RSA_PKCS_KEY_PAIR_GEN`.
+    public static let rsaPKCSKeyPairGeneration = MechanismType(rawValue: CKM_RSA_PKCS_KEY_PAIR_GEN)
+    /// `CKM_EC_KEY_PAIR_GEN`.
+    public static let ecKeyPairGeneration = MechanismType(rawValue: CKM_EC_KEY_PAIR_GEN)
+    /// `CKM_RSA_PKCS`: PKCS #1 v1.5, where the caller makes the DigestInfo.
+    public static let rsaPKCS = MechanismType(rawValue: CKM_RSA_PKCS)
+    /// `CKM_RSA_PKCS_PSS`: the caller hashes.
+    public static let rsaPKCSPSS = MechanismType(rawValue: CKM_RSA_PKCS_PSS)
+    /// `CKM_ECDSA`: the caller hashes.
+    public static let ecdsa = MechanismType(rawValue: CKM_ECDSA)
+}
+
+extension MechanismType: CustomStringConvertible {
+    /// The name of a mechanism that is named here, the number in hexadecimal for any other.
+    public var description: String {
+        switch self {
+        case .rsaPKCSKeyPairGeneration: "CKM_RSA_PKCS_KEY_PAIR_GEN"
+        case .ecKeyPairGeneration: "CKM_EC_KEY_PAIR_GEN"
+        case .rsaPKCS: "CKM_RSA_PKCS"
+        case .rsaPKCSPSS: "CKM_RSA_PKCS_PSS"
+        case .ecdsa: "CKM_ECDSA"
+        default: "0x" + String(rawValue, radix: 16)
+        }
+    }
+}
+
+/// A mechanism with its parameter (`CK_MECHANISM`, PKCS#11 v2.40 base §3.6).
+public struct Mechanism: Hashable, Sendable {
+    public let type: MechanismType
+
+    /// The bytes of the mechanism's parameter structure, which must hold no pointer; empty for a mechanism without one.
+    public let parameter: [UInt8]
+
+    public init(_ type: MechanismType, parameter: [UInt8] = []) {
+        self.type = type
+        self.parameter = parameter
+    }
+
+    /// `CKM_RSA_PKCS`. The data to sign is a DER DigestInfo (RFC 8017 §9.2).
+    public static let rsaPKCS = Mechanism(.rsaPKCS)
+    /// `CKM_ECDSA`. The data to sign is a digest, the signature R‖S.
+    public static let ecdsa = Mechanism(.ecdsa)
+
+    /// Calls with the C structure, which is valid during the call only.
+    @safe
+    func withCryptoki(_ body: (UnsafeMutablePointer<CK_MECHANISM>) -> CK_RV) -> CK_RV {
+        guard !parameter.isEmpty else {
+            var mechanism = unsafe CK_MECHANISM(mechanism: type.rawValue, pParameter: nil, ulParameterLen: 0)
+            return unsafe body(&mechanism)
+        }
+        return unsafe parameter.withUnsafeBytes { bytes in
+            var mechanism = unsafe CK_MECHANISM(
+                mechanism: type.rawValue,
+                // Modules only read the parameter; that the pointer is mutable is C's lack of const.
+                pParameter: UnsafeMutableRawPointer(mutating: bytes.baseAddress),
+                ulParameterLen: CK_ULONG(bytes.count))
+            return unsafe body(&mechanism)
+        }
+    }
+}
