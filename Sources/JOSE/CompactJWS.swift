@@ -1,0 +1,56 @@
+/// A JWS in compact serialization (RFC 7515 §7.1), taken apart; and the two steps that put one together.
+public struct CompactJWS: Sendable, Equatable {
+    /// What the signature is over: the first two parts with the dot between them, as they were received.
+    public let signingInput: [UInt8]
+    /// The protected header's JSON, not looked into.
+    public let header: [UInt8]
+    /// The payload, not looked into.
+    public let payload: [UInt8]
+    /// The signature, in JWS's form of it.
+    public let signature: [UInt8]
+
+    /// Takes a compact JWS apart.
+    ///
+    /// - Throws: ``JOSEError/Code/compactJWSInvalid`` when it is not three parts of canonical base64url, the first and the
+    ///   last not empty.
+    public init(parsing text: [UInt8]) throws(JOSEError) {
+        let parts = text.split(separator: Self.dot, maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count == 3 else {
+            throw JOSEError(.compactJWSInvalid, "text does not have the three dot-separated parts of a JWT")
+        }
+        do {
+            header = try Base64URL.decode(parts[0])
+            payload = try Base64URL.decode(parts[1])
+            signature = try Base64URL.decode(parts[2])
+        } catch {
+            throw JOSEError(.compactJWSInvalid, "a part of the JWT is not base64url", cause: error)
+        }
+        guard !header.isEmpty, !signature.isEmpty else {
+            throw JOSEError(.compactJWSInvalid, "the JWT has no header or no signature")
+        }
+        signingInput = Array(text[..<parts[1].endIndex])
+    }
+
+    /// The signing input `base64url(header) . base64url(payload)` (RFC 7515 §5.1 step 8).
+    ///
+    /// It has room for the signature of any algorithm here, so that ``appendSignature(_:to:)`` completes it in place.
+    public static func signingInput(_ header: ProtectedHeader, payload: [UInt8]) -> [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(header.base64URL.count + Base64URL.encodedCount(payload.count) + roomForSignature)
+        text += header.base64URL
+        text.append(dot)
+        Base64URL.append(payload, to: &text)
+        return text
+    }
+
+    /// Completes a signing input to the JWT.
+    public static func appendSignature(_ signature: [UInt8], to signingInput: inout [UInt8]) {
+        signingInput.append(dot)
+        Base64URL.append(signature, to: &signingInput)
+    }
+
+    private static let dot = UInt8(ascii: ".")
+
+    /// Two dots and the text of an RSA-4096 signature.
+    private static let roomForSignature = 2 + Base64URL.encodedCount(512)
+}

@@ -1,0 +1,29 @@
+/// An issuer's discovery document (OpenID Connect Discovery 1.0 §3), with what Kubernetes and AKS serve and nothing else.
+public struct DiscoveryDocument: Sendable, Equatable {
+    /// The issuer's URL, equal to `iss` character by character.
+    public let issuer: String
+    /// Where the JWK set is.
+    public let jwksURI: String
+    /// The algorithms of the published keys, each once, sorted by name.
+    public let algorithms: [JWSAlgorithm]
+
+    /// A document; `algorithms` may come in any order and repeat.
+    public init(issuer: String, jwksURI: String, algorithms: some Sequence<JWSAlgorithm>) {
+        self.issuer = issuer
+        self.jwksURI = jwksURI
+        self.algorithms = Set(algorithms).sorted { $0.rawValue < $1.rawValue }
+    }
+
+    /// The JSON that is served: compact, members in the order Kubernetes writes them; media type `application/json`.
+    public var encoded: [UInt8] {
+        var text = JSONText()
+        text.appendObject([
+            ("issuer", .string(issuer)),
+            ("jwks_uri", .string(jwksURI)),
+            ("response_types_supported", .strings(["id_token"])),
+            ("subject_types_supported", .strings(["public"])),
+            ("id_token_signing_alg_values_supported", .strings(algorithms.map(\.rawValue))),
+        ])
+        return text.bytes
+    }
+}
