@@ -1,0 +1,66 @@
+import JOSE
+import RelyingParty
+import Testing
+
+@Suite("key sets")
+struct KeySetTests {
+    @Test(
+        "what is no key set is refused when the verifier is made",
+        arguments: ["", "{}", "[]", #"{"keys":{}}"#, #"{"keys":null}"#, #"{"keys":[]"#])
+    func refuses(text: String) async {
+        await #expect(throws: failure(.keySetInvalid)) { try await JWTVerifier(keySet: Array(text.utf8)) }
+    }
+
+    @Test("two keys with one kid are refused")
+    func duplicate() async throws {
+        let key = try SigningIssuer().publicKey
+        let keySet = try JWKSet.encode([(key, .es256), (key, .es256)])
+        await #expect(throws: failure(.keySetInvalid)) { try await JWTVerifier(keySet: keySet) }
+    }
+
+    /// Members of a key set beside the one that signs (RFC 7517 §5: ignore what is not understood).
+    static let foreign = [
+        "1", "null", "{}", #"{"kty":"oct","kid":"x","alg":"HS256","k":"AAAA"}"#,
+        #"{"kty":"new","kid":"x","alg":"ES256"}"#,
+        #"{"kty":"RSA","kid":"x","alg":"RS256"}"#, #"{"kty":"RSA","kid":"x","alg":"RS256","n":5,"e":"AQAB"}"#,
+        #"{"kty":"EC","kid":"x","alg":"ES256","crv":"P-256","x":"AA","y":"AA"}"#,
+        #"{"kty":"OKP","kid":"x","alg":"EdDSA","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    ]
+
+    @Test("a key that is not understood is passed over, and the others still verify", arguments: foreign)
+    func passesOver(member: String) async throws {
+        let issuer = try SigningIssuer()
+        let own = try String(decoding: JWK(issuer.publicKey, .es256).encoded, as: UTF8.self)
+        let verifier = try await JWTVerifier(keySet: Array(#"{"keys":[\#(member),\#(own)]}"#.utf8))
+        #expect(throws: Never.self) { try verifier.verify(issuer.jwt(), now: SigningIssuer.now) }
+        let other = try issuer.jwt(header: ProtectedHeader(algorithm: .es256, kid: "x").json, payload: Array("{}".utf8))
+        #expect(throws: failure(.unknownKid)) { try verifier.verify(other, now: SigningIssuer.now) }
+    }
+
+    @Test(
+        "a key published for encryption, without alg or without kid verifies nothing", arguments: ["use", "alg", "kid"])
+    func unusable(member: String) async throws {
+        let issuer = try SigningIssuer()
+        let own = try String(decoding: JWK(issuer.publicKey, .es256).encoded, as: UTF8.self)
+        let changed =
+            switch member {
+            case "use": own.replacing(#""use":"sig""#, with: #""use":"enc""#)
+            case "alg": own.replacing(#","alg":"ES256""#, with: "")
+            default: own.replacing(#""kid":"\#(issuer.kid)","#, with: "")
+            }
+        #expect(changed != own)
+        let verifier = try await JWTVerifier(keySet: Array(#"{"keys":[\#(changed)]}"#.utf8))
+        #expect(throws: failure(.unknownKid)) { try verifier.verify(issuer.jwt(), now: SigningIssuer.now) }
+    }
+
+    @Test("a rotated-out key verifies while it is published, and no more when it is gone")
+    func rotation() async throws {
+        let old = try SigningIssuer()
+        let new = try SigningIssuer()
+        let jwt = try old.jwt()
+        let both = try await JWTVerifier(keySet: JWKSet.encode([(new.publicKey, .es256), (old.publicKey, .es256)]))
+        #expect(try both.verify(jwt, now: SigningIssuer.now).header.kid == old.kid)
+        let one = try await JWTVerifier(keySet: JWKSet.encode([(new.publicKey, .es256)]))
+        #expect(throws: failure(.unknownKid)) { try one.verify(jwt, now: SigningIssuer.now) }
+    }
+}
