@@ -1,0 +1,196 @@
+extension Issuer {
+    /// Plans `rotate`: the standby key takes over and the active key retires. A key that is retiring already is revoked,
+    /// and then a fresh key takes over: only a kid that nobody has seen makes relying parties fetch the JWKS anew.
+    ///
+    /// - Throws: `LifecycleError` with `.conflict` when `expected` is not the current generation.
+    public func planningRotation(at moment: Timestamp, ifGeneration expected: Int? = nil) throws(LifecycleError) -> RotationPlan {
+        try require(generation: expected)
+        if ring.retiring != nil { return revokingRotation(at: moment) }
+        if let standby = ring.standby {
+            return plan(
+                at: moment, incoming: .standby(kid: standby.kid, algorithm: standby.algorithm), activeRetires: true,
+                revoked: [], isRevoking: false)
+        }
+        return plan(
+            at: moment, incoming: .fresh(settings.algorithm), activeRetires: true, revoked: [], isRevoking: false)
+    }
+
+    /// Plans `revoke-key` for one published key.
+    ///
+    /// The active key: a fresh key takes over and a retiring key stays. The retiring or the standby key: as a second
+    /// rotation inside the overlap.
+    /// - Parameter canGenerate: false once a fresh key could not be had. The revocation goes ahead with the standby key.
+    /// - Throws: `LifecycleError` with `.keyNotFound` for a kid that is not published, `.conflict` for another generation,
+    ///   `.noKeyLeft` when no key would be left to sign.
+    public func planningRevocation(
+        of kid: String, at moment: Timestamp, ifGeneration expected: Int? = nil, canGenerate: Bool = true
+    ) throws(LifecycleError) -> RotationPlan {
+        try require(generation: expected)
+        guard let key = ring[kid], key.state.isPublished else {
+            throw LifecycleError(
+                .keyNotFound, "no published key has the kid \(kid)", hint: "list the keys to see which can be revoked")
+        }
+        return switch (key.state, canGenerate) {
+        case (.active, true): revokingActive(kid, at: moment)
+        case (.active, false): try promotingStandbyForRevoked(kid, at: moment)
+        case (.standby, false): discardingStandby(kid, at: moment)
+        case (_, false): promotingStandbyOrStaying(revoking: kid, at: moment)
+        case (_, true): revokingRotation(at: moment)
+        }
+    }
+
+    /// A published standby key for the plan, in place of the present one.
+    ///
+    /// - Throws: `LifecycleError` with `.conflict` when the plan was made for another generation, or wants no key or one of
+    ///   another algorithm.
+    public func publishingFresh(
+        _ key: GeneratedKey, for plan: RotationPlan, at moment: Timestamp
+    ) throws(LifecycleError) -> IssuerChange {
+        try require(plan)
+        guard let wanted = plan.freshAlgorithm else {
+            throw LifecycleError(.conflict, "the plan wants no fresh key", hint: "execute it as it stands")
+        }
+        try key.require(wanted)
+        return changed(at: moment) { next, moment in
+            if let standby = next.ring.standby { next.ring.revoke(standby.kid, at: moment) }
+            next.publish(key, at: moment)
+        }
+    }
+
+    /// The plan as it stands once its fresh key has been published, which was a change of its own. A standby key discarded
+    /// by that change is still among the revoked.
+    public func continuing(_ plan: RotationPlan, withPublished kid: String, at moment: Timestamp) -> RotationPlan {
+        self.plan(
+            at: moment, incoming: .standby(kid: kid, algorithm: ring[kid]?.algorithm ?? settings.algorithm),
+            activeRetires: plan.retiring.map { $0.kid == ring.active?.kid } ?? false,
+            revoked: plan.revoked.filter { ring[$0]?.state != .retired }, isRevoking: plan.isRevoking)
+    }
+
+    /// Carries a plan out.
+    ///
+    /// - Throws: `LifecycleError` with `.conflict` when the plan was made for another generation, still wants a key
+    ///   generated, or was continued on a ring in which its fresh key is not the standby key any more.
+    public func executing(_ plan: RotationPlan) throws(LifecycleError) -> IssuerChange {
+        try require(plan)
+        guard plan.freshAlgorithm == nil else {
+            throw LifecycleError(.conflict, "the plan wants a fresh key first", hint: "generate and publish it, then go on")
+        }
+        // An ended key must not come back.
+        if case .standby(let kid, _) = plan.incoming, ring.standby?.kid != kid {
+            throw LifecycleError(.conflict, "the key \(kid) is not the standby key any more", hint: "plan again")
+        }
+        return changed(at: plan.at) { next, moment in
+            for kid in plan.revoked { next.ring.revoke(kid, at: moment) }
+            guard case .standby(let kid, _) = plan.incoming else { return }
+            if let retiring = plan.retiring {
+                next.ring.update(retiring.kid) { key in
+                    guard key.state == .active else { return }
+                    key.state = .retiring
+                    key.retiringAt = moment
+                    key.latestExpiry = latestExpiry(signingUntil: moment)
+                    key.expiresAt = retiring.expiresAt
+                }
+            }
+            next.ring.update(kid) { key in
+                key.state = .active
+                key.activatedAt = moment
+            }
+            next.lastRotationAt = moment
+        }
+    }
+
+    /// - Throws: `LifecycleError` with `.conflict` unless the plan was made for this issuer and its current generation.
+    private func require(_ plan: RotationPlan) throws(LifecycleError) {
+        guard plan.issuer == name else {
+            throw LifecycleError(.conflict, "the plan is for the issuer \(plan.issuer)", hint: "plan again")
+        }
+        try require(generation: plan.generation)
+    }
+}
+
+// MARK: - The kinds of plan
+
+extension Issuer {
+    /// The active key retires, what is retiring or standby is revoked, a fresh key takes over.
+    private func revokingRotation(at moment: Timestamp) -> RotationPlan {
+        plan(
+            at: moment, incoming: .fresh(settings.algorithm), activeRetires: true,
+            revoked: [ring.retiring, ring.standby].compactMap { $0?.kid }, isRevoking: true)
+    }
+
+    private func revokingActive(_ kid: String, at moment: Timestamp) -> RotationPlan {
+        plan(
+            at: moment, incoming: .fresh(settings.algorithm), activeRetires: false,
+            revoked: [kid] + [ring.standby].compactMap { $0?.kid }, isRevoking: true)
+    }
+
+    private func promotingStandbyForRevoked(_ kid: String, at moment: Timestamp) throws(LifecycleError) -> RotationPlan {
+        guard let standby = ring.standby else {
+            throw LifecycleError(
+                .noKeyLeft, "no key can be generated and there is no standby key, so revoking \(kid) would leave none to sign",
+                hint: "try again once the HSM can generate keys, or delete the issuer")
+        }
+        return plan(
+            at: moment, incoming: .standby(kid: standby.kid, algorithm: standby.algorithm), activeRetires: false,
+            revoked: [kid], isRevoking: true)
+    }
+
+    /// Without a fresh key, the standby key takes over from the active one where there is a standby key.
+    private func promotingStandbyOrStaying(revoking kid: String, at moment: Timestamp) -> RotationPlan {
+        let incoming = ring.standby.map { RotationPlan.Incoming.standby(kid: $0.kid, algorithm: $0.algorithm) }
+        return plan(at: moment, incoming: incoming, activeRetires: incoming != nil, revoked: [kid], isRevoking: true)
+    }
+
+    private func discardingStandby(_ kid: String, at moment: Timestamp) -> RotationPlan {
+        plan(at: moment, incoming: nil, activeRetires: false, revoked: [kid], isRevoking: true)
+    }
+
+    private func plan(
+        at moment: Timestamp, incoming: RotationPlan.Incoming?, activeRetires: Bool, revoked: [String], isRevoking: Bool
+    ) -> RotationPlan {
+        let effective = max(moment, changedAt)
+        let stays = ring.retiring.flatMap { revoked.contains($0.kid) ? nil : $0 }
+        let kept = stays.flatMap { key in key.expiresAt.map { RotationPlan.Retiring(kid: key.kid, expiresAt: $0) } }
+        return RotationPlan(
+            issuer: name, generation: generation, at: effective, incoming: incoming,
+            retiring: activeRetires ? retirement(at: effective) : kept, revoked: revoked, isRevoking: isRevoking,
+            standbyFollows: settings.standby && (incoming != nil || revoked.contains { $0 == ring.standby?.kid }),
+            exposure: exposure(of: incoming, isRevoking: isRevoking, at: effective))
+    }
+
+    private func retirement(at moment: Timestamp) -> RotationPlan.Retiring? {
+        ring.active.map { RotationPlan.Retiring(kid: $0.kid, expiresAt: overlapEnd(from: max(moment, changedAt))) }
+    }
+
+    /// A known standby key and no revocation: no relying party is surprised. Otherwise, until caches have run out.
+    private func exposure(of incoming: RotationPlan.Incoming?, isRevoking: Bool, at moment: Timestamp) -> Int {
+        if isRevoking { return cachedUntil(moment) - moment }
+        switch incoming {
+        case .standby(let kid, _): return max((ring[kid]?.knownFrom ?? moment) - moment, 0)
+        case .fresh: return cachedUntil(moment) - moment
+        case nil: return 0
+        }
+    }
+}
+
+// MARK: - Schedule
+
+extension Issuer {
+    /// When the next scheduled rotation may go ahead: its interval over, no key retiring, the standby key known to every
+    /// relying party. `nil` without a schedule, or while a standby key is missing.
+    public var nextScheduledRotation: Timestamp? {
+        guard let every = settings.rotateEvery, let standby = ring.standby else { return nil }
+        let due = (lastRotationAt ?? createdAt) + every
+        return [due, standby.knownFrom, ring.retiring?.expiresAt ?? due].max()
+    }
+
+    /// The plan of a scheduled rotation that is due; `nil` otherwise. It never revokes a valid key.
+    public func planningScheduledRotation(at moment: Timestamp) -> RotationPlan? {
+        guard let due = nextScheduledRotation, due <= moment, ring.retiring == nil, let standby = ring.standby else {
+            return nil
+        }
+        return plan(
+            at: moment, incoming: .standby(kid: standby.kid, algorithm: standby.algorithm), activeRetires: true,
+            revoked: [], isRevoking: false)
+    }
+}

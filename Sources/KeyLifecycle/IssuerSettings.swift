@@ -1,0 +1,91 @@
+/// What an operator sets of an issuer.
+public struct IssuerSettings: Hashable, Sendable {
+    /// What new keys sign with.
+    public var algorithm: SignatureAlgorithm
+    /// `iss` while the OIDC profile is disabled.
+    public var defaultIssuer: String
+    /// Seconds a JWT lives when its request names no lifetime.
+    public var lifetime: Int
+    /// Seconds a JWT may live.
+    public var maximumLifetime: Int
+    /// Seconds a rotated-out key stays valid, and a former URL served.
+    public var overlap: Int
+    /// The `max-age` of the public documents, in seconds.
+    public var jwksMaxAge: Int
+    /// Whether a key is published ahead of its first signature.
+    public var standby: Bool
+    /// Seconds between scheduled rotations, if there are any.
+    public var rotateEvery: Int?
+
+    public static let defaultIssuerURL = "https://kubernetes.default.svc.cluster.local"
+    /// No JWT may be asked to live shorter, in seconds.
+    public static let minimumLifetime = 600
+    /// No JWT lives longer, in seconds: one day.
+    public static let maximumLifetimeBound = 86_400
+    /// No overlap is longer, in seconds: thirty days.
+    public static let maximumOverlap = 2_592_000
+    /// No `max-age` is longer, in seconds: one day.
+    public static let maximumMaxAge = 86_400
+    /// Scheduled rotations are no further apart, in seconds: ten years.
+    public static let maximumRotateEvery = 315_360_000
+
+    public init(
+        algorithm: SignatureAlgorithm = .rs256, defaultIssuer: String = Self.defaultIssuerURL, lifetime: Int = 3_600,
+        maximumLifetime: Int = 86_400, overlap: Int = 86_400, jwksMaxAge: Int = 300, standby: Bool = true,
+        rotateEvery: Int? = nil
+    ) {
+        self.algorithm = algorithm
+        self.defaultIssuer = defaultIssuer
+        self.lifetime = lifetime
+        self.maximumLifetime = maximumLifetime
+        self.overlap = overlap
+        self.jwksMaxAge = jwksMaxAge
+        self.standby = standby
+        self.rotateEvery = rotateEvery
+    }
+
+    /// Refuses settings under which a JWT could outlive the publication of its key, or live too long or too short.
+    ///
+    /// - Throws: `LifecycleError` with `.policyInvalid`, naming the setting and its bounds.
+    public func validate() throws(LifecycleError) {
+        try Self.require(
+            Self.minimumLifetime...Self.maximumLifetimeBound, contains: maximumLifetime, "the maximum lifetime")
+        try Self.require(Self.minimumLifetime...maximumLifetime, contains: lifetime, "the lifetime")
+        try Self.require(
+            maximumLifetime...Self.maximumOverlap, contains: overlap, "the overlap",
+            because: "a JWT must not outlive the publication of its key")
+        try Self.require(0...Self.maximumMaxAge, contains: jwksMaxAge, "the JWKS max-age")
+        try validateDefaultIssuer()
+        if let rotateEvery { try validateSchedule(rotateEvery) }
+    }
+
+    private func validateDefaultIssuer() throws(LifecycleError) {
+        let printable = defaultIssuer.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value < 0x7F }
+        guard !defaultIssuer.isEmpty, defaultIssuer.utf8.count <= 512, printable else {
+            throw LifecycleError(
+                .policyInvalid, "the default issuer must be 1 to 512 printable ASCII characters without spaces",
+                hint: "give a URL such as \(Self.defaultIssuerURL)")
+        }
+    }
+
+    private func validateSchedule(_ rotateEvery: Int) throws(LifecycleError) {
+        guard standby else {
+            throw LifecycleError(
+                .policyInvalid, "scheduled rotations need a standby key that relying parties already know",
+                hint: "switch the standby key on, or leave the schedule out")
+        }
+        try Self.require(
+            (overlap + 1)...Self.maximumRotateEvery, contains: rotateEvery, "the rotation interval",
+            because: "a scheduled rotation waits until the overlap has passed")
+    }
+
+    private static func require(
+        _ bounds: ClosedRange<Int>, contains value: Int, _ name: String, because reason: String? = nil
+    ) throws(LifecycleError) {
+        guard !bounds.contains(value) else { return }
+        throw LifecycleError(
+            .policyInvalid,
+            "\(name) of \(value) s is outside \(bounds.lowerBound) to \(bounds.upperBound) s" + (reason.map { ": \($0)" } ?? ""),
+            hint: "choose a value within these bounds")
+    }
+}

@@ -1,0 +1,44 @@
+/// A refusal by the rules of the domain. Equal by code.
+public struct LifecycleError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Why, from an open set.
+    public struct Code: RawRepresentable, Hashable, Sendable {
+        public let rawValue: String
+
+        public init(rawValue: String) {
+            self.rawValue = rawValue
+        }
+
+        public static let claimsInvalid = Code(rawValue: "claims-invalid")
+        public static let lifetimeExceeded = Code(rawValue: "lifetime-exceeded")
+        public static let policyInvalid = Code(rawValue: "policy-invalid")
+        /// The issuer has another generation than the caller or the plan was told.
+        public static let conflict = Code(rawValue: "conflict")
+        public static let keyNotFound = Code(rawValue: "key-not-found")
+        /// A revocation would leave no key to sign with.
+        public static let noKeyLeft = Code(rawValue: "no-key-left")
+    }
+
+    public let code: Code
+    /// What happened, in one line.
+    public let message: String
+    /// What to do, in one line.
+    public let hint: String
+
+    public init(_ code: Code, _ message: String, hint: String) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+    }
+
+    public static func == (left: LifecycleError, right: LifecycleError) -> Bool {
+        left.code == right.code
+    }
+
+    public var description: String { message }
+
+    static func conflict(expected: Int, actual: Int) -> LifecycleError {
+        LifecycleError(
+            .conflict, "the issuer is at generation \(actual), not \(expected)",
+            hint: "look at what changed, then try again with the current generation")
+    }
+}

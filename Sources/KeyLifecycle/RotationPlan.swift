@@ -1,0 +1,39 @@
+/// What a rotation or a revocation does to a key ring: decided here, shown by a dry run, executed as it stands.
+public struct RotationPlan: Hashable, Sendable {
+    /// The key that signs afterwards.
+    public enum Incoming: Hashable, Sendable {
+        /// The published standby key.
+        case standby(kid: String, algorithm: SignatureAlgorithm)
+        /// A key still to be generated. It is published before it signs.
+        case fresh(SignatureAlgorithm)
+    }
+
+    /// The key that stays valid until `expiresAt`.
+    public struct Retiring: Hashable, Sendable {
+        public let kid: String
+        public let expiresAt: Timestamp
+    }
+
+    public let issuer: IssuerName
+    /// The generation it was made for.
+    public let generation: Int
+    /// The moment it was made for.
+    public let at: Timestamp
+    /// `nil` when the active key stays.
+    public let incoming: Incoming?
+    /// The retiring key afterwards; `nil` when there is none.
+    public let retiring: Retiring?
+    /// Kids that end at once, the valid ones first. A discarded standby key is among them.
+    public let revoked: [String]
+    /// Whether one of the revoked keys was valid, or a caller asked for the standby key to go.
+    public let isRevoking: Bool
+    /// Whether a standby key is to be generated and published afterwards.
+    public let standbyFollows: Bool
+    /// For how many seconds from `at` a relying party with a cached JWKS can accept a revoked key or reject the new one.
+    public let exposure: Int
+
+    /// The key to be generated, if there is one.
+    public var freshAlgorithm: SignatureAlgorithm? {
+        if case .fresh(let algorithm) = incoming { algorithm } else { nil }
+    }
+}

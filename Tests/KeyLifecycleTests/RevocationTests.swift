@@ -1,0 +1,110 @@
+import KeyLifecycle
+import Testing
+
+@Suite("revoke-key")
+struct RevocationTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let before: String
+        var standby = true
+        let kid: String
+        var canGenerate = true
+        let after: String
+        let destroyed: [String]
+        var standbyFollows = true
+    }
+
+    @Test(
+        "each published key goes at once",
+        arguments: [
+            Case(
+                testDescription: "active: a fresh key takes over, the standby key is discarded", before: "k1 active, k2 standby",
+                kid: "k1", after: "k1 revoked, k2 revoked, k9 active", destroyed: ["k2", "k1"]),
+            Case(
+                testDescription: "active: a retiring key stays", before: "k1 retiring, k2 active, k3 standby", kid: "k2",
+                after: "k1 retiring, k2 revoked, k3 revoked, k9 active", destroyed: ["k3", "k2"]),
+            Case(
+                testDescription: "active, without a standby key", before: "k1 active", standby: false, kid: "k1",
+                after: "k1 revoked, k9 active", destroyed: ["k1"], standbyFollows: false),
+            Case(
+                testDescription: "retiring: as a second rotation", before: "k1 retiring, k2 active, k3 standby", kid: "k1",
+                after: "k1 revoked, k2 retiring, k3 revoked, k9 active", destroyed: ["k3", "k1"]),
+            Case(
+                testDescription: "standby: as a second rotation", before: "k1 retiring, k2 active, k3 standby", kid: "k3",
+                after: "k1 revoked, k2 retiring, k3 revoked, k9 active", destroyed: ["k3", "k1"]),
+            Case(
+                testDescription: "standby, with no key retiring: the active key retires", before: "k1 active, k2 standby",
+                kid: "k2", after: "k1 retiring, k2 revoked, k9 active", destroyed: ["k2"]),
+            Case(
+                testDescription: "active, no generator: the standby key takes over", before: "k1 active, k2 standby", kid: "k1",
+                canGenerate: false, after: "k1 revoked, k2 active", destroyed: ["k1"]),
+            Case(
+                testDescription: "active, no generator: the retiring key stays", before: "k1 retiring, k2 active, k3 standby",
+                kid: "k2", canGenerate: false, after: "k1 retiring, k2 revoked, k3 active", destroyed: ["k2"]),
+            Case(
+                testDescription: "retiring, no generator: the standby key takes over",
+                before: "k1 retiring, k2 active, k3 standby", kid: "k1", canGenerate: false,
+                after: "k1 revoked, k2 retiring, k3 active", destroyed: ["k1"]),
+            Case(
+                testDescription: "retiring, no generator and no standby key: the active key stays",
+                before: "k1 retiring, k2 active", kid: "k1", canGenerate: false, after: "k1 revoked, k2 active",
+                destroyed: ["k1"], standbyFollows: false),
+            Case(
+                testDescription: "standby, no generator: the others stay", before: "k1 retiring, k2 active, k3 standby",
+                kid: "k3", canGenerate: false, after: "k1 retiring, k2 active, k3 revoked", destroyed: ["k3"]),
+        ])
+    func transition(_ row: Case) throws {
+        let issuer = sampleIssuer(row.before, settings: IssuerSettings(standby: row.standby))
+        let plan = try issuer.planningRevocation(of: row.kid, at: start, canGenerate: row.canGenerate)
+        let outcome = try issuer.carryingOut(plan, fresh: 9, at: start)
+        #expect(shape(outcome.issuer) == row.after)
+        #expect(outcome.destroyed == row.destroyed)
+        #expect(plan.isRevoking)
+        #expect(plan.exposure == 300)
+        #expect(plan.standbyFollows == row.standbyFollows)
+        #expect(plan.revoked.contains(row.kid))
+        #expect(Set(outcome.executed.revoked) == Set(row.destroyed))
+        #expect(outcome.issuer.ring[row.kid]?.revokedAt == start)
+        #expect(outcome.issuer.ring.violations.isEmpty)
+    }
+
+    @Test("a retiring key that stays keeps its end")
+    func retiringKeepsItsEnd() throws {
+        let issuer = sampleIssuer("k1 retiring, k2 active, k3 standby")
+        let plan = try issuer.planningRevocation(of: "k2", at: start)
+        #expect(plan.retiring?.kid == "k1")
+        #expect(plan.retiring?.expiresAt == issuer.ring["k1"]?.expiresAt)
+        let after = try issuer.carryingOut(plan, fresh: 9, at: start).issuer
+        #expect(after.ring["k1"] == issuer.ring["k1"])
+    }
+
+    @Test("discarding a standby key without a generator is no rotation")
+    func discardIsNoRotation() throws {
+        let issuer = sampleIssuer("k1 active, k2 standby")
+        let plan = try issuer.planningRevocation(of: "k2", at: start, canGenerate: false)
+        let after = try issuer.executing(plan).after
+        #expect(plan.incoming == nil)
+        #expect(after.lastRotationAt == nil)
+        #expect(after.needsStandby)
+    }
+
+    @Test("revoking the only key there is, with none to be had, is refused")
+    func noKeyLeft() {
+        let issuer = sampleIssuer("k1 retiring, k2 active")
+        #expect(refusal { _ = try issuer.planningRevocation(of: "k2", at: start, canGenerate: false) } == .noKeyLeft)
+    }
+
+    @Test("a kid that is unknown, retired or revoked already is not found", arguments: ["k1", "k2", "k4", ""])
+    func notFound(kid: String) {
+        let issuer = sampleIssuer("k1 retired, k2 revoked, k3 active")
+        #expect(refusal { _ = try issuer.planningRevocation(of: kid, at: start) } == .keyNotFound)
+    }
+
+    @Test("another generation is a conflict, before the kid is looked at", arguments: [6, 8, 0, -1])
+    func staleGeneration(expected: Int) {
+        let issuer = sampleIssuer("k1 active, k2 standby", generation: 7)
+        #expect(refusal { _ = try issuer.planningRevocation(of: "none", at: start, ifGeneration: expected) } == .conflict)
+        #expect(refusal { _ = try issuer.planningRotation(at: start, ifGeneration: expected) } == .conflict)
+        #expect(refusal { _ = try issuer.planningRotation(at: start, ifGeneration: 7) } == nil)
+    }
+}
