@@ -1,0 +1,105 @@
+/// What is wrong with claims, in one line.
+struct ClaimsFailure: Error {
+    let message: String
+}
+
+/// The registered claims (RFC 7519 §4.1) found in one pass over a claims object.
+struct RegisteredClaims {
+    private(set) var issuer: String?
+    private(set) var subject: String?
+    private(set) var audience: [String]?
+    private(set) var issuedAt: Int64?
+    private(set) var notBefore: Int64?
+    private(set) var expiration: Int64?
+    private(set) var hasID = false
+
+    /// Passes the whole object, and refuses at any depth what parsers disagree on.
+    mutating func scan(_ claims: JSONSlice) throws(ClaimsFailure) {
+        var scanner = JSONScanner(claims, checking: [.names, .numbers])
+        do throws(JSONError) {
+            var object = try scanner.openObject()
+            while let name = try scanner.nextMember(&object) {
+                // Every registered claim looked at has three letters.
+                guard name.isEscaped || name.count == 3 else {
+                    try scanner.skipValue()
+                    continue
+                }
+                try scanMember(name, &scanner)
+            }
+        } catch {
+            throw ClaimsFailure(message: "the claims are ambiguous: \(error.message) of the claims")
+        }
+        if let failure { throw failure }
+    }
+
+    /// The first claim of a wrong type; kept until the scan is through.
+    private var failure: ClaimsFailure?
+
+    private mutating func scanMember(_ name: JSONScanner.StringToken, _ scanner: inout JSONScanner) throws(JSONError) {
+        if scanner.string(name, is: "iss") {
+            issuer = try scanString("iss", &scanner)
+        } else if scanner.string(name, is: "sub") {
+            subject = try scanString("sub", &scanner)
+        } else if scanner.string(name, is: "aud") {
+            audience = try scanAudience(&scanner)
+        } else if scanner.string(name, is: "iat") {
+            issuedAt = try scanDate("iat", &scanner)
+        } else if scanner.string(name, is: "nbf") {
+            notBefore = try scanDate("nbf", &scanner)
+        } else if scanner.string(name, is: "exp") {
+            expiration = try scanDate("exp", &scanner)
+        } else if scanner.string(name, is: "jti") {
+            hasID = try scanString("jti", &scanner) != nil
+        } else {
+            try scanner.skipValue()
+        }
+    }
+
+    private mutating func scanString(_ name: String, _ scanner: inout JSONScanner) throws(JSONError) -> String? {
+        guard scanner.isAtString else {
+            refuse("claim \"\(name)\" must be a string")
+            try scanner.skipValue()
+            return nil
+        }
+        return scanner.string(try scanner.scanString())
+    }
+
+    private mutating func scanDate(_ name: String, _ scanner: inout JSONScanner) throws(JSONError) -> Int64? {
+        if scanner.isAtNumber {
+            if let value = scanner.integer(try scanner.scanNumber()) { return value }
+        } else {
+            try scanner.skipValue()
+        }
+        refuse("claim \"\(name)\" must be an integer, without fraction or exponent")
+        return nil
+    }
+
+    private mutating func scanAudience(_ scanner: inout JSONScanner) throws(JSONError) -> [String]? {
+        var values: [String] = []
+        switch scanner.next {
+        case UInt8(ascii: "\""):
+            values.append(scanner.string(try scanner.scanString()))
+        case UInt8(ascii: "["):
+            var array = try scanner.openArray()
+            while try scanner.nextElement(&array) {
+                guard scanner.isAtString else {
+                    refuse("claim \"aud\" must be a string or an array of strings")
+                    try scanner.skipValue()
+                    continue
+                }
+                values.append(scanner.string(try scanner.scanString()))
+            }
+        default:
+            refuse("claim \"aud\" must be a string or an array of strings")
+            try scanner.skipValue()
+        }
+        if values.isEmpty || values.contains("") {
+            refuse("claim \"aud\" must not be empty")
+        }
+        return values
+    }
+
+    private mutating func refuse(_ message: String) {
+        failure = failure ?? ClaimsFailure(message: message)
+    }
+}

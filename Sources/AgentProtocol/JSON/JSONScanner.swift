@@ -1,0 +1,211 @@
+/// Reads one JSON text byte by byte and checks every byte it passes (RFC 8259); it builds nothing.
+///
+/// What it has passed is valid UTF-8 and follows the grammar; `Checks` says what is looked at besides. After an error the
+/// scanner must not be used further.
+struct JSONScanner {
+    /// What is refused beyond the grammar because parsers are known to read it in different ways.
+    struct Checks: OptionSet {
+        let rawValue: UInt8
+
+        /// Repeated member names, compared after unescaping.
+        static let names = Checks(rawValue: 1)
+        /// Integers beyond ±(2⁵³−1), and numbers that overflow a double.
+        static let numbers = Checks(rawValue: 2)
+    }
+
+    /// A string's place in the text, without its quotes.
+    struct StringToken {
+        let start: Int
+        let end: Int
+        /// Whether there is a backslash in it.
+        let isEscaped: Bool
+
+        var count: Int { end - start }
+    }
+
+    /// A number's place in the text.
+    struct NumberToken {
+        let start: Int
+        let end: Int
+        /// Neither a fraction nor an exponent.
+        let isInteger: Bool
+    }
+
+    let bytes: [UInt8]
+    let end: Int
+    let checks: Checks
+    var index: Int
+    /// Names seen in the objects that are open, the innermost last. One array for all of them: a request then
+    /// costs a single allocation for it, or none.
+    var names: [StringToken] = []
+    private var depth = 0
+
+    init(_ bytes: [UInt8], in range: Range<Int>, checking checks: Checks) {
+        self.bytes = bytes
+        index = range.lowerBound
+        end = range.upperBound
+        self.checks = checks
+        if checks.contains(.names) {
+            names.reserveCapacity(16)
+        }
+    }
+
+    init(_ slice: JSONSlice, checking checks: Checks) {
+        self.init(slice.source, in: slice.range, checking: checks)
+    }
+
+    /// The byte at the cursor; nil at the end.
+    var next: UInt8? {
+        index < end ? bytes[index] : nil
+    }
+
+    /// Whether a string begins at the cursor.
+    var isAtString: Bool {
+        next == UInt8(ascii: "\"")
+    }
+
+    /// Whether what begins at the cursor can only be a number.
+    var isAtNumber: Bool {
+        guard let next else { return false }
+        return next == UInt8(ascii: "-") || UInt8(ascii: "0")...UInt8(ascii: "9") ~= next
+    }
+
+    mutating func skipWhitespace() {
+        while index < end {
+            switch bytes[index] {
+            case 0x20, 0x09, 0x0A, 0x0D: index += 1
+            default: return
+            }
+        }
+    }
+
+    /// Passes the white space after the value, and refuses anything else.
+    mutating func finish() throws(JSONError) {
+        skipWhitespace()
+        guard index == end else { throw JSONError(.unexpectedByte, at: index) }
+    }
+
+    /// Passes one value, whatever it is. The cursor must not stand on white space.
+    mutating func skipValue() throws(JSONError) {
+        guard let byte = next else { throw JSONError(.unexpectedEnd, at: index) }
+        switch byte {
+        case UInt8(ascii: "\""):
+            _ = try scanString()
+        case UInt8(ascii: "{"):
+            var object = try openObject()
+            while try nextMember(&object) != nil {
+                try skipValue()
+            }
+        case UInt8(ascii: "["):
+            var array = try openArray()
+            while try nextElement(&array) {
+                try skipValue()
+            }
+        case UInt8(ascii: "t"):
+            try skip("true")
+        case UInt8(ascii: "f"):
+            try skip("false")
+        case UInt8(ascii: "n"):
+            try skip("null")
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            _ = try scanNumber()
+        default:
+            throw JSONError(.unexpectedByte, at: index)
+        }
+    }
+
+    /// Passes one value and returns its place.
+    mutating func sliceValue() throws(JSONError) -> JSONSlice {
+        let start = index
+        try skipValue()
+        return JSONSlice(scanned: bytes, in: start..<index)
+    }
+
+    mutating func skip(_ literal: String) throws(JSONError) {
+        for expected in literal.utf8 {
+            guard index < end else { throw JSONError(.unexpectedEnd, at: index) }
+            guard bytes[index] == expected else { throw JSONError(.unexpectedByte, at: index) }
+            index += 1
+        }
+    }
+
+    // MARK: Objects and arrays
+
+    /// Where the scan of an object or array stands.
+    struct Level {
+        var isFirst = true
+        /// Index in `names` of the object's first name.
+        var base: Int
+        /// The names of a large object; empty for a small one.
+        var large: Set<[UInt8]> = []
+    }
+
+    /// Passes `{`.
+    mutating func openObject() throws(JSONError) -> Level {
+        try descend()
+        return Level(base: names.count)
+    }
+
+    /// Passes what leads to the next member's value and returns its name; nil once `}` is passed.
+    mutating func nextMember(_ object: inout Level) throws(JSONError) -> StringToken? {
+        skipWhitespace()
+        guard let byte = next else { throw JSONError(.unexpectedEnd, at: index) }
+        if byte == UInt8(ascii: "}") {
+            index += 1
+            depth -= 1
+            names.removeLast(names.count - object.base)
+            return nil
+        }
+        if !object.isFirst {
+            try expect(UInt8(ascii: ","))
+            skipWhitespace()
+        }
+        object.isFirst = false
+        let start = index
+        guard index < end else { throw JSONError(.unexpectedEnd, at: index) }
+        guard bytes[index] == UInt8(ascii: "\"") else { throw JSONError(.unexpectedByte, at: index) }
+        let name = try scanString()
+        if checks.contains(.names) {
+            try record(name, in: &object, at: start)
+        }
+        skipWhitespace()
+        try expect(UInt8(ascii: ":"))
+        skipWhitespace()
+        return name
+    }
+
+    /// Passes `[`.
+    mutating func openArray() throws(JSONError) -> Level {
+        try descend()
+        return Level(base: names.count)
+    }
+
+    /// Passes what leads to the next element; false once `]` is passed.
+    mutating func nextElement(_ array: inout Level) throws(JSONError) -> Bool {
+        skipWhitespace()
+        guard let byte = next else { throw JSONError(.unexpectedEnd, at: index) }
+        if byte == UInt8(ascii: "]") {
+            index += 1
+            depth -= 1
+            return false
+        }
+        if !array.isFirst {
+            try expect(UInt8(ascii: ","))
+            skipWhitespace()
+        }
+        array.isFirst = false
+        return true
+    }
+
+    private mutating func descend() throws(JSONError) {
+        guard depth < ProtocolLimits.depth else { throw JSONError(.tooDeep, at: index) }
+        depth += 1
+        index += 1
+    }
+
+    private mutating func expect(_ byte: UInt8) throws(JSONError) {
+        guard index < end else { throw JSONError(.unexpectedEnd, at: index) }
+        guard bytes[index] == byte else { throw JSONError(.unexpectedByte, at: index) }
+        index += 1
+    }
+}

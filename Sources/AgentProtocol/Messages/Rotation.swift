@@ -1,0 +1,141 @@
+/// `rotate`: the standby key takes over, the active key retires, a retiring key is revoked.
+public struct RotateParameters: RequestParameters {
+    public typealias Result = RotationResult
+    public static let method = Method.rotate
+    public static let memberNames = CodingKeys.allCases.map(\.rawValue)
+
+    public var issuer: String
+    /// Only return the plan.
+    public var dryRun: Bool?
+    /// The generation the caller has seen; another one is a `CONFLICT`.
+    public var ifGeneration: Int?
+
+    public init(issuer: String, dryRun: Bool? = nil, ifGeneration: Int? = nil) {
+        self.issuer = issuer
+        self.dryRun = dryRun
+        self.ifGeneration = ifGeneration
+    }
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case issuer, dryRun, ifGeneration
+    }
+}
+
+/// `revoke-key`: removes one key at once, whatever its state.
+public struct RevokeKeyParameters: RequestParameters {
+    public typealias Result = RotationResult
+    public static let method = Method.revokeKey
+    public static let memberNames = CodingKeys.allCases.map(\.rawValue)
+
+    public var kid: String
+    /// Only return the plan.
+    public var dryRun: Bool?
+    /// The generation of the key's issuer that the caller has seen; another one is a `CONFLICT`.
+    public var ifGeneration: Int?
+
+    public init(kid: String, dryRun: Bool? = nil, ifGeneration: Int? = nil) {
+        self.kid = kid
+        self.dryRun = dryRun
+        self.ifGeneration = ifGeneration
+    }
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case kid, dryRun, ifGeneration
+    }
+}
+
+/// What `rotate` and `revoke-key` return.
+public struct RotationResult: Codable, Sendable, Equatable {
+    public var issuer: String
+    /// Whether nothing was changed.
+    public var dryRun: Bool
+    public var plan: RotationPlanView
+    /// The kid that signs now.
+    public var activeKid: String
+    /// The issuer's generation now; to be passed as `ifGeneration` by a caller that goes ahead with a plan it was shown.
+    public var generation: Int
+    /// How a freshly generated key came to sign; absent when no fresh key was needed, and in a dry run.
+    public var publication: PublicationView?
+    /// For at most this long a relying party with a cached JWKS can still accept a revoked key or reject a new JWT; 0 when
+    /// neither can happen.
+    public var exposureSeconds: Int
+    public var warnings: [String]
+
+    public init(
+        issuer: String, dryRun: Bool, plan: RotationPlanView, activeKid: String, generation: Int,
+        publication: PublicationView? = nil, exposureSeconds: Int, warnings: [String]
+    ) {
+        self.issuer = issuer
+        self.dryRun = dryRun
+        self.plan = plan
+        self.activeKid = activeKid
+        self.generation = generation
+        self.publication = publication
+        self.exposureSeconds = exposureSeconds
+        self.warnings = warnings
+    }
+}
+
+/// What a rotation or revocation does, or would do.
+public struct RotationPlanView: Codable, Sendable, Equatable {
+    /// The generation it was made for.
+    public var generation: Int
+    /// The key that signs afterwards; absent when the active key stays.
+    public var incoming: IncomingKeyView?
+    /// The key that stays valid until `expiresAt`.
+    public var retiring: RetiringKeyView?
+    /// Kids that were valid, or published ahead, and are no longer.
+    public var revoked: [String]
+    /// Whether a new standby key is generated and published after the reply.
+    public var standbyFollows: Bool
+
+    public init(
+        generation: Int, incoming: IncomingKeyView?, retiring: RetiringKeyView?, revoked: [String], standbyFollows: Bool
+    ) {
+        self.generation = generation
+        self.incoming = incoming
+        self.retiring = retiring
+        self.revoked = revoked
+        self.standbyFollows = standbyFollows
+    }
+}
+
+public struct IncomingKeyView: Codable, Sendable, Equatable {
+    /// `standby`: published ahead; `generated`: made for this change.
+    public var source: String
+    /// Absent for a key still to be generated.
+    public var kid: String?
+    public var algorithm: String
+
+    public init(source: String, kid: String?, algorithm: String) {
+        self.source = source
+        self.kid = kid
+        self.algorithm = algorithm
+    }
+}
+
+public struct RetiringKeyView: Codable, Sendable, Equatable {
+    public var kid: String
+    public var expiresAt: WireTime
+
+    public init(kid: String, expiresAt: WireTime) {
+        self.kid = kid
+        self.expiresAt = expiresAt
+    }
+}
+
+/// How a fresh key was made known before it signed.
+public struct PublicationView: Codable, Sendable, Equatable {
+    /// `fetched`: every watching frontend had fetched it; `timed-out`: one second had passed; `unwatched`: no frontend
+    /// was watching.
+    public var outcome: String
+    /// Frontends that had fetched it, of `watching`.
+    public var fetched: Int
+    public var watching: Int
+
+    public init(outcome: String, fetched: Int, watching: Int) {
+        self.outcome = outcome
+        self.fetched = fetched
+        self.watching = watching
+    }
+}

@@ -1,0 +1,137 @@
+/// `health`: what works, and what is wrong.
+public struct HealthParameters: RequestParameters {
+    public typealias Result = Health
+    public static let method = Method.health
+    public static let memberNames: [String] = []
+
+    public init() {}
+}
+
+public struct Health: Codable, Sendable, Equatable {
+    /// `ok`; `degraded`: signing goes on, something needs attention; `unavailable`: the agent cannot sign.
+    public var status: String
+    public var hsm: HSMHealth
+    public var store: ComponentHealth
+    public var clock: ComponentHealth
+    /// Empty when `status` is `ok`.
+    public var problems: [HealthProblem]
+
+    public init(
+        status: String, hsm: HSMHealth, store: ComponentHealth, clock: ComponentHealth, problems: [HealthProblem]
+    ) {
+        self.status = status
+        self.hsm = hsm
+        self.store = store
+        self.clock = clock
+        self.problems = problems
+    }
+}
+
+public struct HSMHealth: Codable, Sendable, Equatable {
+    /// `up` or `down`.
+    public var state: String
+    public var tokenLabel: String?
+    public var tokenSerial: String?
+    /// Sessions that sign, of those configured.
+    public var sessions: Int
+    public var queuedRequests: Int
+
+    public init(state: String, tokenLabel: String?, tokenSerial: String?, sessions: Int, queuedRequests: Int) {
+        self.state = state
+        self.tokenLabel = tokenLabel
+        self.tokenSerial = tokenSerial
+        self.sessions = sessions
+        self.queuedRequests = queuedRequests
+    }
+}
+
+public struct ComponentHealth: Codable, Sendable, Equatable {
+    /// `ok` or `suspect` for the clock, `ok` or `unavailable` for the store.
+    public var state: String
+
+    public init(state: String) {
+        self.state = state
+    }
+}
+
+public struct HealthProblem: Codable, Sendable, Equatable {
+    /// `hsm`, `store`, `clock` or `lifecycle`.
+    public var component: String
+    public var message: String
+    public var hint: String?
+
+    public init(component: String, message: String, hint: String?) {
+        self.component = component
+        self.message = message
+        self.hint = hint
+    }
+}
+
+/// `version`: what the agent is, for clients that must decide whether they fit.
+public struct VersionParameters: RequestParameters {
+    public typealias Result = VersionResult
+    public static let method = Method.version
+    public static let memberNames: [String] = []
+
+    public init() {}
+}
+
+public struct VersionResult: Codable, Sendable, Equatable {
+    public var agentVersion: String
+    public var protocolVersion: String
+    public var oldestClient: String
+
+    public init(agentVersion: String, protocolVersion: String, oldestClient: String) {
+        self.agentVersion = agentVersion
+        self.protocolVersion = protocolVersion
+        self.oldestClient = oldestClient
+    }
+}
+
+/// `metrics`: the agent's counters.
+public struct MetricsParameters: RequestParameters {
+    public typealias Result = MetricsResult
+    public static let method = Method.metrics
+    public static let memberNames: [String] = []
+
+    public init() {}
+}
+
+public struct MetricsResult: Codable, Sendable, Equatable {
+    /// Prometheus text exposition format 0.0.4.
+    public var text: String
+
+    public init(text: String) {
+        self.text = text
+    }
+}
+
+/// `reload`: reads the configuration file again.
+public struct ReloadParameters: RequestParameters {
+    public typealias Result = ReloadResult
+    public static let method = Method.reload
+    public static let memberNames = CodingKeys.allCases.map(\.rawValue)
+
+    /// Also take the wall clock as right, after `health` called it suspect.
+    public var acceptClock: Bool?
+
+    public init(acceptClock: Bool? = nil) {
+        self.acceptClock = acceptClock
+    }
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case acceptClock
+    }
+}
+
+public struct ReloadResult: Codable, Sendable, Equatable {
+    /// Settings in force from now on, by their path in the file.
+    public var applied: [String]
+    /// Settings that differ from those in force and need a restart.
+    public var needsRestart: [String]
+
+    public init(applied: [String], needsRestart: [String]) {
+        self.applied = applied
+        self.needsRestart = needsRestart
+    }
+}
