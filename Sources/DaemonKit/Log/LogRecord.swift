@@ -1,0 +1,45 @@
+import Logging
+
+/// One record on its way to a line. Whatever is in it, it stays one line: control characters are escaped.
+struct LogRecord {
+    let level: Logger.Level
+    let label: String
+    let message: String
+    let metadata: Logger.Metadata
+
+    /// The line with its LF.
+    func line(_ format: LogConfiguration.Format, at time: (seconds: Int64, nanoseconds: Int32)) -> String {
+        let time = RFC3339.text(seconds: time.seconds, nanoseconds: time.nanoseconds)
+        return switch format {
+        case .text: text(time) + "\n"
+        case .json: json(time) + "\n"
+        }
+    }
+
+    private func text(_ time: String) -> String {
+        var line = "\(time) \(level.rawValue) \(LogText.escaped(message))"
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+            line += " \(LogText.word(key))=\(LogText.word(value.description))"
+        }
+        return line
+    }
+
+    private func json(_ time: String) -> String {
+        var line = "{\"time\":\"\(time)\",\"level\":\"\(level.rawValue)\",\"logger\":\(LogText.json(label))"
+        line += ",\"message\":\(LogText.json(message))"
+        if !metadata.isEmpty { line += ",\"metadata\":\(Self.json(.dictionary(metadata)))" }
+        return line + "}"
+    }
+
+    private static func json(_ value: Logger.Metadata.Value) -> String {
+        switch value {
+        case .string(let text): LogText.json(text)
+        case .stringConvertible(let value): LogText.json(value.description)
+        case .array(let values): "[\(values.map(json).joined(separator: ","))]"
+        case .dictionary(let values):
+            "{"
+                + values.sorted { $0.key < $1.key }.map { "\(LogText.json($0.key)):\(json($0.value))" }
+                .joined(separator: ",") + "}"
+        }
+    }
+}
