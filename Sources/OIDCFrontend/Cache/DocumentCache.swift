@@ -1,0 +1,92 @@
+import AgentProtocol
+import Foundation
+public import Logging
+import Platform
+
+/// The last known documents on disk, so that a restart without the agent goes on serving them.
+///
+/// Two files in one directory: `documents.json` with everything the agent said, replaced whenever that changes, and
+/// `confirmed.json` with the time of its last word. Everything in them is public. It is a cache: what cannot be read is
+/// logged and set aside under its name and `.unusable`, and the agent is asked again.
+public struct DocumentCache: Sendable {
+    /// The directory's path.
+    public let directory: String
+
+    /// Touches nothing yet.
+    public init(directory: String) {
+        self.directory = directory
+    }
+
+    /// What was kept; an empty publication when nothing was, or nothing usable.
+    ///
+    /// Blocks on the disk.
+    public func load(logger: Logger) -> Publication {
+        let documents: KeptDocuments? = load(documentsPath, logger)
+        let confirmation: KeptConfirmation? = load(confirmationPath, logger)
+        // The time of the word without the word itself says nothing.
+        return Publication(results: documents?.issuers ?? [], confirmedAt: documents == nil ? nil : confirmation?.confirmedAt)
+    }
+
+    /// Throws `cacheUnusable` unless files can be made in the directory, and not by everybody.
+    ///
+    /// Blocks on the disk.
+    public func checkWritable() throws(FrontendError) {
+        do {
+            // Whoever can write here chooses the keys that relying parties trust while the agent is away.
+            guard try FileMode.of(directory) & 0o002 == 0 else {
+                throw FrontendError(
+                    .cacheUnusable, "the cache directory \(directory) can be written to by everybody",
+                    hint: "chmod o-w it, or use a directory of the frontend's own")
+            }
+            let probe = directory + "/.writable"
+            try AtomicFile.write([], to: probe)
+            try FileManager.default.removeItem(atPath: probe)
+        } catch let error as FrontendError {
+            throw error
+        } catch {
+            let reason =
+                switch (error as? PlatformError)?.code {
+                case .missing: "does not exist"
+                case .denied: "cannot be written to by this user"
+                default: "cannot be used: \(error)"
+                }
+            throw FrontendError(
+                .cacheUnusable, "the cache directory \(directory) \(reason)",
+                hint: "create it with mode 0750, owned by the user that runs privyseal-issuer", cause: error)
+        }
+    }
+
+    func save(_ results: some Collection<DiscoveryResult>) throws {
+        try save(KeptDocuments(issuers: results.sorted { $0.issuer < $1.issuer }), to: documentsPath)
+    }
+
+    func save(confirmedAt: WireTime) throws {
+        try save(KeptConfirmation(confirmedAt: confirmedAt), to: confirmationPath)
+    }
+
+    var documentsPath: String { directory + "/documents.json" }
+    var confirmationPath: String { directory + "/confirmed.json" }
+
+    private func save(_ kept: some Kept, to path: String) throws {
+        try AtomicFile.write([UInt8](JSONEncoder().encode(kept)), to: path, mode: 0o640)
+    }
+
+    private func load<Content: Kept>(_ path: String, _ logger: Logger) -> Content? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        do {
+            let content = try JSONDecoder().decode(Content.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+            guard content.format == Content.format else {
+                throw FrontendError(.cacheForeign, "its format is \"\(content.format)\"", hint: "remove it")
+            }
+            return content
+        } catch {
+            let aside = path + ".unusable"
+            // What was set aside before gives way. Should this fail, the next save replaces the file all the same.
+            try? FileManager.default.removeItem(atPath: aside)
+            try? FileManager.default.moveItem(atPath: path, toPath: aside)
+            let reason = error is DecodingError ? "not a file of this version" : "\(error)"
+            logger.warning("a cache file is unusable and set aside", metadata: ["file": "\(path)", "error": "\(reason)"])
+            return nil
+        }
+    }
+}

@@ -1,0 +1,93 @@
+public import Logging
+public import ServiceLifecycle
+
+/// Keeps a publication equal to what the agent says, for as long as it runs.
+///
+/// Watches the agent and fetches the documents of an issuer on the same connection whenever it changes. A connection that
+/// ends, or an agent that stops answering, is given up and tried anew with growing pauses; meanwhile the publication stays
+/// as it is. Each turn between following and waiting is logged once.
+public struct AgentFollower: Service {
+    /// How often to ask for a sign of life, and how long every answer may take.
+    public struct Timing: Sendable {
+        /// 10 s unless given.
+        public var heartbeat: Duration
+        /// 10 s unless given.
+        public var deadline: Duration
+
+        /// Both are longer than zero.
+        public init(heartbeat: Duration = .seconds(10), deadline: Duration = .seconds(10)) {
+            self.heartbeat = heartbeat
+            self.deadline = deadline
+        }
+    }
+
+    let source: any DiscoverySource
+    let publication: LivePublication
+    let timing: Timing
+    let pause: Pause
+    let random: @Sendable () -> Double
+    let logger: Logger
+
+    /// `random` returns values from 0 to 1.
+    public init(
+        source: any DiscoverySource, publication: LivePublication, timing: Timing = Timing(), pause: Pause = .realTime,
+        random: @escaping @Sendable () -> Double = { .random(in: 0...1) }, logger: Logger
+    ) {
+        self.source = source
+        self.publication = publication
+        self.timing = timing
+        self.pause = pause
+        self.random = random
+        self.logger = logger
+    }
+
+    /// Follows until graceful shutdown or cancellation; an agent that is away never ends it.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await follow()
+        }
+    }
+
+    private func follow() async {
+        var link = AgentLink()
+        while !Task.isCancelled {
+            do {
+                let connection = try await pause.limiting(to: timing.deadline) { try await source.connect() }
+                try await Session(follower: self, connection: connection).run(link: &link)
+            } catch {
+                guard !Task.isCancelled else { return }
+                let (wait, isNews) = link.lost(random: random())
+                if isNews {
+                    var metadata: Logger.Metadata = ["error": "\(error)"]
+                    metadata["hint"] = (error as? FrontendError).map { "\($0.hint)" }
+                    logger.warning("the agent is away, serving what it last said", metadata: metadata)
+                }
+                // Only cancellation ends a pause early, and the loop sees that itself.
+                try? await pause(.backoff, wait)
+            }
+        }
+    }
+}
+
+/// Whether the agent is being followed, and what a turn of that calls for.
+struct AgentLink: Sendable {
+    private enum Phase {
+        case starting, following, away
+    }
+
+    private var phase = Phase.starting
+    private var backoff = Backoff()
+
+    /// Everything the agent has was fetched; returns whether that is news.
+    mutating func followed() -> Bool {
+        defer { phase = .following }
+        backoff.succeeded()
+        return phase != .following
+    }
+
+    /// The agent could not be reached or was lost: how long to wait, and whether that is news.
+    mutating func lost(random: Double) -> (wait: Duration, isNews: Bool) {
+        defer { phase = .away }
+        return (backoff.failed(random: random), phase != .away)
+    }
+}

@@ -1,0 +1,104 @@
+import AgentClient
+import AgentProtocol
+
+/// The agent behind its Unix socket.
+public struct AgentSource: DiscoverySource {
+    private let socketPath: String
+
+    /// Connects to nothing yet.
+    public init(socketPath: String) {
+        self.socketPath = socketPath
+    }
+
+    /// Throws `agentUnreachable`.
+    public func connect() async throws -> any DiscoveryConnection {
+        do {
+            return AgentSourceConnection(client: try await AgentConnection.connect(socketPath: socketPath))
+        } catch {
+            throw FrontendError(error)
+        }
+    }
+
+    /// Connects, asks for a sign of life and disconnects. Throws why that failed, after `limit` at the latest.
+    public func probe(limit: Duration = .seconds(5), pause: Pause = .realTime) async throws {
+        try await pause.limiting(to: limit) {
+            let connection = try await connect()
+            do {
+                try await connection.ping()
+            } catch {
+                await connection.close()
+                throw error
+            }
+            await connection.close()
+        }
+    }
+}
+
+private struct AgentSourceConnection: DiscoveryConnection {
+    let client: AgentConnection
+
+    func watch() async throws -> DiscoveryWatch {
+        let (snapshot, changes) = try await translating { try await client.watch() }
+        return DiscoveryWatch(issuers: snapshot.issuers, changes: AgentChanges(changes: changes))
+    }
+
+    func discovery(of issuer: String) async throws -> DiscoveryResult {
+        try await translating { try await client.call(GetDiscoveryParameters(issuer: issuer)) }
+    }
+
+    func ping() async throws {
+        _ = try await translating { try await client.call(VersionParameters()) }
+    }
+
+    func close() async {
+        await client.close()
+    }
+}
+
+/// The client's changes, with the frontend's errors.
+private struct AgentChanges: AsyncSequence, Sendable {
+    let changes: WatchChanges
+
+    func makeAsyncIterator() -> Iterator {
+        Iterator(changes: changes.makeAsyncIterator())
+    }
+
+    struct Iterator: AsyncIteratorProtocol {
+        var changes: WatchChanges.Iterator
+
+        mutating func next() async throws -> IssuerChanges? {
+            do {
+                return try await changes.next()
+            } catch let error as AgentUnreachable {
+                throw FrontendError(error)
+            }
+        }
+    }
+}
+
+private func translating<Value>(_ call: () async throws -> Value) async throws -> Value {
+    do {
+        return try await call()
+    } catch let error as AgentUnreachable {
+        throw FrontendError(error)
+    }
+}
+
+extension FrontendError {
+    /// The client speaks of calls whose outcome is unknown, and of its own options; a follower changes nothing and has a
+    /// configuration file.
+    fileprivate init(_ error: AgentUnreachable) {
+        switch error.code {
+        case .connectionLost, .connectionClosed:
+            self.init(.agentGone, "the connection to the agent ended", hint: "see the agent's log", cause: error)
+        case .malformedReply:
+            self.init(.agentGone, error.message, hint: error.hint, cause: error)
+        case .socketMissing, .refused:
+            self.init(
+                .agentUnreachable, error.message, hint: "start privyseald, or correct the path of its socket in agent",
+                cause: error)
+        default:
+            self.init(.agentUnreachable, error.message, hint: error.hint, cause: error)
+        }
+    }
+}

@@ -1,0 +1,53 @@
+/// Something that keeps the frontend from starting or from following the agent.
+///
+/// Equal by code; the message and the hint are one line each, for people.
+public struct FrontendError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What went wrong, as a value to compare with. Open: later versions may add codes.
+    public struct Code: RawRepresentable, Hashable, Sendable {
+        /// The code's name.
+        public let rawValue: String
+
+        /// A code, known to this version or not.
+        public init(rawValue: String) {
+            self.rawValue = rawValue
+        }
+
+        /// The address cannot be listened on.
+        public static let cannotListen = Code(rawValue: "cannotListen")
+        /// The cache directory is missing or cannot be written to.
+        public static let cacheUnusable = Code(rawValue: "cacheUnusable")
+        /// A cache file that this version did not write.
+        public static let cacheForeign = Code(rawValue: "cacheForeign")
+        /// The agent's socket cannot be connected to.
+        public static let agentUnreachable = Code(rawValue: "agentUnreachable")
+        /// The agent did not answer in time.
+        public static let agentSilent = Code(rawValue: "agentSilent")
+        /// The connection to the agent ended, or what came over it is not the agent's protocol.
+        public static let agentGone = Code(rawValue: "agentGone")
+    }
+
+    /// What went wrong.
+    public let code: Code
+    /// One line: what happened.
+    public let message: String
+    /// One line: what to do about it.
+    public let hint: String
+    /// What lies behind it, where something does.
+    public let cause: (any Error)?
+
+    /// Makes an error; `message` and `hint` are one line each.
+    public init(_ code: Code, _ message: String, hint: String, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.cause = cause
+    }
+
+    /// Compares the codes.
+    public static func == (left: FrontendError, right: FrontendError) -> Bool {
+        left.code == right.code
+    }
+
+    /// The message.
+    public var description: String { message }
+}

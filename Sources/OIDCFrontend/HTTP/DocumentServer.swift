@@ -1,0 +1,63 @@
+import Hummingbird
+import HummingbirdCore
+public import Logging
+import NIOCore
+public import ServiceLifecycle
+
+/// The HTTP listener, without TLS: for loopback, or behind a proxy that terminates it.
+///
+/// Connections that stay idle for a minute are closed, and at most 512 are open at a time, further ones waiting to be
+/// accepted: the descriptors of a process are few by default. Header limits are Hummingbird's.
+public struct DocumentServer: Service {
+    private let responder: DocumentResponder
+    private let host: String
+    private let port: Int
+    private let listening: @Sendable (Int) -> Void
+    private let logger: Logger
+
+    /// Port 0 takes any free one. `listening` gets the port once connections are accepted.
+    public init(
+        responder: DocumentResponder, host: String, port: Int, logger: Logger,
+        listening: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
+        self.responder = responder
+        self.host = host
+        self.port = port
+        self.logger = logger
+        self.listening = listening
+    }
+
+    /// Serves until graceful shutdown, then ends what is being answered. Throws `cannotListen` when the address is taken.
+    public func run() async throws {
+        let application = Application(
+            responder: responder,
+            server: .http1(configuration: .init(idleTimeout: .seconds(60))),
+            configuration: ApplicationConfiguration(
+                address: .hostname(host, port: port),
+                availableConnectionsDelegate: MaximumAvailableConnections(512)),
+            onServerRunning: { [logger, host, port, listening] channel in
+                let bound = channel.localAddress?.port ?? port
+                logger.info("listening on \(httpURL(host: host, port: bound))")
+                listening(bound)
+            },
+            logger: quieted(logger))
+        do {
+            try await application.run()
+        } catch let error as IOError {
+            throw FrontendError.cannotListen(host: host, port: port, error)
+        } catch let error as SocketAddressError.UnknownHost {
+            throw FrontendError.cannotListen(host: host, port: port, error)
+        }
+    }
+}
+
+/// The server's own start and stop are logged here already.
+private func quieted(_ logger: Logger) -> Logger {
+    var logger = logger
+    if logger.logLevel == .info { logger.logLevel = .notice }
+    return logger
+}
+
+func httpURL(host: String, port: Int) -> String {
+    host.contains(":") ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
+}

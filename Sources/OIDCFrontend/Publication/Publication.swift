@@ -1,0 +1,75 @@
+public import AgentProtocol
+
+/// What the frontend knows of every issuer, and so what it serves at any moment.
+///
+/// A pure value: it reads no clock and does no I/O. The agent's word goes in issuer by issuer; ``document(at:time:)`` tells
+/// what a path is to be answered with. Time alone moves on what is served: documents change and URLs end at the moments the
+/// agent has named, without a further word from it.
+public struct Publication: Sendable {
+    /// By issuer, the agent's last word.
+    public private(set) var results: [String: DiscoveryResult] = [:]
+    /// Counts the changes of `results`; answers that say the same again are none.
+    public private(set) var revision = 0
+    /// When the agent last vouched for everything in `results`; nil when it never has.
+    public private(set) var confirmedAt: WireTime?
+    /// By the path of a request. Every issuer URL has a random UUID in it, so no two issuers share one.
+    var routes: [String: Route] = [:]
+
+    /// Nothing known.
+    public init() {}
+
+    /// What was known before a restart.
+    public init(results: some Sequence<DiscoveryResult>, confirmedAt: WireTime?) {
+        for result in results { apply(result) }
+        revision = 0
+        self.confirmedAt = confirmedAt
+    }
+
+    /// Takes the agent's word on one issuer. Everything it said of it before is forgotten, URLs it no longer names included.
+    public mutating func apply(_ result: DiscoveryResult) {
+        let former = results.updateValue(result, forKey: result.issuer)
+        if let former { removeRoutes(of: former) }
+        for url in result.urls {
+            for kind in DocumentKind.allCases {
+                guard let path = requestPath(of: kind.uri(in: url)) else { continue }
+                routes[path] = Route(kind, of: url, in: result)
+            }
+        }
+        var comparable = former
+        comparable?.dataTimestamp = result.dataTimestamp
+        if comparable != result { revision += 1 }
+    }
+
+    /// Forgets an issuer and ends its documents at once.
+    public mutating func drop(_ issuer: String) {
+        guard let former = results.removeValue(forKey: issuer) else { return }
+        removeRoutes(of: former)
+        revision += 1
+    }
+
+    /// Forgets every issuer that is not among `issuers`.
+    public mutating func dropAll(except issuers: Set<String>) {
+        for issuer in results.keys where !issuers.contains(issuer) { drop(issuer) }
+    }
+
+    /// Notes that the agent vouches for everything known, as of `time`.
+    public mutating func confirm(at time: WireTime) {
+        confirmedAt = time
+    }
+
+    private mutating func removeRoutes(of result: DiscoveryResult) {
+        for url in result.urls {
+            for kind in DocumentKind.allCases {
+                guard let path = requestPath(of: kind.uri(in: url)), routes[path]?.issuer == result.issuer else { continue }
+                routes[path] = nil
+            }
+        }
+    }
+}
+
+/// What follows the authority in an absolute URI, beginning with its slash (RFC 3986 §3); nil when nothing does.
+private func requestPath(of uri: String) -> String? {
+    // Two slashes begin the authority, the third begins the path.
+    let slashes = uri.indices.filter { uri[$0] == "/" }
+    return slashes.count < 3 ? nil : String(uri[slashes[2]...])
+}

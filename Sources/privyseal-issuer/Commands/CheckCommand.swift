@@ -1,0 +1,39 @@
+import ArgumentParser
+import DaemonKit
+import OIDCFrontend
+
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Say whether `serve` would start with this configuration, and why not.",
+        discussion: """
+            Reads the configuration, writes to the cache directory and listens on the address for a moment; a frontend that \
+            already runs there makes this fail. An agent that cannot be reached is only a warning, as the frontend starts \
+            without it. Run it as the user that will serve. Ends with 0 when it would start, 1 when it would not.
+            """)
+
+    @OptionGroup var file: ConfigurationOption
+
+    func run() async throws {
+        let configuration: FrontendConfiguration
+        do {
+            configuration = try file.load()
+        } catch {
+            throw StartupFailure(what: error.what, todo: error.todo)
+        }
+        let settings = configuration.settings
+        do {
+            try DocumentCache(directory: settings.cacheDirectory).checkWritable()
+            try await DocumentServer.probe(host: settings.host, port: settings.port)
+        } catch let error as FrontendError {
+            throw StartupFailure(what: error.message, todo: error.hint)
+        }
+        do {
+            try await AgentSource(socketPath: configuration.agent).probe()
+        } catch {
+            print("warning: the agent does not answer: \(error)")
+            print("hint: \((error as? FrontendError)?.hint ?? "see the agent's log")")
+        }
+        print("ok: would listen on \(settings.host), port \(settings.port)")
+    }
+}

@@ -1,0 +1,54 @@
+import ArgumentParser
+import DaemonKit
+import Logging
+import OIDCFrontend
+import Platform
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve until SIGTERM or SIGINT.",
+        discussion: """
+            Logs to standard error, and once it accepts connections a line with `listening on http://HOST:PORT`. Starts \
+            without the agent too, serving what it last knew. The configuration file:
+
+              agent: /run/privyseal/agent.sock
+              listen: { host: 127.0.0.1, port: 8080 }
+              cache: /var/lib/privyseal-issuer
+              staleAfter: 1h                        # optional
+              log: { level: info, format: text }    # optional
+
+            agent is the agent's socket. listen is plain HTTP; port 0 takes any free one. cache is a writable directory for \
+            the last known documents. staleAfter is the age of the agent's last word from which /readyz is unready. A log \
+            level is one of trace, debug, info, notice, warning, error, critical, a format one of text, json.
+
+            A key that is not among these is refused.
+            """)
+
+    @OptionGroup var file: ConfigurationOption
+
+    func run() async throws {
+        let configuration = try file.load()
+        let log = DaemonLog(configuration.log ?? LogConfiguration(), clock: WallClock.now)
+        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
+        do {
+            let logger = log.logger(label: "privyseal-issuer")
+            let frontend = try Frontend(
+                configuration.settings, source: AgentSource(socketPath: configuration.agent), clock: wallClock, logger: logger
+            ) { listening.yield($0) }
+            let lifecycle = DaemonLifecycle(
+                services: frontend.services, logger: log.logger(label: "lifecycle"),
+                ready: {
+                    guard await ports.first(where: { _ in true }) != nil else { throw CancellationError() }
+                })
+            try await lifecycle.run()
+        } catch let error as FrontendError {
+            throw StartupFailure(what: error.message, todo: error.hint)
+        }
+    }
+}
+
+private let wallClock: @Sendable () -> Moment = {
+    let (seconds, nanoseconds) = WallClock.now()
+    return Moment(seconds: seconds, nanoseconds: nanoseconds)
+}

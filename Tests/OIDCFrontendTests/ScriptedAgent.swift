@@ -1,0 +1,131 @@
+import AgentProtocol
+import OIDCFrontend
+import Platform
+
+/// An agent that does as the test says: holds issuers, tells watchers of changes, refuses, hangs, goes away.
+final class ScriptedAgent: DiscoverySource {
+    struct Gone: Error {}
+
+    struct State {
+        var isAway = false
+        var hangs = false
+        var results: [String: DiscoveryResult] = [:]
+        var refusals: [String: Reason] = [:]
+        var revision = 0
+        var connections: [ScriptedConnection] = []
+        var attempts = 0
+        /// Issuers asked for, in order.
+        var asked: [String] = []
+    }
+
+    let state = Locked(State())
+
+    init(_ results: [DiscoveryResult] = []) {
+        state.withLock { state in
+            for result in results { state.results[result.issuer] = result }
+        }
+    }
+
+    func connect() async throws -> any DiscoveryConnection {
+        let connection = try state.withLock { state throws(Gone) in
+            state.attempts += 1
+            if state.isAway { throw Gone() }
+            let connection = ScriptedConnection(agent: self)
+            state.connections.append(connection)
+            return connection
+        }
+        return connection
+    }
+
+    /// A change of an issuer, told to whoever watches.
+    func change(_ result: DiscoveryResult) {
+        state.withLock { $0.results[result.issuer] = result }
+        tell([WatchedIssuer(name: result.issuer, generation: result.generation)])
+    }
+
+    func delete(_ issuer: String) {
+        state.withLock { $0.results[issuer] = nil }
+        tell([WatchedIssuer(name: issuer, generation: 0, deleted: true)])
+    }
+
+    /// Tells whoever watches that something happened to these issuers.
+    func tell(_ issuers: [WatchedIssuer]) {
+        let (revision, connections) = state.withLock { state in
+            state.revision += 1
+            return (state.revision, state.connections)
+        }
+        for connection in connections { connection.changes.yield(IssuerChanges(revision: revision, issuers: issuers)) }
+    }
+
+    /// Ends every connection and, while away, lets nobody in.
+    func goAway() {
+        let connections = state.withLock { state in
+            state.isAway = true
+            defer { state.connections = [] }
+            return state.connections
+        }
+        for connection in connections { connection.end(Gone()) }
+    }
+
+    func comeBack() { state.withLock { $0.isAway = false } }
+
+    var open: Int { state.withLock { $0.connections.count } }
+    var attempts: Int { state.withLock { $0.attempts } }
+    var asked: [String] { state.withLock { $0.asked } }
+}
+
+final class ScriptedConnection: DiscoveryConnection {
+    private let agent: ScriptedAgent
+    private let stream: AsyncThrowingStream<IssuerChanges, any Error>
+    let changes: AsyncThrowingStream<IssuerChanges, any Error>.Continuation
+    /// Finishes when the connection ends.
+    private let life: AsyncStream<Void>
+    private let lifeline: AsyncStream<Void>.Continuation
+
+    init(agent: ScriptedAgent) {
+        self.agent = agent
+        (stream, changes) = AsyncThrowingStream.makeStream()
+        (life, lifeline) = AsyncStream.makeStream()
+    }
+
+    func end(_ error: (any Error)?) {
+        changes.finish(throwing: error)
+        lifeline.finish()
+    }
+
+    func watch() async throws -> DiscoveryWatch {
+        try await answer()
+        let issuers = agent.state.withLock { state in
+            state.results.values.map { WatchedIssuer(name: $0.issuer, generation: $0.generation) }
+        }
+        return DiscoveryWatch(issuers: issuers, changes: stream)
+    }
+
+    func discovery(of issuer: String) async throws -> DiscoveryResult {
+        try await answer()
+        return try agent.state.withLock { state throws(ProtocolError) in
+            state.asked.append(issuer)
+            if let reason = state.refusals[issuer] { throw ProtocolError(reason, "refused") }
+            guard let result = state.results[issuer] else { throw ProtocolError(.issuerNotFound, "no such issuer") }
+            return result
+        }
+    }
+
+    func ping() async throws {
+        try await answer()
+    }
+
+    func close() async {
+        agent.state.withLock { $0.connections.removeAll { $0 === self } }
+        end(nil)
+    }
+
+    /// Returns when the agent answers: never, while it hangs and the connection lasts.
+    private func answer() async throws {
+        guard agent.state.withLock({ $0.hangs }) else { return }
+        // Not ended by cancellation, as a call over a socket may not be.
+        let waiting = Task { [life] in for await _ in life {} }
+        await waiting.value
+        throw ScriptedAgent.Gone()
+    }
+}
