@@ -1,0 +1,88 @@
+import AgentClient
+import AgentProtocol
+import Foundation
+import Glibc
+import Platform
+import RelyingParty
+
+/// All a command touches of the world outside, so that tests can stand in for it.
+struct Console: Sendable {
+    /// Standard output: results and nothing else.
+    var write: @Sendable ([UInt8]) throws -> Void
+    /// Standard error: questions, warnings, errors.
+    var writeError: @Sendable (String) -> Void
+    /// All of standard input.
+    var readInput: @Sendable () throws -> [UInt8]
+    /// A line of standard input without its end; nil at the end of input.
+    var readLine: @Sendable () -> String?
+    /// The bytes of a file.
+    var readFile: @Sendable (_ path: String) throws -> [UInt8]
+    /// Whether someone is there to be asked: standard input and standard error are a terminal.
+    var isInteractive: Bool
+    var now: @Sendable () -> WireTime
+    /// A variable of the environment; nil when it is unset.
+    var environment: @Sendable (_ name: String) -> String?
+    var connect: @Sendable (_ socketPath: String) async throws -> any AgentSession
+    var fetcher: DiscoveryFetcher
+
+    /// Prints a text and ends its line.
+    func print(_ text: String) throws {
+        try write(Array(text.utf8) + [UInt8(ascii: "\n")])
+    }
+
+    /// Prints warnings, a line each.
+    func warn(_ warnings: some Sequence<String>) {
+        for warning in warnings {
+            writeError("warning: \(warning)\n")
+        }
+    }
+
+    /// What an argument `FILE` or `-` stands for: a file's bytes or standard input's.
+    func read(_ source: String) throws -> [UInt8] {
+        source == "-" ? try readInput() : try readFile(source)
+    }
+}
+
+extension Console {
+    /// The process's own.
+    static let process = Console(
+        write: { bytes in try standardOutput(bytes) },
+        writeError: { text in
+            // Nowhere left to report that standard error is closed.
+            try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+        },
+        readInput: { [UInt8](try FileHandle.standardInput.readToEnd() ?? Data()) },
+        readLine: { Swift.readLine() },
+        readFile: { path in
+            do {
+                return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+            } catch {
+                throw Failure(
+                    .failed, "cannot read \(path): \(error.localizedDescription)",
+                    hint: "give a file you may read, or - for standard input")
+            }
+        },
+        isInteractive: isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1,
+        now: { WireTime(seconds: WallClock.now().seconds) },
+        environment: { Environment.value($0) },
+        connect: { path in try await AgentSocket(path: path) },
+        fetcher: DiscoveryFetcher())
+
+    private static func standardOutput(_ bytes: [UInt8]) throws {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(bytes))
+        } catch {
+            // Who closed the pipe has read what they wanted; the command itself has done its work.
+            guard posixCode(of: error) != EPIPE else { return }
+            throw Failure(
+                .failed, "cannot write the result: \(error.localizedDescription)",
+                hint: "what was asked of the agent has been done; look before repeating it")
+        }
+    }
+
+    private static func posixCode(of error: any Error) -> Int32? {
+        let error = error as NSError
+        if error.domain == NSPOSIXErrorDomain { return Int32(exactly: error.code) }
+        return (error.userInfo[NSUnderlyingErrorKey] as? NSError).flatMap { posixCode(of: $0) }
+    }
+}

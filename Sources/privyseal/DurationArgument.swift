@@ -1,0 +1,21 @@
+import ArgumentParser
+import Platform
+
+/// A span of time on the command line, as the configuration file has it: `90s`, `15m`, `24h`, `1h30m`.
+struct DurationArgument: Equatable {
+    let seconds: Int
+
+    /// For `@Option(transform:)`, whose errors are shown with the option they belong to.
+    @Sendable static func parse(_ text: String) throws -> DurationArgument {
+        do {
+            return DurationArgument(seconds: Int(try DurationText.parse(text)))
+        } catch {
+            throw ValidationError(error.hint)
+        }
+    }
+
+    /// As ``parse(_:)``, and `off` for 0.
+    @Sendable static func parseOrOff(_ text: String) throws -> DurationArgument {
+        text == "off" ? DurationArgument(seconds: 0) : try parse(text)
+    }
+}

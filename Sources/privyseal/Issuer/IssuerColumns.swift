@@ -1,0 +1,74 @@
+import AgentProtocol
+
+/// How issuers are shown.
+enum IssuerColumns {
+    /// `issuer show`: what was set.
+    static let settings: [Column] = [
+        Column("Name", "name"),
+        Column("Created", "createdAt", show: Column.moment),
+        Column("Generation", "generation"),
+        Column("OIDC profile", "oidcIssuerProfile", "enabled", show: enabled),
+        Column("Issuer URL", "oidcIssuerProfile", "issuerUrl"),
+        Column("Default issuer", "defaultIssuer"),
+        Column("Algorithm", "algorithm"),
+        Column("JWT lifetime", "lifetimeSeconds", show: Column.duration),
+        Column("Maximum lifetime", "maximumLifetimeSeconds", show: Column.duration),
+        Column("Overlap", "overlapSeconds", show: Column.duration),
+        Column("JWKS max-age", "jwksMaxAgeSeconds", show: Column.duration),
+        Column("Standby key", "standby", show: Column.yesNo),
+        Column("Rotate every", "rotateEverySeconds", show: schedule),
+    ]
+
+    /// `issuer status`: where it stands.
+    static let status: [Column] = [
+        Column("Name", "name"),
+        Column("Generation", "generation"),
+        Column("Issuer", "issuer"),
+        Column("OIDC profile", "oidcIssuerProfile", "enabled", show: enabled),
+        Column("JWKS", "jwksUri"),
+        Column("Accepted issuers", "acceptedIssuers", show: acceptedIssuers),
+        Column("Active key", "activeKid"),
+        Column("Active algorithm", "activeAlgorithm"),
+        Column("Keys", "keyCounts", show: counts),
+        Column("Last rotation", "lastRotationAt", show: Column.moment),
+        Column("Overlap ends", "overlapEndsAt", show: Column.moment),
+        Column("Next rotation", "nextRotationAt", show: Column.moment),
+        Column("HSM", "hsm"),
+        Column("As of", "dataTimestamp", show: Column.moment),
+    ]
+
+    /// `issuer list`.
+    static let list: [Column] = [
+        Column("Name", "name"),
+        Column("OIDC", "oidcIssuerProfile", "enabled", show: enabled),
+        Column("Issuer", "issuer"),
+        Column("Algorithm", "activeAlgorithm"),
+        Column("Rotated", "lastRotationAt", show: Column.age),
+        Column("Age", "createdAt", show: Column.age),
+    ]
+
+    @Sendable private static func enabled(_ value: JSONValue, _ now: WireTime) -> String {
+        value.bool.map { $0 ? "enabled" : "disabled" } ?? Column.plain(value, now)
+    }
+
+    @Sendable private static func schedule(_ value: JSONValue, _ now: WireTime) -> String {
+        value.integer == 0 ? "off" : Column.duration(value, now)
+    }
+
+    /// `https://…/ (23h left)`, comma-separated.
+    @Sendable private static func acceptedIssuers(_ value: JSONValue, _ now: WireTime) -> String {
+        guard let elements = value.elements, !elements.isEmpty else { return Column.none }
+        return elements.map { element in
+            let url = element["issuerUrl"]?.string ?? Column.none
+            return element["expiresAt"]?.time.map { _ in
+                "\(url) (\(Column.remaining(element["expiresAt"] ?? .null, now)) left)"
+            } ?? url
+        }.joined(separator: ", ")
+    }
+
+    /// `1 standby, 1 active`, states without keys left out.
+    @Sendable private static func counts(_ value: JSONValue, _ now: WireTime) -> String {
+        let counts = (value.members ?? []).filter { $0.value != .integer(0) }.map { "\($0.value.cell) \($0.name)" }
+        return counts.isEmpty ? Column.none : counts.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+
+/// The settings that `issuer create` and `issuer update` share. What is not given keeps its default or its value.
+struct IssuerSettings: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Algorithm of keys to come: RS256 or ES256. A change signs from the next rotation on.", valueName: "name"))
+    var algorithm: String?
+
+    @Option(
+        help: ArgumentHelp("Lifetime of a JWT whose request names none, at least 10m.", valueName: "duration"),
+        transform: DurationArgument.parse)
+    var lifetime: DurationArgument?
+
+    @Option(
+        help: ArgumentHelp(
+            "Longest lifetime a request may ask for, at most 24h and never more than the overlap.", valueName: "duration"),
+        transform: DurationArgument.parse)
+    var maxLifetime: DurationArgument?
+
+    @Option(
+        help: ArgumentHelp("How long a rotated-out key stays valid.", valueName: "duration"),
+        transform: DurationArgument.parse)
+    var overlap: DurationArgument?
+
+    @Option(
+        help: ArgumentHelp("How long relying parties may cache the public keys.", valueName: "duration"),
+        transform: DurationArgument.parse)
+    var jwksMaxAge: DurationArgument?
+
+    @Option(
+        help: ArgumentHelp("Rotate by schedule, as in 30d; off for never.", valueName: "duration"),
+        transform: DurationArgument.parseOrOff)
+    var rotateEvery: DurationArgument?
+
+    @Option(help: ArgumentHelp("The iss of JWTs while the OIDC profile is disabled.", valueName: "uri"))
+    var defaultIssuer: String?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Publish the next key ahead of its first signature, so that relying parties know it in time.")
+    var standby: Bool?
+
+    /// Whether nothing was given.
+    var isEmpty: Bool {
+        algorithm == nil && lifetime == nil && maxLifetime == nil && overlap == nil && jwksMaxAge == nil
+            && rotateEvery == nil && defaultIssuer == nil && standby == nil
+    }
+}

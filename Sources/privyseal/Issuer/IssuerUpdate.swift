@@ -1,0 +1,86 @@
+import AgentProtocol
+import ArgumentParser
+
+struct IssuerUpdate: ConsoleCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "update",
+        abstract: "Change an issuer's settings, enable or disable its OIDC profile.",
+        discussion: """
+            Changes what is given and leaves the rest. Prints the issuer as `issuer show` does.
+
+            Enabling the profile mints a fresh URL, disabling goes back to the default issuer: either changes the iss of \
+            every new JWT. Relying parties must be told the new issuer, and workloads may need a restart to get new JWTs. \
+            JWTs issued before keep verifying until the overlap has passed, unless --immediately is given. A change of iss \
+            is asked about first; --yes answers for you.
+
+            Examples:
+              privyseal issuer update demo --enable-oidc-issuer
+              privyseal issuer update demo --max-lifetime 2h --rotate-every 30d
+              privyseal issuer update demo --rotate-every off --if-generation 7
+            """)
+
+    enum ProfileChange: EnumerableFlag {
+        case enable, disable
+
+        static func name(for value: ProfileChange) -> NameSpecification {
+            switch value {
+            case .enable: .customLong("enable-oidc-issuer")
+            case .disable: .customLong("disable-oidc-issuer")
+            }
+        }
+
+        static func help(for value: ProfileChange) -> ArgumentHelp? {
+            switch value {
+            case .enable: "Mint a fresh URL; it is the iss from then on."
+            case .disable: "Go back to the default issuer as the iss."
+            }
+        }
+    }
+
+    @OptionGroup var issuer: IssuerName
+    @Flag(exclusivity: .exclusive)
+    var profile: ProfileChange?
+    @Flag(help: "Drop the issuer's former URL at once: JWTs issued under it stop verifying.")
+    var immediately = false
+    @Option(
+        help: ArgumentHelp("Change nothing unless the issuer is at this generation.", valueName: "generation"))
+    var ifGeneration: Int?
+    @OptionGroup var confirmation: Confirmation
+    @OptionGroup(title: "Settings") var settings: IssuerSettings
+    @OptionGroup var output: OutputOptions
+    @OptionGroup var socket: SocketOptions
+
+    func validate() throws {
+        guard profile != nil || !settings.isEmpty else { throw ValidationError("There is nothing to change.") }
+        guard profile != nil || !immediately else {
+            throw ValidationError("--immediately goes with --enable-oidc-issuer or --disable-oidc-issuer.")
+        }
+    }
+
+    func run(on console: Console) async throws {
+        let reply = try await socket.withAgent(console) { agent in
+            try await agent.call(parameters(ifGeneration: confirmedGeneration(agent, console))).tree
+        }
+        try output.print(issuerChange: reply, on: console)
+    }
+
+    /// Asks about a change of iss, and returns the generation that the answer holds for.
+    private func confirmedGeneration(_ agent: any AgentSession, _ console: Console) async throws -> Int? {
+        guard profile != nil || settings.defaultIssuer != nil else { return ifGeneration }
+        let status = try await agent.call(IssuerStatusParameters(issuer: issuer.name)).decoded()
+        guard let change = IssuerChange(of: status, profile, immediately: immediately, settings.defaultIssuer) else {
+            return ifGeneration
+        }
+        try confirmation.ask(change.consequences, on: console)
+        return ifGeneration ?? status.generation
+    }
+
+    private func parameters(ifGeneration: Int?) -> IssuerUpdateParameters {
+        IssuerUpdateParameters(
+            issuer: issuer.name, enableOIDCIssuer: profile.map { $0 == .enable }, immediately: immediately ? true : nil,
+            algorithm: settings.algorithm, defaultIssuer: settings.defaultIssuer,
+            lifetimeSeconds: settings.lifetime?.seconds, maximumLifetimeSeconds: settings.maxLifetime?.seconds,
+            overlapSeconds: settings.overlap?.seconds, jwksMaxAgeSeconds: settings.jwksMaxAge?.seconds,
+            standby: settings.standby, rotateEverySeconds: settings.rotateEvery?.seconds, ifGeneration: ifGeneration)
+    }
+}

@@ -1,0 +1,98 @@
+import AgentProtocol
+import Testing
+
+@testable import privyseal
+
+@Suite("output")
+struct OutputTests {
+    static let now = CommandLineRun.now
+
+    @Test("a table has upper-case headers and columns two spaces apart")
+    func table() {
+        #expect(
+            Layout.table(headers: ["Name", "State"], rows: [["a", "active"], ["longer", "x"]]) == """
+                NAME    STATE
+                a       active
+                longer  x
+
+                """)
+    }
+
+    @Test("a table without rows is its headers")
+    func emptyTable() {
+        #expect(Layout.table(headers: ["Name", "State"], rows: []) == "NAME  STATE\n")
+    }
+
+    @Test("a single resource is lines with the values in one column")
+    func card() {
+        #expect(Layout.card([("Name", "demo"), ("Generation", "3")]) == "Name:        demo\nGeneration:  3\n")
+    }
+
+    @Test("control characters reach no terminal")
+    func control() {
+        #expect(Layout.printable("a\u{1B}[31mb\u{9B}") == #"a\u{1B}[31mb\u{009B}"#)
+        #expect(Layout.printable("grün") == "grün")
+    }
+
+    @Test(
+        "tsv is values only, and no value breaks its row",
+        arguments: [
+            ("text", "text\n"), (3, "3\n"), (true, "true\n"), (nil, ""), ([], ""), (["a", "b"], "a\nb\n"),
+            (["x": "a", "y": nil, "z": 1], "a\t\t1\n"), ([["x": "a\tb\nc\\"], ["x": "d"]], "a\\tb\\nc\\\\\nd\n"),
+            (["x": ["y": [1, 2]]], "{\"y\":[1,2]}\n"), ("line\nbreak", "line\nbreak\n"),
+        ] as [(JSONValue, String)])
+    func tsv(value: JSONValue, text: String) {
+        #expect(TSV.text(value) == text)
+    }
+
+    @Test("json keeps the members' order and the numbers' text")
+    func json() throws {
+        let value = try JSONValue(parsing: Array(#"{"b":1.0,"a":[]}"#.utf8))
+        #expect(View.generic.text(value, .json, now: Self.now) == "{\n  \"b\": 1.0,\n  \"a\": []\n}\n")
+    }
+
+    @Test(
+        "a result without a view of its own is a line, a card or a table",
+        arguments: [
+            ("text", "text\n"), (nil, ""), (["a": 1, "bb": nil], "a:   1\nbb:  <none>\n"),
+            ([["a": 1], ["b": "x"]], "A       B\n1       <none>\n<none>  x\n"), (["x", "y"], "x\ny\n"),
+        ] as [(JSONValue, String)])
+    func generic(value: JSONValue, text: String) {
+        #expect(View.generic.text(value, .table, now: Self.now) == text)
+    }
+
+    @Test(
+        "spans of time are as coarse as kubectl's",
+        arguments: [
+            (-5, "0s"), (0, "0s"), (119, "119s"), (120, "2m"), (330, "5m30s"), (600, "10m"), (10_799, "179m"),
+            (10_800, "3h"), (12_000, "3h20m"), (28_800, "8h"), (172_799, "47h"), (172_800, "2d"), (183_600, "2d3h"),
+            (691_200, "8d"), (63_072_000, "2y"), (63_158_400, "2y1d"), (315_360_000, "10y"),
+        ] as [(Int64, String)])
+    func elapsed(seconds: Int64, text: String) {
+        #expect(Elapsed.rounded(seconds: seconds) == text)
+    }
+
+    @Test("a moment says how far off it is")
+    func moment() {
+        #expect(Column.moment("2026-11-24T09:55:00Z", Self.now) == "2026-11-24T09:55:00Z (5m ago)")
+        #expect(Column.moment("2026-11-25T09:00:00Z", Self.now) == "2026-11-25T09:00:00Z (in 23h)")
+        #expect(Column.remaining("2026-11-24T09:00:00Z", Self.now) == "passed")
+        #expect(Column.moment(nil, Self.now) == "<none>")
+    }
+
+    @Test("every column finds its value in a reply that has everything")
+    func columns() throws {
+        let issuer = try JSONValue(encoding: Samples.issuer())
+        for column in IssuerColumns.settings + IssuerColumns.status + IssuerColumns.list {
+            #expect(column.path.part(of: issuer) != .null, "\(column.label)")
+        }
+        let key = try JSONValue(encoding: Samples.key("k", "retiring", expires: "2026-11-25T10:00:00Z"))
+        for column in KeysList.columns {
+            #expect(column.path.part(of: key) != .null, "\(column.label)")
+        }
+        let health = try JSONValue(encoding: Samples.health("ok"))
+        for column in HealthCommand.columns {
+            #expect(column.path.part(of: health) != .null, "\(column.label)")
+        }
+    }
+}
