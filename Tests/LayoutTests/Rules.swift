@@ -1,0 +1,70 @@
+/// What each target may import beside the modules every one may, and who alone may import what.
+enum Rules {
+    /// The system's modules. `KeyLifecycle` may not even import these.
+    static let system: Set = [
+        "Dispatch", "Foundation", "FoundationEssentials", "FoundationNetworking", "Glibc", "Synchronization",
+    ]
+
+    static let nio: Set = ["NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOFoundationCompat"]
+    static let daemon: Set = ["Logging", "Metrics", "CoreMetrics", "ServiceLifecycle"]
+
+    /// Modules by the target that may import them; `Platform` and the system's modules are open to all but `KeyLifecycle`.
+    static let imports: [String: Set<String>] = [
+        "CCryptoki": [],
+        "CLibP11": [],
+        "CPlatform": [],
+        "Platform": ["CPlatform"],
+        "PKCS11": ["CCryptoki"],
+        "TokenProvisioning": ["CLibP11"],
+        "JOSE": ["Crypto", "CryptoExtras"],
+        "KeyLifecycle": [],
+        "IssuerStore": ["KeyLifecycle", "GRDB"],
+        "AgentProtocol": [],
+        "Agent": daemon.union(nio).union(["AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Crypto"]),
+        "AgentClient": nio.union(["AgentProtocol"]),
+        "RelyingParty": ["JOSE", "JWTKit"],
+        "OIDCFrontend": daemon.union(nio).union([
+            "AgentClient", "AgentProtocol", "HTTPTypes", "Hummingbird", "HummingbirdCore", "HummingbirdTLS",
+        ]),
+        "DaemonKit": daemon.union(["UnixSignals", "Yams"]),
+        "privyseald": daemon.union([
+            "Agent", "AgentClient", "AgentProtocol", "ArgumentParser", "DaemonKit", "IssuerStore", "KeyLifecycle", "PKCS11",
+            "TokenProvisioning",
+        ]),
+        "privyseal": ["AgentClient", "AgentProtocol", "ArgumentParser", "RelyingParty"],
+        "privyseal-issuer": daemon.union(["ArgumentParser", "DaemonKit", "OIDCFrontend"]),
+    ]
+
+    static let executables: Set = ["privyseald", "privyseal", "privyseal-issuer"]
+
+    /// A module whose name begins so may be imported under these paths only. Said again beside `imports`, so that a
+    /// careless line there is noticed here.
+    static let exclusive: [(prefix: String, paths: [String])] = [
+        ("CCryptoki", ["PKCS11/"]),
+        ("CLibP11", ["TokenProvisioning/"]),
+        ("CPlatform", ["Platform/"]),
+        ("NIO", ["Agent/Socket/", "AgentClient/", "OIDCFrontend/"]),
+        ("ArgumentParser", ["privyseald/", "privyseal/", "privyseal-issuer/"]),
+        ("GRDB", ["IssuerStore/"]),
+        ("JWTKit", ["RelyingParty/"]),
+        ("Yams", ["DaemonKit/"]),
+        ("Hummingbird", ["OIDCFrontend/"]),
+        ("Agent", ["privyseald/"]),
+        ("IssuerStore", ["Agent/", "privyseald/"]),
+        ("PKCS11", ["Agent/", "privyseald/"]),
+        ("TokenProvisioning", ["privyseald/"]),
+        ("DaemonKit", ["privyseald/", "privyseal-issuer/"]),
+    ]
+
+    /// Modules whose name begins like an exclusive one and is another.
+    static let exclusiveExceptions: Set = ["AgentClient", "AgentProtocol"]
+
+    /// The targets that may say `unsafe`.
+    static let unsafe: Set = ["PKCS11", "TokenProvisioning", "Platform"]
+
+    /// Where a clock may be read: the executables, what they share, and what wraps the system's clocks.
+    static let clockTargets = executables.union(["DaemonKit", "Platform"])
+
+    /// Single files elsewhere that may read a clock, each with its reason: services, and deadlines of connections.
+    static let clockFiles: [String: String] = [:]
+}
