@@ -1,0 +1,204 @@
+import AgentProtocol
+import Foundation
+public import IssuerStore
+import KeyLifecycle
+public import Logging
+import Metrics
+import PKCS11
+public import Platform
+public import ServiceLifecycle
+
+/// What an agent needs to run.
+public struct AgentConfiguration: Sendable {
+    public var socket: UnixSocketPath
+    /// Permission bits of the socket file.
+    public var socketMode: UInt32
+    /// Group of the socket file; that of the process when `nil`.
+    public var socketGroup: UInt32?
+    public var hsm: HSMConfiguration
+    public var pin: PINSource
+    /// The origin under which documents are served, without a trailing slash.
+    public var publicBaseURL: String
+    public var access: AccessPolicy
+
+    public init(
+        socket: UnixSocketPath, socketMode: UInt32, socketGroup: UInt32?, hsm: HSMConfiguration, pin: PINSource,
+        publicBaseURL: String, access: AccessPolicy
+    ) {
+        self.socket = socket
+        self.socketMode = socketMode
+        self.socketGroup = socketGroup
+        self.hsm = hsm
+        self.pin = pin
+        self.publicBaseURL = publicBaseURL
+        self.access = access
+    }
+}
+
+/// What the process around an agent does for it.
+public struct AgentEnvironment: Sendable {
+    public var clock: AgentClock
+    public var log: Logger
+    /// The metrics of the process in Prometheus text format.
+    public var metrics: @Sendable () -> String
+    /// Reads the configuration again. Errors should be `ProtocolError`.
+    public var reload: @Sendable () async throws -> ReloadedConfiguration
+
+    public init(
+        clock: AgentClock, log: Logger, metrics: @escaping @Sendable () -> String,
+        reload: @escaping @Sendable () async throws -> ReloadedConfiguration
+    ) {
+        self.clock = clock
+        self.log = log
+        self.metrics = metrics
+        self.reload = reload
+    }
+}
+
+/// A running agent: token, store and socket put together.
+public final class AgentServer: Service {
+    private let hsm: HSM
+    private let registry: IssuerRegistry
+    private let listener: Listener
+    private let log: Logger
+    private let readConfiguration: @Sendable () async throws -> ReloadedConfiguration
+
+    /// How often time is looked at.
+    private static let tick = Duration.seconds(1)
+
+    /// Logs in to the token, brings token and store together, and serves the socket.
+    ///
+    /// - Throws: `HSMError` (`.pinRefused` when the token did not take the PIN, now or before), `StoreError`,
+    ///   `PlatformError` for the socket. Nothing is left running then.
+    public static func start(
+        _ configuration: AgentConfiguration, store: any IssuerStore, environment: AgentEnvironment
+    ) async throws -> AgentServer {
+        let hsm = try await logIn(configuration, store: store, environment)
+        do {
+            let server = AgentServer(configuration, store: store, hsm: hsm, environment)
+            try await server.registry.start()
+            try await server.listener.start(mode: configuration.socketMode, group: configuration.socketGroup)
+            return server
+        } catch {
+            await hsm.shutdown()
+            throw error
+        }
+    }
+
+    private init(
+        _ configuration: AgentConfiguration, store: any IssuerStore, hsm: HSM, _ environment: AgentEnvironment
+    ) {
+        self.hsm = hsm
+        log = environment.log
+        readConfiguration = environment.reload
+        let registry = IssuerRegistry(
+            store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: environment.clock,
+            publicBaseURL: configuration.publicBaseURL, log: environment.log)
+        self.registry = registry
+        let dispatcher = Dispatcher(
+            gate: Gate(policy: configuration.access, log: environment.log),
+            sign: Sign(board: registry.board, hsm: hsm, clock: environment.clock),
+            operations: OperationTable(registry: registry, hsm: hsm, environment))
+        listener = Listener(path: configuration.socket, dispatcher: dispatcher) { registry.feed.unsubscribe($0) }
+    }
+
+    /// Serves until graceful shutdown, then answers what is under way and finalises the module.
+    public func run() async throws {
+        let ticker = Task {
+            while !Task.isCancelled {
+                await registry.tick()
+                try? await Task.sleep(for: Self.tick)
+            }
+        }
+        try? await gracefulShutdown()
+        ticker.cancel()
+        await ticker.value
+        await stop()
+    }
+
+    /// Does what time has made due. `run()` calls it once a second.
+    public func tick() async {
+        await registry.tick()
+        await registry.drain()
+    }
+
+    /// Reads the configuration again, as the method `reload` does.
+    public func reload() async throws {
+        let reloaded = try await registry.adopt(readConfiguration)
+        log.notice(
+            "read the configuration again",
+            metadata: ["applied": "\(reloaded.applied)", "needsRestart": "\(reloaded.needsRestart)"])
+    }
+
+    /// Stops accepting, answers what is under way, ends changes that have begun, finalises the module.
+    public func stop() async {
+        log.info("shutting down")
+        await listener.stop()
+        await registry.drain()
+        await hsm.shutdown()
+    }
+
+    /// Logs in to the token and out again, to see whether an agent could start.
+    ///
+    /// - Parameter store: where a refused PIN is remembered; `nil` when there is no store yet.
+    /// - Throws: `HSMError`, `StoreError`.
+    public static func rehearse(
+        _ configuration: AgentConfiguration, store: (any IssuerStore)?, environment: AgentEnvironment
+    ) async throws {
+        let hsm = try await logIn(configuration, store: store, environment)
+        await hsm.shutdown()
+    }
+
+    /// Sends the PIN once. One that was refused is remembered with its source and not sent again until that changes.
+    private static func logIn(
+        _ configuration: AgentConfiguration, store: (any IssuerStore)?, _ environment: AgentEnvironment
+    ) async throws -> HSM {
+        let source = configuration.pin
+        let refused = try await store?.refusedPIN()
+        if let refused, refused.source == source.identity {
+            throw HSMError(
+                .pinRefused, "the token refused this PIN before (\(refused.returnValue)), so it is not sent again",
+                hint: "correct the PIN in its source; the agent tries again once that has changed")
+        }
+        do {
+            let hsm = try await onThread {
+                try HSM(configuration.hsm, pin: source.read(), clock: environment.clock)
+            }
+            if refused != nil { try await store?.setRefusedPIN(nil) }
+            return hsm
+        } catch let error as HSMError where error.code == .pinRefused {
+            let returnValue = (error.cause as? PKCS11Error)?.returnValue?.name ?? "CKR_PIN_INCORRECT"
+            try await store?.setRefusedPIN(
+                RefusedPIN(source: source.identity, returnValue: returnValue, at: environment.clock.wall()))
+            throw error
+        }
+    }
+
+    /// Runs blocking work away from the cooperative pool.
+    private static func onThread<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread { continuation.resume(with: Result(catching: work)) }.start()
+        }
+    }
+}
+
+extension OperationTable {
+    fileprivate init(registry: IssuerRegistry, hsm: HSM, _ environment: AgentEnvironment) {
+        let views = IssuerViews(clock: environment.clock, hsm: hsm)
+        self.init()
+        add(ListKeys(registry: registry, custody: hsm.custody))
+        add(Rotate(registry: registry))
+        add(RevokeKey(registry: registry))
+        add(ShowIssuer(registry: registry, views: views))
+        add(CreateIssuer(registry: registry, views: views))
+        add(UpdateIssuer(registry: registry, views: views))
+        add(DeleteIssuer(registry: registry, clock: environment.clock))
+        add(ListIssuers(registry: registry, views: views))
+        add(GetDiscovery(registry: registry, clock: environment.clock))
+        add(Watch(registry: registry))
+        add(ReportHealth(registry: registry, hsm: hsm))
+        add(ReportVersion())
+        add(ReportMetrics(text: environment.metrics))
+        add(Reload(registry: registry, reload: environment.reload))
+    }
+}

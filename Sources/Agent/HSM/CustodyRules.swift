@@ -1,0 +1,46 @@
+import PKCS11
+
+extension CustodyAttributes {
+    /// What is wrong with how a token holds a private key, by attribute; empty for a key that may be used.
+    ///
+    /// An attribute the token does not report counts as wrong: custody is shown, not assumed.
+    var refusals: [String] {
+        let wanted: [(String, Bool?, Bool)] = [
+            ("CKA_SENSITIVE", sensitive, true), ("CKA_EXTRACTABLE", extractable, false),
+            ("CKA_ALWAYS_SENSITIVE", alwaysSensitive, true), ("CKA_NEVER_EXTRACTABLE", neverExtractable, true),
+            ("CKA_LOCAL", local, true), ("CKA_SIGN", sign, true), ("CKA_DECRYPT", decrypt, false),
+            ("CKA_UNWRAP", unwrap, false), ("CKA_DERIVE", derive, false),
+        ]
+        return wanted.compactMap { name, value, wanted in
+            guard value != wanted else { return nil }
+            return value.map { "\(name) is \($0)" } ?? "\(name) is not reported"
+        }
+    }
+}
+
+extension HSMError {
+    /// An error of key management, by the return value.
+    init(managing error: PKCS11Error) {
+        let lacking: Set<ReturnValue> = [.mechanismInvalid, .mechanismParamInvalid, .curveNotSupported, .functionNotSupported]
+        let code: Code = error.returnValue.map(lacking.contains) == true ? .unsupported : .unavailable
+        self.init(code, "\(error)", hint: error.hint ?? "check the token, then try again", cause: error)
+    }
+
+    /// An error of the start, by the return value.
+    init(starting error: PKCS11Error) {
+        let code: Code = error.returnValue.map(Self.pinRefusals.contains) == true ? .pinRefused : .unavailable
+        self.init(code, "\(error)", hint: error.hint ?? "check the token section of the configuration", cause: error)
+    }
+
+    /// After these the same PIN is never sent again.
+    static let pinRefusals: Set<ReturnValue> = [
+        .pinIncorrect, .pinInvalid, .pinLenRange, .pinLocked, .pinExpired, .userPINNotInitialized, .userAnotherAlreadyLoggedIn,
+    ]
+}
+
+extension PKCS11Error {
+    /// Whether a key is not there, or not there once: both mean that it cannot be used.
+    var isAbsence: Bool {
+        code == .objectNotFound || code == .objectNotUnique
+    }
+}

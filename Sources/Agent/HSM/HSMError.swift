@@ -1,0 +1,46 @@
+/// Why the HSM did not do what it was asked. Equal by code.
+public struct HSMError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Why, from an open set.
+    public struct Code: RawRepresentable, Hashable, Sendable {
+        public let rawValue: String
+
+        public init(rawValue: String) {
+            self.rawValue = rawValue
+        }
+
+        /// The token cannot be used just now.
+        public static let unavailable = Code(rawValue: "unavailable")
+        /// The queue of signatures is full.
+        public static let busy = Code(rawValue: "busy")
+        /// The request waited longer than it may.
+        public static let deadlineExceeded = Code(rawValue: "deadline-exceeded")
+        /// The token does not show this one key, or answers with signatures that do not verify.
+        public static let keyUnavailable = Code(rawValue: "key-unavailable")
+        /// A generated key is not held as the custody rules want it.
+        public static let custodyRefused = Code(rawValue: "custody-refused")
+        /// The token lacks the mechanism.
+        public static let unsupported = Code(rawValue: "unsupported")
+        /// The token refused the PIN, now or earlier.
+        public static let pinRefused = Code(rawValue: "pin-refused")
+    }
+
+    public let code: Code
+    /// What happened, in one line.
+    public let message: String
+    /// What to do, in one line.
+    public let hint: String
+    public let cause: (any Error)?
+
+    public init(_ code: Code, _ message: String, hint: String, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.cause = cause
+    }
+
+    public static func == (left: HSMError, right: HSMError) -> Bool {
+        left.code == right.code
+    }
+
+    public var description: String { message }
+}

@@ -1,0 +1,25 @@
+import KeyLifecycle
+import PKCS11
+
+/// What the key life cycle asks of the HSM. Signing goes another way, through `SigningQueue`.
+///
+/// Calls are carried out one after the other.
+/// - Throws: `HSMError` from every call.
+protocol KeyCustody: Sendable {
+    /// Generates a key pair under a `CKA_ID` that has been recorded as an intent, and checks how the token holds it.
+    ///
+    /// Not to be retried after an error before `publicKey(of:)` has been asked: the pair may be there.
+    func generate(_ algorithm: SignatureAlgorithm, keyID: KeyID, label: String) async throws -> GeneratedKey
+
+    /// SubjectPublicKeyInfo of the pair with this `CKA_ID`; `nil` when the token does not show a complete pair.
+    func publicKey(of keyID: KeyID) async throws -> [UInt8]?
+
+    /// Whether the token shows any key object with this `CKA_ID`.
+    func contains(_ keyID: KeyID) async throws -> Bool
+
+    /// Destroys the pair with this `CKA_ID`, or what is left of it. One that is not there is no error.
+    func destroy(_ keyID: KeyID) async throws
+
+    /// What the token says about a private key; `nil` when it does not show it.
+    func attributes(of keyID: KeyID) async throws -> CustodyAttributes?
+}

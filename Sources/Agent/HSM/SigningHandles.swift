@@ -1,0 +1,91 @@
+import JOSE
+import KeyLifecycle
+import PKCS11
+
+/// The private keys one session has used: each is searched once, because a search costs time in proportion to the objects
+/// on the token, and stays bound to its kid by the signatures that were verified.
+struct SigningHandles {
+    private struct Handle {
+        let object: ObjectHandle
+        var signatures = 0
+    }
+
+    private var handles: [KeyID: Handle] = [:]
+
+    /// Of the EC signatures after a handle's first, one in this many is verified: verifying costs more than signing.
+    private static let sample = 64
+    /// Entries before the cache starts anew, so that ended keys do not stay for ever.
+    private static let limit = 4_096
+
+    /// Signs, and verifies what has to be verified before it may leave.
+    ///
+    /// - Throws: `PKCS11Error`; `HSMError` with `.keyUnavailable` for a key that is not there or signs wrongly.
+    mutating func sign(_ job: SigningJob, _ session: borrowing Session) throws -> [UInt8] {
+        let key = job.key
+        let handle = try handle(for: key, session)
+        let signature = try key.algorithm.sign(job.digest, session, handle.object)
+        handles[key.keyID]?.signatures += 1
+        guard mustVerify(key.algorithm, handle.signatures) else { return signature }
+        guard key.verifier.isValid(signature: signature, for: job.digest) else {
+            throw HSMError(
+                .keyUnavailable, "the token's signature with key \(key.kid) does not verify",
+                hint: "rotate the issuer and have the HSM examined: a faulty signature can give the key away")
+        }
+        return signature
+    }
+
+    /// Every RSA signature: a faulty one lets others compute the key. Of EC, the first by each handle and a sample.
+    private func mustVerify(_ algorithm: SignatureAlgorithm, _ earlier: Int) -> Bool {
+        switch algorithm {
+        case .rs256: true
+        case .es256: earlier.isMultiple(of: Self.sample)
+        }
+    }
+
+    private mutating func handle(for key: KeyReference, _ session: borrowing Session) throws -> Handle {
+        if let known = handles[key.keyID] { return known }
+        let object = try find(key, session)
+        // SoftHSM would sign with a key of another type all the same.
+        guard try session.number(.keyType, of: object) == key.algorithm.keyType.rawValue else {
+            throw HSMError(
+                .keyUnavailable, "the object of key \(key.kid) is of another key type",
+                hint: "check that this is the token the key was made on")
+        }
+        if handles.count >= Self.limit { handles = [:] }
+        let handle = Handle(object: object)
+        handles[key.keyID] = handle
+        return handle
+    }
+
+    private func find(_ key: KeyReference, _ session: borrowing Session) throws -> ObjectHandle {
+        do throws(PKCS11Error) {
+            return try session.findKey(.privateKey, id: key.keyID.bytes)
+        } catch {
+            guard error.isAbsence else { throw error }
+            throw HSMError(
+                .keyUnavailable, "key \(key.kid): \(error)", hint: "check that this is the token the key was made on",
+                cause: error)
+        }
+    }
+}
+
+extension SignatureAlgorithm {
+    var keyType: PKCS11.KeyType {
+        switch self {
+        case .rs256: .rsa
+        case .es256: .ec
+        }
+    }
+
+    /// The signature over a digest as JWS wants it (RFC 7518 §3.3, §3.4).
+    fileprivate func sign(
+        _ digest: SigningDigest, _ session: borrowing Session, _ key: ObjectHandle
+    ) throws(PKCS11Error) -> [UInt8] {
+        switch self {
+        case .rs256:
+            return try session.sign(digest.digestInfo, with: .rsaPKCS, key: key)
+        case .es256:
+            return try EllipticCurve.p256.fixedWidthSignature(session.sign(digest.bytes, with: .ecdsa, key: key))
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import AgentProtocol
+import KeyLifecycle
+import Platform
+
+/// Where notifications of one connection go.
+protocol NotificationSink: Sendable {
+    /// Writes one line. `written` is called when the connection has taken it, and not at all once it is closed.
+    func notify(_ changes: IssuerChanges, written: @escaping @Sendable () -> Void)
+}
+
+/// Identifies a connection for as long as the agent runs.
+struct ConnectionID: Hashable, Sendable {
+    let number: UInt64
+}
+
+/// Tells watching connections which issuers changed, and knows which of them have fetched what.
+///
+/// Each watcher has at most one notification under way; what changes meanwhile is folded into the next, so a slow reader
+/// costs a set of names and misses nothing.
+final class ChangeFeed: Sendable {
+    private struct Watcher {
+        let sink: any NotificationSink
+        var pending: [String: WatchedIssuer] = [:]
+        var isNotifying = false
+        /// The generation of each issuer whose documents this connection has fetched.
+        var fetched: [String: Int] = [:]
+    }
+
+    private struct State {
+        var revision = 0
+        var watchers: [ConnectionID: Watcher] = [:]
+        var waiting: [Waiter] = []
+    }
+
+    private struct Waiter {
+        let number: Int
+        let issuer: String
+        let generation: Int
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
+    private let state = Locked(State())
+    private let waiterNumbers = Locked(0)
+
+    /// How long a fresh key waits for the frontends at most.
+    static let publicationLimit = Duration.seconds(1)
+
+    /// Starts watching. Changes after the returned revision are notified.
+    func subscribe(_ connection: ConnectionID, sink: any NotificationSink) -> Int {
+        state.withLock { state in
+            state.watchers[connection] = Watcher(sink: sink, fetched: state.watchers[connection]?.fetched ?? [:])
+            return state.revision
+        }
+    }
+
+    func unsubscribe(_ connection: ConnectionID) {
+        state.withLock { $0.watchers[connection] = nil }
+        resumeSatisfied()
+    }
+
+    /// Tells every watcher that the issuer has a new generation, or is gone.
+    func publish(_ issuer: WatchedIssuer) {
+        let due = state.withLock { state -> [ConnectionID] in
+            state.revision += 1
+            for connection in state.watchers.keys { state.watchers[connection]?.pending[issuer.name] = issuer }
+            return state.watchers.filter { !$0.value.isNotifying }.map(\.key)
+        }
+        for connection in due { notify(connection) }
+        if issuer.deleted == true { resumeSatisfied() }
+    }
+
+    /// Notes that a watching connection has been given the documents of this generation.
+    func noteFetch(by connection: ConnectionID, issuer: String, generation: Int) {
+        let isWatching = state.withLock { state in
+            guard state.watchers[connection] != nil else { return false }
+            state.watchers[connection]?.fetched[issuer] = generation
+            return true
+        }
+        if isWatching { resumeSatisfied() }
+    }
+
+    /// Waits until every watching frontend has fetched the issuer's documents of at least this generation, for one second
+    /// at most. A frontend is a watcher that has fetched the issuer's documents before.
+    func awaitPublication(of issuer: String, generation: Int) async -> PublicationView {
+        let watching = frontends(of: issuer)
+        guard !watching.isEmpty else { return PublicationView(outcome: "unwatched", fetched: 0, watching: 0) }
+        let number = waiterNumbers.withLock { number -> Int in
+            number += 1
+            return number
+        }
+        let timeout = Task {
+            try await Task.sleep(for: Self.publicationLimit)
+            self.resume { $0.number == number }
+        }
+        await withCheckedContinuation { continuation in
+            state.withLock { state in
+                state.waiting.append(
+                    Waiter(number: number, issuer: issuer, generation: generation, continuation: continuation))
+            }
+            resumeSatisfied()
+        }
+        timeout.cancel()
+        let current = frontends(of: issuer)
+        let fetched = current.count { $0 >= generation }
+        return PublicationView(
+            outcome: fetched == current.count ? "fetched" : "timed-out", fetched: fetched, watching: current.count)
+    }
+
+    private func frontends(of issuer: String) -> [Int] {
+        state.withLock { state in state.watchers.values.compactMap { $0.fetched[issuer] } }
+    }
+
+    private func notify(_ connection: ConnectionID) {
+        let next = state.withLock { state -> (any NotificationSink, IssuerChanges)? in
+            guard let watcher = state.watchers[connection], !watcher.isNotifying, !watcher.pending.isEmpty else { return nil }
+            let issuers = watcher.pending.values.sorted { $0.name < $1.name }
+            state.watchers[connection]?.isNotifying = true
+            state.watchers[connection]?.pending = [:]
+            return (watcher.sink, IssuerChanges(revision: state.revision, issuers: issuers))
+        }
+        guard let (sink, changes) = next else { return }
+        sink.notify(changes) {
+            self.state.withLock { $0.watchers[connection]?.isNotifying = false }
+            self.notify(connection)
+        }
+    }
+
+    /// Resumes waiters that nobody keeps waiting any more.
+    private func resumeSatisfied() {
+        resume { waiter in self.frontends(of: waiter.issuer).allSatisfy { $0 >= waiter.generation } }
+    }
+
+    private func resume(where isDone: (Waiter) -> Bool) {
+        let waiting = state.withLock { $0.waiting }
+        let done = Set(waiting.filter(isDone).map(\.number))
+        guard !done.isEmpty else { return }
+        let resumed = state.withLock { state -> [Waiter] in
+            defer { state.waiting.removeAll { done.contains($0.number) } }
+            return state.waiting.filter { done.contains($0.number) }
+        }
+        for waiter in resumed { waiter.continuation.resume() }
+    }
+}

@@ -1,0 +1,103 @@
+import IssuerStore
+import KeyLifecycle
+import Logging
+import Platform
+
+extension IssuerRegistry {
+    /// Creates an issuer with its first key; the standby key follows.
+    ///
+    /// - Throws: `LifecycleError`: `.issuerExists`, `.issuerNameInvalid`, `.policyInvalid`; `HSMError`; `StoreError`.
+    func create(_ text: String, settings: IssuerSettings, enabled: Bool) async throws -> Issuer {
+        guard let name = IssuerName(text) else {
+            throw LifecycleError(
+                .issuerNameInvalid, "\"\(text.prefix(64))\" is no issuer name",
+                hint: "use 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end")
+        }
+        try settings.validate()
+        return try await queue.run(name) { try await self.carryOutCreation(name, settings, enabled) }
+    }
+
+    private func carryOutCreation(_ name: IssuerName, _ settings: IssuerSettings, _ enabled: Bool) async throws -> Issuer {
+        guard issuers[name] == nil else {
+            throw LifecycleError(.issuerExists, "issuer \"\(name)\" exists already", hint: "update it, or choose another name")
+        }
+        let key = try await generateKey(for: name, settings.algorithm)
+        let change = try Issuer.creating(
+            name, settings: settings, url: enabled ? mintURL() : nil, firstKey: key, at: clock.wall())
+        try await commit(change, with: key)
+        log.notice("created an issuer", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])
+        return try await finish(name)
+    }
+
+    /// Updates an issuer by what `decide` makes of it as it is then.
+    ///
+    /// - Returns: the issuer before and after.
+    /// - Throws: `LifecycleError`: `.issuerNotFound`, `.conflict`, `.policyInvalid`; `HSMError`; `StoreError`.
+    func update(
+        _ text: String, ifGeneration expected: Int?, _ decide: @escaping @Sendable (Issuer, String) throws -> IssuerUpdate
+    ) async throws -> (before: Issuer, after: Issuer) {
+        let name = try issuer(named: text).name
+        return try await queue.run(name) {
+            try await self.planningAgain { try await self.carryOutUpdate(name, expected, decide) }
+        }
+    }
+
+    private func carryOutUpdate(
+        _ name: IssuerName, _ expected: Int?, _ decide: @Sendable (Issuer, String) throws -> IssuerUpdate
+    ) async throws -> (before: Issuer, after: Issuer) {
+        let before = try issuer(named: name.text)
+        try before.require(generation: expected)
+        let update = try decide(before, mintURL())
+        try update.settings?.validate()
+        let fresh =
+            before.needsFreshStandby(for: update)
+            ? try await generateKey(for: name, update.settings?.algorithm ?? before.settings.algorithm) : nil
+        let moment = board.freeze(name.text, clock: clock)
+        defer { board.thaw(name.text) }
+        guard let change = try accountingForSignatures(before).updating(update, freshStandby: fresh, at: moment) else { return (before, before) }
+        if let fresh { try await commit(change, with: fresh) } else { try await commit(change) }
+        log.notice("updated an issuer", metadata: ["issuer": "\(name)", "generation": "\(before.generation + 1)"])
+        return (before, try await finish(name))
+    }
+
+    /// Deletes an issuer and returns it as it was.
+    ///
+    /// - Throws: `LifecycleError`: `.issuerNotFound`, `.conflict`; `StoreError`.
+    func delete(_ text: String, ifGeneration expected: Int?) async throws -> Issuer {
+        let name = try issuer(named: text).name
+        return try await queue.run(name) {
+            try await self.planningAgain { try await self.carryOutDeletion(name, expected) }
+        }
+    }
+
+    private func carryOutDeletion(_ name: IssuerName, _ expected: Int?) async throws -> Issuer {
+        let issuer = try issuer(named: name.text)
+        try issuer.require(generation: expected)
+        let former = try await commit(issuer.deleting(at: clock.wall()))
+        await former?.use.drained()
+        await queue.enqueue(name) { await self.followUp(name) }
+        log.notice("deleted an issuer", metadata: ["issuer": "\(name)"])
+        return issuer
+    }
+
+    /// Queues what a change left to do, so that it happens before anything asked for after the reply.
+    func finish(_ name: IssuerName) async throws -> Issuer {
+        let issuer = try issuer(named: name.text)
+        if issuer.needsStandby || destructions.contains(where: { $0.issuer == name }) {
+            await queue.enqueue(name) { await self.followUp(name) }
+        }
+        return issuer
+    }
+
+    /// Mints URLs under the origin of a configuration that was read again; URLs in force stay.
+    func adopt(_ read: @Sendable () async throws -> ReloadedConfiguration) async throws -> ReloadedConfiguration {
+        let reloaded = try await read()
+        publicBaseURL = reloaded.publicBaseURL
+        return reloaded
+    }
+
+    /// `{publicBaseURL}/{tenant}/{uuid}/`, with a fresh random uuid.
+    private func mintURL() -> String {
+        "\(publicBaseURL)/\(store.deployment.tenant)/\(SystemRandom.uuid())/"
+    }
+}

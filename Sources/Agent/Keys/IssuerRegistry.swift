@@ -1,0 +1,174 @@
+import AgentProtocol
+import IssuerStore
+import KeyLifecycle
+import Logging
+import Platform
+
+/// The issuers of an agent: decides every change through `KeyLifecycle`, commits it, and only then lets it be seen.
+///
+/// Changes of one issuer run one after the other; those of different issuers do not wait for each other. The store may have
+/// other writers: a commit that lost is answered with the state that won.
+actor IssuerRegistry {
+    let store: any IssuerStore
+    let custody: any KeyCustody
+    let hsmStatus: HSMStatus
+    let board = SigningBoard()
+    let feed = ChangeFeed()
+    let queue = ChangeQueue()
+    let clock: AgentClock
+    let log: Logger
+    /// The origin of URLs minted from now on, without a trailing slash.
+    var publicBaseURL: String
+
+    private(set) var issuers: [IssuerName: Issuer] = [:]
+    private var references: [String: KeyReference] = [:]
+    /// Key pairs that have to go from the token, oldest first.
+    var destructions: [PendingDestruction] = []
+    /// Whether the token has shown a key of this store. Until then nothing on it is destroyed.
+    var isTokenProven = false
+    var clockGuard = ClockGuard(lastChange: nil)
+    /// Why the store could not be used the last time; `nil` when it could.
+    private(set) var storeTrouble: StoreError?
+    /// What keeps an issuer from having what it should have, by issuer: no standby key, a destruction left to do.
+    var unfinished: [IssuerName: Unfinished] = [:]
+
+    /// Work on the token that failed, and when to try it again.
+    struct Unfinished: Sendable {
+        let message: String
+        let retryAt: Int64
+    }
+
+    init(
+        store: any IssuerStore, custody: any KeyCustody, hsmStatus: HSMStatus, clock: AgentClock, publicBaseURL: String,
+        log: Logger
+    ) {
+        self.store = store
+        self.custody = custody
+        self.hsmStatus = hsmStatus
+        self.clock = clock
+        self.publicBaseURL = publicBaseURL
+        self.log = log
+    }
+
+    // MARK: - Reading
+
+    func issuer(named text: String) throws -> Issuer {
+        guard let name = IssuerName(text), let issuer = issuers[name] else { throw LifecycleError.issuerNotFound(text) }
+        return issuer
+    }
+
+    /// The published key with this kid, in whatever issuer it is.
+    func issuer(publishing kid: String) throws -> Issuer {
+        guard let issuer = issuers.values.first(where: { $0.ring[kid]?.state.isPublished == true }) else {
+            throw LifecycleError(
+                .keyNotFound, "no published key has the kid \(kid)", hint: "list the keys to see which can be revoked")
+        }
+        return issuer
+    }
+
+    /// The issuer with what its active key has signed: what a change is planned from once dates are frozen, since the wall
+    /// clock may have been set back after a signature.
+    func accountingForSignatures(_ issuer: Issuer) -> Issuer {
+        guard let active = issuer.ring.active, let latest = references[active.kid]?.latestExpiry else { return issuer }
+        return issuer.havingSigned(until: latest)
+    }
+
+    /// By name.
+    var allIssuers: [Issuer] {
+        issuers.values.sorted { $0.name < $1.name }
+    }
+
+    // MARK: - Committing
+
+    /// Makes a change durable, then visible, and returns the key it replaced as the signing one.
+    ///
+    /// - Throws: `StoreError`; after `.conflict` the registry holds what the store holds.
+    @discardableResult
+    func commit(_ change: IssuerChange, fulfilling keyIDs: [KeyID] = []) async throws -> KeyReference? {
+        let signing = try change.issuer.map(signingState)
+        do {
+            try await store.commit(change, fulfilling: keyIDs)
+            storeTrouble = nil
+        } catch let error as StoreError {
+            if error.code == .conflict { try await reload(change.name) } else { storeTrouble = error }
+            throw error
+        }
+        destructions += change.destroyed.map {
+            PendingDestruction(keyID: $0.keyID, issuer: change.name, requestedAt: change.at)
+        }
+        for key in change.destroyed {
+            references[key.kid] = nil
+            hsmStatus.forget(key.kid)
+        }
+        return show(change.issuer, signing, named: change.name)
+    }
+
+    /// Carries a change out; one that lost against another writer is planned anew on what that writer made, twice at most.
+    func planningAgain<Value: Sendable>(_ change: () async throws -> Value) async throws -> Value {
+        for _ in 1...2 {
+            do {
+                return try await change()
+            } catch let error as StoreError where error.code == .conflict {
+                continue
+            }
+        }
+        return try await change()
+    }
+
+    /// Runs another store call and remembers whether the store works.
+    func noting<Value: Sendable>(_ call: () async throws -> Value) async throws -> Value {
+        do {
+            let value = try await call()
+            storeTrouble = nil
+            return value
+        } catch let error as StoreError {
+            if error.code != .conflict { storeTrouble = error }
+            throw error
+        }
+    }
+
+    /// Makes a committed issuer visible to signers and watchers.
+    @discardableResult
+    func show(_ issuer: Issuer?, _ signing: SigningState?, named name: IssuerName) -> KeyReference? {
+        let generation = issuer?.generation ?? issuers[name]?.generation ?? 0
+        issuers[name] = issuer
+        let former = board.install(signing, for: name.text)
+        feed.publish(WatchedIssuer(name: name.text, generation: generation, deleted: issuer == nil ? true : nil))
+        return former
+    }
+
+    func signingState(of issuer: Issuer) throws -> SigningState {
+        guard let active = issuer.ring.active else {
+            throw StoreError(
+                .corrupt, "issuer \(issuer.name) has no active key", hint: "restore the store from a backup")
+        }
+        return SigningState(key: try reference(to: active), policy: ClaimsPolicy(issuer))
+    }
+
+    /// What another writer has made of an issuer.
+    private func reload(_ name: IssuerName) async throws {
+        let contents = try await store.contents()
+        let issuer = contents.issuers.first { $0.name == name }
+        guard issuer != issuers[name] else { return }
+        show(issuer, try issuer.map(signingState), named: name)
+    }
+
+    func reference(to key: SigningKey) throws -> KeyReference {
+        if let known = references[key.kid] { return known }
+        let reference = try KeyReference(key)
+        references[key.kid] = reference
+        return reference
+    }
+}
+
+extension LifecycleError.Code {
+    static let issuerNotFound = LifecycleError.Code(rawValue: "issuer-not-found")
+    static let issuerExists = LifecycleError.Code(rawValue: "issuer-exists")
+    static let issuerNameInvalid = LifecycleError.Code(rawValue: "issuer-name-invalid")
+}
+
+extension LifecycleError {
+    static func issuerNotFound(_ name: String) -> LifecycleError {
+        LifecycleError(.issuerNotFound, "there is no issuer \"\(name.prefix(64))\"", hint: "list the issuers, or create it")
+    }
+}

@@ -1,0 +1,71 @@
+import KeyLifecycle
+import Platform
+
+/// The signing state of every issuer, read by each sign request and replaced by committed changes.
+///
+/// Taking a key and replacing it happen under one lock, so that once a replacement is in place no request takes the old key
+/// any more, and `UseCount.drained()` tells when the last one has ended.
+final class SigningBoard: Sendable {
+    private struct Entry {
+        var state: SigningState
+        /// Requests that have to wait until the issuer is thawed.
+        var waiting: [@Sendable () -> Void] = []
+    }
+
+    private let entries = Locked<[String: Entry]>([:])
+
+    /// Takes the issuer's key for one signature, which must be ended with `key.use.end()`; `nil` for an unknown issuer.
+    func begin(_ issuer: String) -> SigningState? {
+        entries.withLock { entries in
+            guard let state = entries[issuer]?.state else { return nil }
+            state.key.use.begin()
+            return state
+        }
+    }
+
+    /// Puts a state in place, or with `nil` takes the issuer off the board. Thaws the issuer.
+    ///
+    /// - Returns: the key it replaces, when that is another one.
+    @discardableResult
+    func install(_ state: SigningState?, for issuer: String) -> KeyReference? {
+        let (former, waiting) = entries.withLock { entries -> (KeyReference?, [@Sendable () -> Void]) in
+            let before = entries[issuer]
+            entries[issuer] = state.map { Entry(state: $0) }
+            let former = before?.state.key
+            return (former === state?.key ? nil : former, before?.waiting ?? [])
+        }
+        for resume in waiting { resume() }
+        return former
+    }
+
+    /// Freezes the dates of an issuer's JWTs and returns the moment they are frozen at.
+    ///
+    /// A request reads the clock before it takes its key, so one that was not held by the freeze is not dated after it.
+    func freeze(_ issuer: String, clock: AgentClock) -> Timestamp {
+        entries.withLock { entries in
+            let moment = clock.wall()
+            entries[issuer]?.state.datedAtMost = moment
+            return moment
+        }
+    }
+
+    /// Ends a freeze whose change did not come about.
+    func thaw(_ issuer: String) {
+        let waiting = entries.withLock { entries -> [@Sendable () -> Void] in
+            entries[issuer]?.state.datedAtMost = nil
+            defer { entries[issuer]?.waiting = [] }
+            return entries[issuer]?.waiting ?? []
+        }
+        for resume in waiting { resume() }
+    }
+
+    /// Calls `resume` once the issuer is not frozen, which may be at once.
+    func whenThawed(_ issuer: String, _ resume: @escaping @Sendable () -> Void) {
+        let isFrozen = entries.withLock { entries in
+            guard entries[issuer]?.state.datedAtMost != nil else { return false }
+            entries[issuer]?.waiting.append(resume)
+            return true
+        }
+        if !isFrozen { resume() }
+    }
+}

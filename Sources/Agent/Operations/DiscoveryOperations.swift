@@ -1,0 +1,27 @@
+import AgentProtocol
+import KeyLifecycle
+
+/// `get-discovery`.
+struct GetDiscovery: Operation {
+    let registry: IssuerRegistry
+    let clock: AgentClock
+
+    func run(_ parameters: GetDiscoveryParameters, _ context: OperationContext) async throws -> DiscoveryResult {
+        let issuer = try await registry.issuer(named: parameters.issuer)
+        let result = try IssuerDocuments.discovery(of: issuer, at: clock.wall())
+        registry.feed.noteFetch(by: context.connection, issuer: result.issuer, generation: result.generation)
+        return result
+    }
+}
+
+/// `watch`.
+struct Watch: Operation {
+    let registry: IssuerRegistry
+
+    func run(_ parameters: WatchParameters, _ context: OperationContext) async throws -> WatchSnapshot {
+        let revision = registry.feed.subscribe(context.connection, sink: context.notifications)
+        // Read after subscribing: what changes in between is in the snapshot, and notified once more.
+        let issuers = await registry.allIssuers.map { WatchedIssuer(name: $0.name.text, generation: $0.generation) }
+        return WatchSnapshot(revision: revision, issuers: issuers)
+    }
+}

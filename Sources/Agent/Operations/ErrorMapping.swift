@@ -1,0 +1,48 @@
+import AgentProtocol
+import IssuerStore
+import KeyLifecycle
+
+/// The one place where errors of the agent become errors of the protocol, by type and code.
+extension ProtocolError {
+    init(mapping error: any Error) {
+        switch error {
+        case let error as ProtocolError: self = error
+        case let error as LifecycleError: self.init(error)
+        case let error as HSMError: self.init(error)
+        case let error as StoreError: self.init(error)
+        default: self.init(.internalError, "the agent failed in a way it does not expect", hint: "see the agent's log")
+        }
+    }
+
+    init(_ error: LifecycleError) {
+        let reason: Reason =
+            switch error.code {
+            case .claimsInvalid: .claimsInvalid
+            case .lifetimeExceeded: .tokenLifetimeExceeded
+            case .policyInvalid: .policyInvalid
+            case .conflict: .conflict
+            case .keyNotFound: .keyNotFound
+            case .noKeyLeft: .hsmUnavailable
+            case .issuerNotFound: .issuerNotFound
+            case .issuerExists: .issuerExists
+            case .issuerNameInvalid: .invalidParams
+            default: .internalError
+            }
+        self.init(reason, error.message, hint: error.hint)
+    }
+
+    init(_ error: HSMError) {
+        let reason: Reason =
+            switch error.code {
+            case .busy: .busy
+            case .deadlineExceeded: .deadlineExceeded
+            case .unsupported: .unsupportedAlgorithm
+            default: .hsmUnavailable
+            }
+        self.init(reason, error.message, hint: error.hint)
+    }
+
+    init(_ error: StoreError) {
+        self.init(error.code == .conflict ? .conflict : .storeUnavailable, error.message, hint: error.hint)
+    }
+}

@@ -1,0 +1,97 @@
+import AgentProtocol
+import KeyLifecycle
+
+/// `issuer-create`.
+struct CreateIssuer: Operation {
+    let registry: IssuerRegistry
+    let views: IssuerViews
+
+    func run(_ parameters: IssuerCreateParameters, _ context: OperationContext) async throws -> IssuerChangeResult {
+        let settings = try SettingsPatch(parameters).applied(to: IssuerSettings())
+        let issuer = try await registry.create(
+            parameters.issuer, settings: settings, enabled: parameters.enableOIDCIssuer ?? false)
+        return IssuerChangeResult(issuer: views.status(issuer), warnings: [])
+    }
+}
+
+/// `issuer-update`.
+struct UpdateIssuer: Operation {
+    let registry: IssuerRegistry
+    let views: IssuerViews
+
+    func run(_ parameters: IssuerUpdateParameters, _ context: OperationContext) async throws -> IssuerChangeResult {
+        let patch = SettingsPatch(parameters)
+        let (before, after) = try await registry.update(
+            parameters.issuer, ifGeneration: parameters.ifGeneration
+        ) { issuer, freshURL in
+            IssuerUpdate(
+                settings: patch.isEmpty ? nil : try patch.applied(to: issuer.settings),
+                enabled: parameters.enableOIDCIssuer, freshURL: freshURL, immediately: parameters.immediately ?? false)
+        }
+        return IssuerChangeResult(issuer: views.status(after), warnings: Self.warnings(before, after))
+    }
+
+    private static func warnings(_ before: Issuer, _ after: Issuer) -> [String] {
+        var warnings: [String] = []
+        if before.issuerURL != after.issuerURL {
+            warnings.append(
+                "iss of every new JWT is now \(after.issuerURL): relying parties must be told, and workloads may need a restart")
+        }
+        if case .enabled(let url) = before.profile, before.profile != after.profile {
+            let isServed = after.acceptedIssuers.contains { $0.url == url }
+            warnings.append(
+                isServed
+                    ? "JWTs issued under \(url) verify until its documents end"
+                    : "JWTs issued under \(url) no longer verify: its documents are gone")
+        }
+        if before.settings.algorithm != after.settings.algorithm {
+            warnings.append("\(after.settings.algorithm.rawValue) signs from the next rotation on")
+        }
+        return warnings
+    }
+}
+
+/// `issuer-delete`.
+struct DeleteIssuer: Operation {
+    let registry: IssuerRegistry
+    let clock: AgentClock
+
+    func run(_ parameters: IssuerDeleteParameters, _ context: OperationContext) async throws -> IssuerDeleteResult {
+        let issuer = try await registry.delete(parameters.issuer, ifGeneration: parameters.ifGeneration)
+        let now = clock.wall()
+        return IssuerDeleteResult(
+            issuer: issuer.name.text, revoked: issuer.ring.published.map(\.kid),
+            exposureSeconds: max(issuer.cachedUntil(now) - now, 0))
+    }
+}
+
+/// `issuer-status`.
+struct ShowIssuer: Operation {
+    let registry: IssuerRegistry
+    let views: IssuerViews
+
+    func run(_ parameters: IssuerStatusParameters, _ context: OperationContext) async throws -> IssuerStatus {
+        views.status(try await registry.issuer(named: parameters.issuer))
+    }
+}
+
+/// `issuer-list`.
+struct ListIssuers: Operation {
+    let registry: IssuerRegistry
+    let views: IssuerViews
+
+    func run(_ parameters: IssuerListParameters, _ context: OperationContext) async throws -> IssuerList {
+        let page = try Page(await registry.allIssuers, parameters) { $0.name.text }
+        return IssuerList(issuers: page.entries.map(views.status), nextCursor: page.nextCursor)
+    }
+}
+
+/// Issuers as the protocol shows them, with what is not theirs: the clock and the HSM's state.
+struct IssuerViews: Sendable {
+    let clock: AgentClock
+    let hsm: HSM
+
+    func status(_ issuer: Issuer) -> IssuerStatus {
+        IssuerStatus(issuer, isHSMUp: hsm.status.reading.trouble == nil, at: clock.wall())
+    }
+}

@@ -1,0 +1,93 @@
+import AgentProtocol
+import KeyLifecycle
+
+/// `list-keys`.
+struct ListKeys: Operation {
+    let registry: IssuerRegistry
+    let custody: any KeyCustody
+
+    func run(_ parameters: ListKeysParameters, _ context: OperationContext) async throws -> KeyList {
+        let issuers =
+            if let name = parameters.issuer { [try await registry.issuer(named: name)] } else { await registry.allIssuers }
+        // A place in the order of issuers and then of making, which stays while keys are added.
+        let keys = issuers.flatMap { issuer in
+            issuer.ring.keys.enumerated().map { number, key in
+                (place: Self.place(issuer.name, number), issuer: issuer.name, key: key)
+            }
+        }
+        let page = try Page(keys, parameters) { $0.place }
+        var views: [KeyView] = []
+        for (_, issuer, key) in page.entries { views.append(try KeyView(key, of: issuer, custody: await view(of: key))) }
+        return KeyList(keys: views, nextCursor: page.nextCursor)
+    }
+
+    /// What the token says about a key just now; a token that cannot be asked leaves it out.
+    private func view(of key: SigningKey) async -> CustodyView? {
+        guard key.state.isPublished, let attributes = try? await custody.attributes(of: key.keyID) else { return nil }
+        return CustodyView(attributes, keyID: key.keyID)
+    }
+
+    private static func place(_ issuer: IssuerName, _ number: Int) -> String {
+        let digits = String(number)
+        // "/" sorts before every character of a name but the hyphen, so names are padded to compare as wholes.
+        return issuer.text.padded(to: 63) + "/" + String(repeating: "0", count: max(10 - digits.count, 0)) + digits
+    }
+}
+
+extension String {
+    fileprivate func padded(to length: Int) -> String {
+        self + String(repeating: " ", count: max(length - utf8.count, 0))
+    }
+}
+
+/// `rotate`.
+struct Rotate: Operation {
+    let registry: IssuerRegistry
+
+    func run(_ parameters: RotateParameters, _ context: OperationContext) async throws -> RotationResult {
+        RotationResult(
+            try await registry.rotate(
+                parameters.issuer, ifGeneration: parameters.ifGeneration, dryRun: parameters.dryRun ?? false))
+    }
+}
+
+/// `revoke-key`.
+struct RevokeKey: Operation {
+    let registry: IssuerRegistry
+
+    func run(_ parameters: RevokeKeyParameters, _ context: OperationContext) async throws -> RotationResult {
+        RotationResult(
+            try await registry.revoke(
+                parameters.kid, ifGeneration: parameters.ifGeneration, dryRun: parameters.dryRun ?? false))
+    }
+}
+
+extension RotationResult {
+    fileprivate init(_ outcome: RotationOutcome) {
+        let plan = outcome.executed ?? outcome.plan
+        self.init(
+            issuer: outcome.issuer.name.text, dryRun: outcome.executed == nil,
+            plan: RotationPlanView(outcome.plan, executed: outcome.executed),
+            activeKid: outcome.issuer.ring.active?.kid ?? "", generation: outcome.issuer.generation,
+            publication: outcome.publication, exposureSeconds: plan.exposure, warnings: Self.warnings(outcome, plan))
+    }
+
+    private static func warnings(_ outcome: RotationOutcome, _ plan: RotationPlan) -> [String] {
+        var warnings: [String] = []
+        if let failure = outcome.generationFailure {
+            let successor = plan.incoming == nil ? "the active key stays" : "the standby key signs instead"
+            warnings.append("no fresh key could be generated (\(failure)): \(successor)")
+        }
+        if plan.exposure > 0 {
+            let what =
+                plan.isRevoking
+                ? "accept a revoked key or reject new JWTs" : "reject new JWTs, whose key it has not seen yet"
+            warnings.append("for up to \(plan.exposure) s a relying party with a cached JWKS can \(what)")
+        }
+        if let publication = outcome.publication, publication.outcome == "timed-out" {
+            warnings.append(
+                "only \(publication.fetched) of \(publication.watching) frontends had fetched the new key within a second")
+        }
+        return warnings
+    }
+}

@@ -1,0 +1,88 @@
+import AgentProtocol
+import IssuerStore
+import KeyLifecycle
+
+/// `health`.
+struct ReportHealth: Operation {
+    let registry: IssuerRegistry
+    let hsm: HSM
+
+    func run(_ parameters: HealthParameters, _ context: OperationContext) async throws -> Health {
+        let reading = hsm.status.reading
+        let storeTrouble = await registry.storeTrouble
+        let doubt = await registry.clockGuard.doubt
+        var problems: [HealthProblem] = []
+        if let trouble = reading.trouble {
+            problems.append(HealthProblem(component: "hsm", message: trouble.message, hint: trouble.hint))
+        }
+        for (_, error) in reading.unavailableKeys.sorted(by: { $0.key < $1.key }) {
+            problems.append(HealthProblem(component: "hsm", message: error.message, hint: error.hint))
+        }
+        if await !registry.mayTouchToken {
+            problems.append(
+                HealthProblem(
+                    component: "hsm", message: "the token shows none of the keys in the store",
+                    hint: "check that it is the token the keys were made on"))
+        }
+        if let storeTrouble {
+            problems.append(HealthProblem(component: "store", message: storeTrouble.message, hint: storeTrouble.hint))
+        }
+        if let doubt { problems.append(HealthProblem(doubt)) }
+        for (name, work) in await registry.unfinished.sorted(by: { $0.key < $1.key }) {
+            problems.append(
+                HealthProblem(
+                    component: "lifecycle", message: "keys of issuer \(name) are not in order: \(work.message)",
+                    hint: "the agent tries again by itself"))
+        }
+        return Health(
+            status: reading.trouble != nil ? "unavailable" : problems.isEmpty ? "ok" : "degraded",
+            hsm: HSMHealth(
+                state: reading.trouble == nil ? "up" : "down", tokenLabel: hsm.tokenLabel, tokenSerial: hsm.tokenSerial,
+                sessions: hsm.configuredSessions, queuedRequests: hsm.queuedSignatures),
+            store: ComponentHealth(state: storeTrouble == nil ? "ok" : "unavailable"),
+            clock: ComponentHealth(state: doubt == nil ? "ok" : "suspect"), problems: problems)
+    }
+}
+
+extension HealthProblem {
+    fileprivate init(_ doubt: ClockGuard.Doubt) {
+        let message =
+            switch doubt {
+            case .jumped(let seconds): "the wall clock jumped by \(seconds) s against the monotonic clock"
+            case .beforeLastChange(let seconds): "the wall clock stands \(seconds) s before the last change in the store"
+            }
+        self.init(
+            component: "clock", message: message + "; keys are not retired by time",
+            hint: "set the clock right, or accept it with: privyseal call reload '{\"acceptClock\":true}'")
+    }
+}
+
+/// `version`.
+struct ReportVersion: Operation {
+    func run(_ parameters: VersionParameters, _ context: OperationContext) async throws -> VersionResult {
+        VersionResult(
+            agentVersion: ProtocolVersion.agent, protocolVersion: ProtocolVersion.current,
+            oldestClient: ProtocolVersion.oldestClient)
+    }
+}
+
+/// `metrics`.
+struct ReportMetrics: Operation {
+    let text: @Sendable () -> String
+
+    func run(_ parameters: MetricsParameters, _ context: OperationContext) async throws -> MetricsResult {
+        MetricsResult(text: text())
+    }
+}
+
+/// `reload`.
+struct Reload: Operation {
+    let registry: IssuerRegistry
+    let reload: @Sendable () async throws -> ReloadedConfiguration
+
+    func run(_ parameters: ReloadParameters, _ context: OperationContext) async throws -> ReloadResult {
+        if parameters.acceptClock == true { await registry.acceptClock() }
+        let reloaded = try await registry.adopt(reload)
+        return ReloadResult(applied: reloaded.applied, needsRestart: reloaded.needsRestart)
+    }
+}

@@ -1,0 +1,65 @@
+import AgentProtocol
+import KeyLifecycle
+
+/// The settings a request names.
+struct SettingsPatch: Sendable {
+    private let algorithm: String?
+    private let defaultIssuer: String?
+    private let lifetime: Int?
+    private let maximumLifetime: Int?
+    private let overlap: Int?
+    private let jwksMaxAge: Int?
+    private let standby: Bool?
+    private let rotateEvery: Int?
+
+    init(_ parameters: IssuerCreateParameters) {
+        algorithm = parameters.algorithm
+        defaultIssuer = parameters.defaultIssuer
+        lifetime = parameters.lifetimeSeconds
+        maximumLifetime = parameters.maximumLifetimeSeconds
+        overlap = parameters.overlapSeconds
+        jwksMaxAge = parameters.jwksMaxAgeSeconds
+        standby = parameters.standby
+        rotateEvery = parameters.rotateEverySeconds
+    }
+
+    init(_ parameters: IssuerUpdateParameters) {
+        algorithm = parameters.algorithm
+        defaultIssuer = parameters.defaultIssuer
+        lifetime = parameters.lifetimeSeconds
+        maximumLifetime = parameters.maximumLifetimeSeconds
+        overlap = parameters.overlapSeconds
+        jwksMaxAge = parameters.jwksMaxAgeSeconds
+        standby = parameters.standby
+        rotateEvery = parameters.rotateEverySeconds
+    }
+
+    /// Whether the request names no setting at all.
+    var isEmpty: Bool {
+        algorithm == nil && defaultIssuer == nil && lifetime == nil && maximumLifetime == nil && overlap == nil
+            && jwksMaxAge == nil && standby == nil && rotateEvery == nil
+    }
+
+    /// The settings with what the request names in place of what was there.
+    ///
+    /// - Throws: `UNSUPPORTED_ALGORITHM`. Bounds are the domain's to check.
+    func applied(to settings: IssuerSettings) throws(ProtocolError) -> IssuerSettings {
+        var next = settings
+        if let algorithm {
+            guard let known = SignatureAlgorithm(rawValue: algorithm) else {
+                let names = SignatureAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ProtocolError(
+                    .unsupportedAlgorithm, "\"\(algorithm.prefix(32))\" is no algorithm this agent signs with", hint: "choose one of \(names)")
+            }
+            next.algorithm = known
+        }
+        next.defaultIssuer = defaultIssuer ?? next.defaultIssuer
+        next.maximumLifetime = maximumLifetime ?? next.maximumLifetime
+        next.lifetime = lifetime ?? next.lifetime
+        next.overlap = overlap ?? next.overlap
+        next.jwksMaxAge = jwksMaxAge ?? next.jwksMaxAge
+        next.standby = standby ?? next.standby
+        if let rotateEvery { next.rotateEvery = rotateEvery == 0 ? nil : rotateEvery }
+        return next
+    }
+}

@@ -1,0 +1,103 @@
+import AgentProtocol
+import JOSE
+import KeyLifecycle
+import Metrics
+import Platform
+
+/// `sign`: reads the claims, judges them, queues the signature. Runs on the connection's event loop and never waits there.
+struct Sign: Sendable {
+    let board: SigningBoard
+    let hsm: HSM
+    let clock: AgentClock
+    let signatures = Counter(label: "privyseal_signatures_total")
+    let refusals = Counter(label: "privyseal_signature_failures_total")
+
+    /// Signs what the request asks for. `reply` is called once with a whole line, from whatever thread finishes the work.
+    func run(_ request: Request, reply: @escaping @Sendable ([UInt8]) -> Void) {
+        do throws(ProtocolError) {
+            let parameters = try SignRequest.decode(request.params)
+            begin(Pending(id: request.id, parameters: parameters, reply: reply))
+        } catch {
+            fail(request.id, error, reply)
+        }
+    }
+
+    private struct Pending: Sendable {
+        let id: RequestID
+        let parameters: SignRequest
+        let reply: @Sendable ([UInt8]) -> Void
+    }
+
+    private func begin(_ pending: Pending) {
+        // The clock is read before the key is taken: see SigningBoard.freeze.
+        let now = clock.wall()
+        guard let state = board.begin(pending.parameters.issuer) else {
+            return fail(pending.id, ProtocolError(LifecycleError.issuerNotFound(pending.parameters.issuer)), pending.reply)
+        }
+        let facts = ClaimsFacts(pending.parameters)
+        do throws(LifecycleError) {
+            let grant = try state.policy.grant(facts, at: min(now, state.datedAtMost ?? now))
+            queue(pending, state, grant)
+        } catch {
+            state.key.use.end()
+            if state.datedAtMost != nil, (try? state.policy.grant(facts, at: now)) != nil {
+                // Right by the clock, but not by the frozen one: its turn comes with the next key.
+                return board.whenThawed(pending.parameters.issuer) { begin(pending) }
+            }
+            fail(pending.id, ProtocolError(error), pending.reply)
+        }
+    }
+
+    private func queue(_ pending: Pending, _ state: SigningState, _ grant: ClaimsGrant) {
+        let key = state.key
+        key.noteSigned(until: Timestamp(seconds: grant.expiresAt))
+        let input = CompactJWS.signingInput(key.header, payload: pending.parameters.payload(grant, state.policy.issuerURL))
+        hsm.sign(SigningDigest(of: input), with: key) { result in
+            // The reply is handed over first: a rotation that waits for the key must not overtake it.
+            switch result {
+            case .success(let signature):
+                var jwt = input
+                CompactJWS.appendSignature(signature, to: &jwt)
+                signatures.increment()
+                pending.reply(
+                    ReplyLine.sign(
+                        id: pending.id, jwt: jwt, kid: key.kid, algorithm: key.algorithm.rawValue,
+                        expiration: grant.expiresAt))
+            case .failure(let error):
+                fail(pending.id, ProtocolError(error), pending.reply)
+            }
+            key.use.end()
+        }
+    }
+
+    private func fail(_ id: RequestID, _ error: ProtocolError, _ reply: @Sendable ([UInt8]) -> Void) {
+        refusals.increment()
+        reply(ReplyLine.failure(id: id, error))
+    }
+}
+
+extension ClaimsFacts {
+    fileprivate init(_ request: SignRequest) {
+        let claims = request.claims
+        let isComplete = if case .payload = request.source { true } else { false }
+        self.init(
+            issuer: claims.issuer, hasAudience: !claims.audience.isEmpty, issuedAt: claims.issuedAt,
+            notBefore: claims.notBefore, expiresAt: claims.expiration, lifetime: request.lifetimeSeconds,
+            isComplete: isComplete)
+    }
+}
+
+extension SignRequest {
+    /// The bytes to be signed: a payload as it came, claims with what was absent filled in.
+    fileprivate func payload(_ grant: ClaimsGrant, _ issuerURL: String) -> [UInt8] {
+        switch source {
+        case .payload(let payload):
+            payload.bytes
+        case .claims(let claims):
+            claims.filling(
+                issuer: issuerURL, issuedAt: grant.issuedAt, notBefore: grant.notBefore, expiration: grant.expiresAt,
+                id: SystemRandom.uuid())
+        }
+    }
+}
+

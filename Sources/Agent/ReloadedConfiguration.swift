@@ -1,0 +1,15 @@
+/// What reading the configuration again came to.
+public struct ReloadedConfiguration: Sendable {
+    /// The origin of URLs minted from now on, without a trailing slash.
+    public var publicBaseURL: String
+    /// Settings in force from now on, by their path in the file.
+    public var applied: [String]
+    /// Settings that differ and need a restart.
+    public var needsRestart: [String]
+
+    public init(publicBaseURL: String, applied: [String], needsRestart: [String]) {
+        self.publicBaseURL = publicBaseURL
+        self.applied = applied
+        self.needsRestart = needsRestart
+    }
+}

@@ -1,0 +1,120 @@
+import AgentProtocol
+import NIOCore
+
+/// One connection: cuts what comes in into lines, hands each to the dispatcher, writes the replies.
+///
+/// A caller that has many requests under way, or does not read its replies, is not read from until that has passed. What a
+/// caller sent before it closed its side is answered.
+// Sendable: every stored property is used on the channel's event loop alone; `Outbox` is what other threads hold.
+final class Connection: ChannelInboundHandler, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// Requests a connection may have under way before it is read from no further.
+    private static let pipelineLimit = 256
+
+    private let dispatcher: Dispatcher
+    private let id: ConnectionID
+    private let caller: Caller
+    private let ended: @Sendable (ConnectionID) -> Void
+    private var framer = LineFramer()
+    private var context: ChannelHandlerContext?
+    private var outbox: Outbox?
+    private var underWay = 0
+    private var isReading = false
+    /// Whether no more requests are taken: the caller closed its side, or the agent is shutting down.
+    private var isFinishing = false
+
+    init(dispatcher: Dispatcher, id: ConnectionID, caller: Caller, ended: @escaping @Sendable (ConnectionID) -> Void) {
+        self.dispatcher = dispatcher
+        self.id = id
+        self.caller = caller
+        self.ended = ended
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        outbox = Outbox(eventLoop: context.eventLoop) { [weak self] in self?.writeBatch() }
+        if context.channel.isActive { proceed() }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.fireChannelActive()
+        proceed()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.context = nil
+        outbox = nil
+        ended(id)
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        framer.feed(Array(unwrapInboundIn(data).readableBytesView))
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        proceed()
+        context.fireChannelReadComplete()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        proceed()
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .some(ChannelEvent.inputClosed) = event as? ChannelEvent {
+            isReading = false
+            isFinishing = true
+            proceed()
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    /// A broken connection has nobody to tell.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    /// Takes no more requests, answers those under way and closes. On the event loop.
+    func finish() {
+        framer = LineFramer()
+        isFinishing = true
+        proceed()
+    }
+
+    /// Does what is possible now: dispatch lines, read on, or close.
+    private func proceed() {
+        guard let context, let outbox else { return }
+        while underWay < Self.pipelineLimit, context.channel.isWritable, let frame = framer.next() {
+            underWay += 1
+            dispatcher.dispatch(
+                frame, OperationContext(caller: caller, connection: id, notifications: outbox), reply: outbox.reply)
+        }
+        guard underWay < Self.pipelineLimit, context.channel.isWritable else { return }
+        if isFinishing {
+            if underWay == 0 { context.close(promise: nil) }
+        } else if !isReading {
+            isReading = true
+            context.read()
+        }
+    }
+
+    private func writeBatch() {
+        guard let context, let outbox else { return }
+        let batch = outbox.take()
+        underWay -= batch.replies
+        var promise: EventLoopPromise<Void>?
+        if !batch.written.isEmpty {
+            let done = context.eventLoop.makePromise(of: Void.self)
+            done.futureResult.whenSuccess { for written in batch.written { written() } }
+            promise = done
+        }
+        context.writeAndFlush(wrapOutboundOut(context.channel.allocator.buffer(bytes: batch.bytes)), promise: promise)
+        proceed()
+    }
+}

@@ -1,0 +1,56 @@
+import AgentProtocol
+
+/// From a line to its one reply line: decode, admit, carry out.
+struct Dispatcher: Sendable {
+    let gate: Gate
+    let sign: Sign
+    let operations: OperationTable
+
+    /// `reply` is called exactly once, from whatever thread finishes the work.
+    func dispatch(_ frame: LineFramer.Frame, _ context: OperationContext, reply: @escaping @Sendable ([UInt8]) -> Void) {
+        do throws(RequestFailure) {
+            let request = try Request(frame)
+            do throws(ProtocolError) {
+                try gate.admit(context.caller, request.method)
+            } catch {
+                return reply(ReplyLine.failure(id: request.id, error))
+            }
+            carryOut(request, context, reply)
+        } catch {
+            reply(ReplyLine.failure(id: error.id, error.error))
+        }
+    }
+
+    private func carryOut(
+        _ request: Request, _ context: OperationContext, _ reply: @escaping @Sendable ([UInt8]) -> Void
+    ) {
+        if request.method == .sign { return sign.run(request, reply: reply) }
+        guard let handler = operations[request.method] else {
+            return reply(ReplyLine.failure(id: request.id, .unknown(request.method)))
+        }
+        Task { reply(await handler(request, context)) }
+    }
+}
+
+extension Request {
+    fileprivate init(_ frame: LineFramer.Frame) throws(RequestFailure) {
+        switch frame {
+        case .line(let line):
+            self = try Request.decode(line)
+        case .tooLong:
+            throw RequestFailure(
+                id: nil,
+                error: ProtocolError(
+                    .lineTooLong, "a request line is longer than \(ProtocolLimits.requestLine) bytes",
+                    hint: "send less in one request; the rest of the line has been skipped"))
+        }
+    }
+}
+
+extension ProtocolError {
+    fileprivate static func unknown(_ method: Method) -> ProtocolError {
+        ProtocolError(
+            .methodNotFound, "there is no method \"\(method.rawValue.prefix(64))\"",
+            hint: "the methods are \(Method.all.map(\.rawValue).joined(separator: ", "))")
+    }
+}

@@ -1,0 +1,107 @@
+import Agent
+import DaemonKit
+import Foundation
+import PKCS11
+import Platform
+
+/// A configuration file that has been read and judged: everything in it has its type.
+struct AgentSettings {
+    let file: AgentFile
+    let socket: UnixSocketPath
+    let socketMode: UInt32
+    let socketGroup: UInt32?
+    let token: TokenURI
+    let publicBaseURL: String
+    let sessions: Int
+    let queue: Int
+
+    var log: LogConfiguration { file.log ?? LogConfiguration() }
+
+    /// - Throws: `ConfigurationError` with file, line and column; `PlatformError` for a group that does not exist.
+    init(path: String) throws {
+        let yaml = try StrictYAML(path: path)
+        file = try yaml.decode(AgentFile.self)
+        socket = try Self.located(yaml, ["socket", "path"]) { [file] () throws(PlatformError) in
+            try UnixSocketPath(file.socket.path)
+        }
+        socketMode = file.socket.mode?.bits ?? 0o660
+        guard socketMode & ~0o777 == 0 else {
+            throw yaml.invalidValue(at: ["socket", "mode"], "the socket mode sets more than rwx bits", hint: "use a mode such as \"0660\"")
+        }
+        socketGroup = try Self.located(yaml, ["socket", "group"]) { [file] () throws(PlatformError) in
+            try file.socket.group.map { name throws(PlatformError) in try GroupAccount(named: name).gid }
+        }
+        do throws(PKCS11Error) {
+            token = try TokenURI(file.token.uri)
+        } catch {
+            throw yaml.invalidValue(at: ["token", "uri"], "\(error)", hint: error.hint ?? "name a token, such as pkcs11:token=privyseal")
+        }
+        publicBaseURL = try Self.baseURL(file.publicBaseURL, yaml)
+        try Self.check(tenant: file.tenant, yaml)
+        sessions = try Self.bounded(file.signing?.sessions ?? 4, 1...512, ["signing", "sessions"], yaml)
+        queue = try Self.bounded(file.signing?.queue ?? 1_024, 1...1_000_000, ["signing", "queue"], yaml)
+    }
+
+    /// Where the agent's PIN comes from, as its file is now.
+    ///
+    /// - Throws: `PlatformError` when there is no file.
+    func pinSource() throws(PlatformError) -> PINSource {
+        let path = file.token.pinFile
+        return PINSource(identity: try FileIdentity.of(path)) {
+            var bytes = try SecretFile.read(path: path)
+            return PIN(wiping: &bytes)
+        }
+    }
+
+    private static func located<Value>(
+        _ yaml: StrictYAML, _ path: [String], _ read: () throws(PlatformError) -> Value
+    ) throws -> Value {
+        do throws(PlatformError) {
+            return try read()
+        } catch {
+            throw yaml.invalidValue(at: path, error.message, hint: error.hint)
+        }
+    }
+
+    /// An http or https origin, perhaps with a path; without the slash at its end.
+    private static func baseURL(_ text: String, _ yaml: StrictYAML) throws -> String {
+        let trimmed = text.hasSuffix("/") ? String(text.dropLast()) : text
+        let isPlain = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+        guard isPlain, let url = URLComponents(string: trimmed), ["http", "https"].contains(url.scheme), url.host?.isEmpty == false,
+            url.query == nil, url.fragment == nil, url.user == nil
+        else {
+            throw yaml.invalidValue(
+                at: ["publicBaseURL"], "\"\(text)\" is no http or https URL without query and fragment",
+                hint: "give the origin relying parties reach privyseal-issuer at, such as https://oidc.example.com")
+        }
+        return trimmed
+    }
+
+    /// One path segment of unreserved characters (RFC 3986 §2.3).
+    private static func check(tenant: String?, _ yaml: StrictYAML) throws {
+        guard let tenant else { return }
+        let isSegment = (1...64).contains(tenant.utf8.count) && tenant.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"): true
+            default: false
+            }
+        }
+        guard isSegment else {
+            throw yaml.invalidValue(
+                at: ["tenant"], "the tenant must be 1 to 64 letters, digits, hyphens and underscores",
+                hint: "use a UUID, or leave it out to have one minted")
+        }
+    }
+
+    private static func bounded(
+        _ value: Int, _ bounds: ClosedRange<Int>, _ path: [String], _ yaml: StrictYAML
+    ) throws -> Int {
+        guard bounds.contains(value) else {
+            throw yaml.invalidValue(
+                at: path, "\(path.joined(separator: ".")) must be \(bounds.lowerBound) to \(bounds.upperBound)",
+                hint: "the default is right for most tokens")
+        }
+        return value
+    }
+}

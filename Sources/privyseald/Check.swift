@@ -1,0 +1,73 @@
+import Agent
+import ArgumentParser
+import DaemonKit
+import Foundation
+import IssuerStore
+import Logging
+import Platform
+
+/// `privyseald check`
+struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Say whether the agent would start, and why not.",
+        discussion: """
+            Reads the configuration, opens the store if there is one, looks for the token and logs in to it once, and looks \
+            at the socket path. It changes nothing, but a wrong PIN costs one of the token's tries, as a start would; one \
+            that was refused before is not sent again.
+            """)
+
+    @Option(name: .long, help: ArgumentHelp("The agent's configuration file.", valueName: "file"))
+    var config = "/etc/privyseal/agent.yaml"
+
+    func run() async throws {
+        do {
+            let startup = try Startup(configuration: config)
+            let settings = startup.settings
+            try Self.checkSocket(settings.socket)
+            let store = try Self.storeIfThere(startup)
+            let quiet = Logger(label: "privyseald") { _ in SwiftLogNoOpLogHandler() }
+            try await AgentServer.rehearse(
+                startup.agentConfiguration(), store: store,
+                environment: AgentEnvironment(
+                    clock: Startup.clock, log: quiet, metrics: { "" },
+                    reload: { ReloadedConfiguration(publicBaseURL: settings.publicBaseURL, applied: [], needsRestart: []) }))
+            print("ok: the agent would start on \(settings.socket) with \(settings.token)")
+        } catch {
+            let failure = StartupFailure(mapping: error)
+            failure.report()
+            throw ExitCode(failure.exitCode)
+        }
+    }
+
+    private static func checkSocket(_ socket: UnixSocketPath) throws {
+        let directory = (socket.path as NSString).deletingLastPathComponent
+        guard FileManager.default.isWritableFile(atPath: directory) else {
+            throw StartupFailure(
+                what: "the directory of the socket, \(directory), is not there or not writable",
+                todo: "create it and let the agent's user write there")
+        }
+        switch try socket.occupancy() {
+        case .absent, .stale:
+            break
+        case .live:
+            throw StartupFailure(
+                what: "an agent already serves \(socket)", todo: "stop it first, or configure another socket path")
+        case .notASocket:
+            throw StartupFailure(
+                what: "\(socket) exists and is not a socket", todo: "remove it, or configure another socket path")
+        }
+    }
+
+    /// A store is not made by looking: its owner would be whoever looked.
+    private static func storeIfThere(_ startup: Startup) throws -> SQLiteIssuerStore? {
+        let path = startup.settings.file.store.sqlite
+        if FileManager.default.fileExists(atPath: path) { return try startup.openStore() }
+        let directory = (path as NSString).deletingLastPathComponent
+        guard FileManager.default.isWritableFile(atPath: directory.isEmpty ? "." : directory) else {
+            throw StartupFailure(
+                what: "the directory of the store, \(directory), is not there or not writable",
+                todo: "create it and let the agent's user write there")
+        }
+        return nil
+    }
+}

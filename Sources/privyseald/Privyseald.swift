@@ -1,0 +1,29 @@
+import AgentProtocol
+import ArgumentParser
+
+/// The agent: keeps signing keys in an HSM token and answers requests for signatures on a Unix socket.
+@main
+struct Privyseald: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "privyseald",
+        abstract: "The PrivySeal agent: token-signing keys in an HSM, served on a Unix socket.",
+        discussion: """
+            The agent logs in to one PKCS#11 token, keeps the keys of its issuers there, and signs JWTs for the processes \
+            that may ask it to. Private keys never leave the token. It opens no network port: privyseal-issuer publishes \
+            the public documents.
+
+            Prepare a token with "privyseald token init", write a configuration file, look it over with "privyseald check", \
+            then run "privyseald serve".
+
+            Exit status: 0 done, 1 failed, 64 usage, 77 the token refused the PIN, 78 the configuration is wrong. After 77 \
+            and 78 starting again does not help before something was corrected.
+            """,
+        version: ProtocolVersion.agent,
+        subcommands: [Serve.self, Check.self, Token.self])
+}
+
+/// Exit statuses beside 0 and 1 (sysexits(3)).
+enum ExitStatus {
+    /// The token refused the PIN. Units name it in `RestartPreventExitStatus=`.
+    static let pinRefused: Int32 = 77
+}

@@ -1,0 +1,56 @@
+import Agent
+import AgentProtocol
+import DaemonKit
+
+/// Reads the configuration again and says what of it can count while the agent runs.
+actor Reloading {
+    private let path: String
+    private let started: AgentSettings
+    private var publicBaseURL: String
+    private let log: DaemonLog
+
+    /// - Parameter started: what the agent was started with.
+    init(path: String, started: AgentSettings, log: DaemonLog) {
+        self.path = path
+        self.started = started
+        publicBaseURL = started.publicBaseURL
+        self.log = log
+    }
+
+    /// - Throws: `ProtocolError` for a configuration that does not load; the old one stays in force.
+    func reload() throws -> ReloadedConfiguration {
+        let next: AgentSettings
+        do {
+            next = try AgentSettings(path: path)
+        } catch {
+            let failure = StartupFailure(mapping: error)
+            throw ProtocolError(.policyInvalid, failure.what, hint: failure.todo)
+        }
+        var applied: [String] = []
+        if next.log != log.current {
+            log.reconfigure(next.log)
+            applied.append("log")
+        }
+        if next.publicBaseURL != publicBaseURL {
+            publicBaseURL = next.publicBaseURL
+            applied.append("publicBaseURL")
+        }
+        return ReloadedConfiguration(
+            publicBaseURL: publicBaseURL, applied: applied, needsRestart: next.sectionsThatDiffer(from: started))
+    }
+}
+
+extension AgentSettings {
+    /// What counts from the next start on, by its path in the file.
+    fileprivate func sectionsThatDiffer(from other: AgentSettings) -> [String] {
+        let sections: [(String, Bool)] = [
+            ("socket.path", socket != other.socket), ("socket.mode", socketMode != other.socketMode),
+            ("socket.group", socketGroup != other.socketGroup), ("token.uri", token != other.token),
+            ("token.module", file.token.module != other.file.token.module),
+            ("token.pinFile", file.token.pinFile != other.file.token.pinFile),
+            ("store.sqlite", file.store.sqlite != other.file.store.sqlite), ("tenant", file.tenant != other.file.tenant),
+            ("signing.sessions", sessions != other.sessions), ("signing.queue", queue != other.queue),
+        ]
+        return sections.filter(\.1).map(\.0)
+    }
+}

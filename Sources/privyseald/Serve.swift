@@ -1,0 +1,60 @@
+import Agent
+import AgentProtocol
+import ArgumentParser
+import DaemonKit
+import Foundation
+import Logging
+import Metrics
+import Platform
+
+/// `privyseald serve`
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the agent.",
+        discussion: """
+            Logs in to the token, brings token and store together, and serves the socket until SIGTERM or SIGINT; then it \
+            answers what is under way and ends with status 0. SIGHUP reads the configuration again.
+
+            Until access rules are configured, the agent serves processes of its own user only.
+            """)
+
+    @Option(name: .long, help: ArgumentHelp("The agent's configuration file.", valueName: "file"))
+    var config = "/etc/privyseal/agent.yaml"
+
+    func run() async throws {
+        do {
+            try await serve()
+        } catch {
+            let failure = StartupFailure(mapping: error)
+            failure.report()
+            throw ExitCode(failure.exitCode)
+        }
+    }
+
+    private func serve() async throws {
+        try ProcessHardening.apply()
+        let startup = try Startup(configuration: config)
+        let daemonLog = DaemonLog(startup.settings.log, clock: { WallClock.now() })
+        let metrics = PrometheusRegistry()
+        MetricsSystem.bootstrap(metrics)
+        let log = daemonLog.logger(label: "privyseald")
+        log.notice("no access rules are configured: serving uid \(getuid()) only")
+        let reload = Reloading(path: config, started: startup.settings, log: daemonLog)
+        let server = try await AgentServer.start(
+            startup.agentConfiguration(), store: startup.openStore(),
+            environment: AgentEnvironment(
+                clock: Startup.clock, log: log, metrics: { metrics.render() }, reload: { try await reload.reload() }))
+        log.notice("serving", metadata: ["socket": "\(startup.settings.socket)"])
+        try await DaemonLifecycle(
+            services: [server], logger: log,
+            reload: {
+                do {
+                    try await server.reload()
+                } catch {
+                    log.error("the configuration does not load; the old one stays in force", metadata: ["reason": "\(error)"])
+                }
+            }
+        ).run()
+        log.notice("stopped")
+    }
+}

@@ -1,0 +1,57 @@
+import Agent
+import DaemonKit
+import Foundation
+import IssuerStore
+import KeyLifecycle
+import Logging
+import Platform
+
+/// From a configuration file to an agent that could run; what `serve` and `check` share.
+struct Startup {
+    let settings: AgentSettings
+
+    /// - Throws: `StartupFailure`.
+    init(configuration path: String) throws(StartupFailure) {
+        do {
+            settings = try AgentSettings(path: path)
+        } catch {
+            throw StartupFailure(mapping: error)
+        }
+    }
+
+    /// Opens the store, minting an identity for a new one.
+    func openStore() throws -> SQLiteIssuerStore {
+        try SQLiteIssuerStore(
+            path: settings.file.store.sqlite, tenant: settings.file.tenant,
+            minted: Deployment(id: SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()))
+    }
+
+    func agentConfiguration() throws -> AgentConfiguration {
+        AgentConfiguration(
+            socket: settings.socket, socketMode: settings.socketMode, socketGroup: settings.socketGroup,
+            hsm: HSMConfiguration(
+                modulePath: settings.file.token.module, token: settings.token, sessions: settings.sessions,
+                queueLimit: settings.queue),
+            pin: try settings.pinSource(), publicBaseURL: settings.publicBaseURL, access: .ownUser(getuid()))
+    }
+
+    /// The clocks of this machine.
+    static let clock = AgentClock(
+        wall: { Timestamp(seconds: WallClock.now().seconds) }, monotonic: { MonotonicClock.nanoseconds() })
+}
+
+extension StartupFailure {
+    /// What keeps an agent from starting, by type: one line of what, one of what to do.
+    init(mapping error: any Error) {
+        switch error {
+        case let error as StartupFailure: self = error
+        case let error as ConfigurationError: self.init(error)
+        case let error as PlatformError: self.init(error)
+        case let error as StoreError: self.init(what: error.message, todo: error.hint)
+        case let error as HSMError where error.code == .pinRefused:
+            self.init(what: error.message, todo: error.hint, exitCode: ExitStatus.pinRefused)
+        case let error as HSMError: self.init(what: error.message, todo: error.hint)
+        default: self.init(what: "\(error)", todo: "see the log above")
+        }
+    }
+}
