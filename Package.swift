@@ -115,12 +115,13 @@ let package = Package(
             ["DaemonKit", "OIDCFrontend", "Platform", .argumentParser, .logging, .serviceLifecycle]),
 
         support("SoftHSMSupport", ["PKCS11"]),
+        support("IssuerStoreSupport", ["IssuerStore", "KeyLifecycle"]),
         tests("PKCS11Tests", ["PKCS11", "SoftHSMSupport", .crypto, .cryptoExtras]),
         tests("TokenProvisioningTests", ["TokenProvisioning", "PKCS11", "SoftHSMSupport", .subprocess]),
         tests("PlatformTests", ["Platform"]),
         tests("JOSETests", ["JOSE", .crypto]),
         tests("KeyLifecycleTests", ["KeyLifecycle"]),
-        tests("IssuerStoreTests", ["IssuerStore", "KeyLifecycle", .grdb]),
+        tests("IssuerStoreTests", ["IssuerStore", "IssuerStoreSupport", "KeyLifecycle", .grdb]),
         tests("AgentProtocolTests", ["AgentProtocol"]),
         tests("AgentClientTests", ["AgentClient", "AgentProtocol", .nioCore, .nioPosix]),
         tests(

@@ -74,13 +74,13 @@ public final class AgentServer: Service {
         _ configuration: AgentConfiguration, store: any IssuerStore, environment: AgentEnvironment
     ) async throws -> AgentServer {
         let hsm = try await logIn(configuration, store: store, environment)
+        let server = AgentServer(configuration, store: store, hsm: hsm, environment)
         do {
-            let server = AgentServer(configuration, store: store, hsm: hsm, environment)
             try await server.registry.start()
             try await server.listener.start(mode: configuration.socketMode, group: configuration.socketGroup)
             return server
         } catch {
-            await hsm.shutdown()
+            await server.stop()
             throw error
         }
     }

@@ -23,11 +23,14 @@ public struct LifecycleError: Error, Equatable, Sendable, CustomStringConvertibl
     public let message: String
     /// What to do, in one line.
     public let hint: String
+    /// With `.conflict`, the issuer's generation now, where that is what differs.
+    public let generation: Int?
 
-    public init(_ code: Code, _ message: String, hint: String) {
+    public init(_ code: Code, _ message: String, hint: String, generation: Int? = nil) {
         self.code = code
         self.message = message
         self.hint = hint
+        self.generation = generation
     }
 
     public static func == (left: LifecycleError, right: LifecycleError) -> Bool {
@@ -39,6 +42,6 @@ public struct LifecycleError: Error, Equatable, Sendable, CustomStringConvertibl
     static func conflict(expected: Int, actual: Int) -> LifecycleError {
         LifecycleError(
             .conflict, "the issuer is at generation \(actual), not \(expected)",
-            hint: "look at what changed, then try again with the current generation")
+            hint: "look at what changed, then try again with the current generation", generation: actual)
     }
 }

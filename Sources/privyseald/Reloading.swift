@@ -24,7 +24,7 @@ actor Reloading {
             next = try AgentSettings(path: path)
         } catch {
             let failure = StartupFailure(mapping: error)
-            throw ProtocolError(.policyInvalid, failure.what, hint: failure.todo)
+            throw ProtocolError(.internalError, failure.what, hint: failure.todo)
         }
         var applied: [String] = []
         if next.log != log.current {

@@ -21,7 +21,8 @@ final class ChangeFeed: Sendable {
     private struct Watcher {
         let sink: any NotificationSink
         var pending: [String: WatchedIssuer] = [:]
-        var isNotifying = false
+        /// Whether a notification is on its way, or must wait for the snapshot.
+        var isNotifying: Bool
         /// The generation of each issuer whose documents this connection has fetched.
         var fetched: [String: Int] = [:]
     }
@@ -45,12 +46,19 @@ final class ChangeFeed: Sendable {
     /// How long a fresh key waits for the frontends at most.
     static let publicationLimit = Duration.seconds(1)
 
-    /// Starts watching. Changes after the returned revision are notified.
+    /// Starts watching. Changes after the returned revision are notified once the connection is released.
     func subscribe(_ connection: ConnectionID, sink: any NotificationSink) -> Int {
         state.withLock { state in
-            state.watchers[connection] = Watcher(sink: sink, fetched: state.watchers[connection]?.fetched ?? [:])
+            let fetched = state.watchers[connection]?.fetched ?? [:]
+            state.watchers[connection] = Watcher(sink: sink, isNotifying: true, fetched: fetched)
             return state.revision
         }
+    }
+
+    /// Lets the notifications of a connection go, its snapshot being on the way.
+    func release(_ connection: ConnectionID) {
+        state.withLock { $0.watchers[connection]?.isNotifying = false }
+        notify(connection)
     }
 
     func unsubscribe(_ connection: ConnectionID) {
@@ -119,10 +127,7 @@ final class ChangeFeed: Sendable {
             return (watcher.sink, IssuerChanges(revision: state.revision, issuers: issuers))
         }
         guard let (sink, changes) = next else { return }
-        sink.notify(changes) {
-            self.state.withLock { $0.watchers[connection]?.isNotifying = false }
-            self.notify(connection)
-        }
+        sink.notify(changes) { self.release(connection) }
     }
 
     /// Resumes waiters that nobody keeps waiting any more.

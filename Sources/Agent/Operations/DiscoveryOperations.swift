@@ -24,4 +24,9 @@ struct Watch: Operation {
         let issuers = await registry.allIssuers.map { WatchedIssuer(name: $0.name.text, generation: $0.generation) }
         return WatchSnapshot(revision: revision, issuers: issuers)
     }
+
+    /// Notifications begin after the snapshot.
+    func replied(_ context: OperationContext) {
+        registry.feed.release(context.connection)
+    }
 }

@@ -28,7 +28,8 @@ extension ProtocolError {
             case .issuerNameInvalid: .invalidParams
             default: .internalError
             }
-        self.init(reason, error.message, hint: error.hint)
+        let details = error.generation.map { ["generation": JSONValue.integer(Int64($0))] } ?? [:]
+        self.init(reason, error.message, hint: error.hint, details: details)
     }
 
     init(_ error: HSMError) {

@@ -8,6 +8,13 @@ protocol Operation: Sendable {
 
     /// - Throws: anything `ProtocolError(mapping:)` knows.
     func run(_ parameters: Parameters, _ context: OperationContext) async throws -> Parameters.Result
+
+    /// Called once the reply has been handed to the connection, whether the operation succeeded or not.
+    func replied(_ context: OperationContext)
+}
+
+extension Operation {
+    func replied(_ context: OperationContext) {}
 }
 
 /// What an operation knows of its request.
@@ -19,18 +26,20 @@ struct OperationContext: Sendable {
 
 /// The operations of an agent, by method.
 struct OperationTable: Sendable {
-    typealias Handler = @Sendable (Request, OperationContext) async -> [UInt8]
+    /// Carries a request out and hands over its one reply line.
+    typealias Handler = @Sendable (Request, OperationContext, _ reply: @Sendable ([UInt8]) -> Void) async -> Void
 
     private var handlers: [Method: Handler] = [:]
 
     mutating func add<O: Operation>(_ operation: O) {
-        handlers[O.Parameters.method] = { request, context in
+        handlers[O.Parameters.method] = { request, context, reply in
             do {
                 let parameters = try ParameterDecoder.decode(O.Parameters.self, from: request.params)
-                return ReplyLine.success(id: request.id, result: try await operation.run(parameters, context))
+                reply(ReplyLine.success(id: request.id, result: try await operation.run(parameters, context)))
             } catch {
-                return ReplyLine.failure(id: request.id, ProtocolError(mapping: error))
+                reply(ReplyLine.failure(id: request.id, ProtocolError(mapping: error)))
             }
+            operation.replied(context)
         }
     }
 

@@ -12,6 +12,8 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
 
     /// Requests a connection may have under way before it is read from no further.
     private static let pipelineLimit = 256
+    /// How long an ending agent waits for a caller.
+    private static let farewell = TimeAmount.seconds(5)
 
     private let dispatcher: Dispatcher
     private let id: ConnectionID
@@ -22,7 +24,7 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
     private var outbox: Outbox?
     private var underWay = 0
     private var isReading = false
-    /// Whether no more requests are taken: the caller closed its side, or the agent is shutting down.
+    /// Whether nothing more is read: the caller closed its side, or the agent is shutting down.
     private var isFinishing = false
 
     init(dispatcher: Dispatcher, id: ConnectionID, caller: Caller, ended: @escaping @Sendable (ConnectionID) -> Void) {
@@ -80,10 +82,12 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
         context.close(promise: nil)
     }
 
-    /// Takes no more requests, answers those under way and closes. On the event loop.
+    /// Reads no more, answers what has been read and closes. On the event loop.
+    ///
+    /// A caller that does not take its replies has five seconds.
     func finish() {
-        framer = LineFramer()
         isFinishing = true
+        context?.eventLoop.scheduleTask(in: Self.farewell) { [weak self] in self?.context?.close(promise: nil) }
         proceed()
     }
 

@@ -28,7 +28,7 @@ struct Dispatcher: Sendable {
         guard let handler = operations[request.method] else {
             return reply(ReplyLine.failure(id: request.id, .unknown(request.method)))
         }
-        Task { reply(await handler(request, context)) }
+        Task { await handler(request, context, reply) }
     }
 }
 

@@ -75,7 +75,8 @@ final class Listener: Sendable {
             if isEmpty { continuation.resume() }
         }
         try? await group.shutdownGracefully()
-        try? FileManager.default.removeItem(atPath: path.path)
+        // Not ours unless it was bound.
+        if channel != nil { try? FileManager.default.removeItem(atPath: path.path) }
     }
 
     /// Asks the kernel who is there, before anything is read.

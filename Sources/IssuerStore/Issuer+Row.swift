@@ -1,0 +1,76 @@
+import GRDB
+import KeyLifecycle
+
+extension Issuer {
+    /// - Throws: `StoreError` with `.corrupt`, naming the issuer, when settings or key ring break the rules of the domain.
+    init(_ row: Row, acceptedIssuers: [AcceptedIssuer], keys: [SigningKey]) throws {
+        let url = try row.decode(String?.self, forColumn: "url")
+        self.init(
+            name: try row.issuerName("name"), generation: try row.decode(forColumn: "generation"),
+            createdAt: try row.timestamp("created_at"), changedAt: try row.timestamp("changed_at"),
+            settings: try IssuerSettings(row), profile: url.map { .enabled(url: $0) } ?? .disabled,
+            acceptedIssuers: acceptedIssuers, ring: KeyRing(keys: keys),
+            lastRotationAt: try row.optionalTimestamp("last_rotation_at"),
+            maxAgeHorizon: try row.optionalTimestamp("max_age_horizon"))
+        if let violation = ring.violations.first {
+            throw StoreError.corrupt("the key ring of the issuer \(name) is broken: \(violation)")
+        }
+        do {
+            try settings.validate()
+        } catch {
+            throw StoreError.corrupt("the issuer \(name) has settings out of bounds: \(error)", cause: error)
+        }
+    }
+
+    /// - Throws: GRDB's `DatabaseError` for a constraint when there is an issuer of this name.
+    func insert(into database: Database) throws {
+        try database.execute(
+            literal: """
+                INSERT INTO issuer (
+                  name, generation, created_at, changed_at, algorithm, default_issuer, lifetime, maximum_lifetime, overlap,
+                  jwks_max_age, standby, rotate_every, url, last_rotation_at, max_age_horizon
+                ) VALUES (
+                  \(name.text), \(generation), \(createdAt.seconds), \(changedAt.seconds), \(settings.algorithm.rawValue),
+                  \(settings.defaultIssuer), \(settings.lifetime), \(settings.maximumLifetime), \(settings.overlap),
+                  \(settings.jwksMaxAge), \(settings.standby), \(settings.rotateEvery), \(profile.url),
+                  \(lastRotationAt?.seconds), \(maxAgeHorizon?.seconds)
+                )
+                """)
+    }
+
+    /// Replaces the stored issuer if it has the expected generation; returns whether it had.
+    func replace(in database: Database, expecting expected: Int) throws -> Bool {
+        try database.execute(
+            literal: """
+                UPDATE issuer SET
+                  generation = \(generation), changed_at = \(changedAt.seconds), algorithm = \(settings.algorithm.rawValue),
+                  default_issuer = \(settings.defaultIssuer), lifetime = \(settings.lifetime),
+                  maximum_lifetime = \(settings.maximumLifetime), overlap = \(settings.overlap),
+                  jwks_max_age = \(settings.jwksMaxAge), standby = \(settings.standby),
+                  rotate_every = \(settings.rotateEvery), url = \(profile.url),
+                  last_rotation_at = \(lastRotationAt?.seconds), max_age_horizon = \(maxAgeHorizon?.seconds)
+                WHERE name = \(name.text) AND generation = \(expected)
+                """)
+        return database.changesCount == 1
+    }
+}
+
+extension IssuerSettings {
+    fileprivate init(_ row: Row) throws {
+        self.init(
+            algorithm: try row.algorithm("algorithm"), defaultIssuer: try row.decode(forColumn: "default_issuer"),
+            lifetime: try row.decode(forColumn: "lifetime"),
+            maximumLifetime: try row.decode(forColumn: "maximum_lifetime"), overlap: try row.decode(forColumn: "overlap"),
+            jwksMaxAge: try row.decode(forColumn: "jwks_max_age"), standby: try row.decode(forColumn: "standby"),
+            rotateEvery: try row.decode(Int?.self, forColumn: "rotate_every"))
+    }
+}
+
+extension OIDCProfile {
+    fileprivate var url: String? {
+        switch self {
+        case .enabled(let url): url
+        case .disabled: nil
+        }
+    }
+}

@@ -1,0 +1,138 @@
+public import KeyLifecycle
+
+/// Durable state of one deployment: issuers with their keys, and what has to be finished on the token.
+///
+/// Every change of an issuer is one compare-and-swap commit on its generation, since other agents may write to the same
+/// store. A call that returns has made its effect durable; one that throws has had none.
+///
+/// - Throws: `StoreError` from every call: `.conflict` where it says so, `.unavailable` when the store cannot be read or
+///   written just now.
+public protocol IssuerStore: Sendable {
+    /// The identity of the deployment; the same for the life of the store.
+    var deployment: Deployment { get }
+
+    /// Everything, as of one moment.
+    func contents() async throws -> StoreContents
+
+    /// Commits a change of an issuer: the issuer's row and keys, a pending destruction for each key the change destroys,
+    /// and the end of the intents it fulfils, all or nothing.
+    ///
+    /// - Parameter fulfilling: the intents of the keys that are new in the change, all of them and no other. They must be
+    ///   open: so no key enters a ring whose generation the store was not told of beforehand.
+    /// - Throws: `StoreError` with `.conflict` when the issuer has not the expected generation (or exists already, or is
+    ///   gone), when the change was made from other keys than those in the store (an issuer of the same name has been
+    ///   deleted and created again), or when an intent is not open.
+    func commit(_ change: IssuerChange, fulfilling: [KeyID]) async throws
+
+    /// Notes that a key pair with this `CKA_ID` is about to be generated. Must be durable before the token is asked.
+    ///
+    /// - Throws: `StoreError` with `.conflict` when the `CKA_ID` has been used before.
+    func record(_ intent: GenerationIntent) async throws
+
+    /// Turns an open intent into a tombstone: the key was not seen, but may yet appear under this `CKA_ID`.
+    /// A tombstone stays one.
+    ///
+    /// - Throws: `StoreError` with `.conflict` when there is neither: the key may be in a ring.
+    func bury(_ keyID: KeyID) async throws
+
+    /// Turns an intent or a tombstone into a pending destruction: the key is there and not wanted.
+    /// A destruction that is pending already stays as it is.
+    ///
+    /// - Throws: `StoreError` with `.conflict` when there is none of these: the key may be in a ring.
+    func abandon(_ keyID: KeyID, at moment: Timestamp) async throws
+
+    /// Notes that a pending destruction has been carried out. The first moment noted stays.
+    ///
+    /// - Throws: `StoreError` with `.conflict` when the key is not to be destroyed.
+    func markDestroyed(_ keyID: KeyID, at moment: Timestamp) async throws
+
+    /// The PIN source that the token has refused, if there is one.
+    func refusedPIN() async throws -> RefusedPIN?
+
+    /// Keeps, or with `nil` forgets, the PIN source that the token has refused.
+    func setRefusedPIN(_ refused: RefusedPIN?) async throws
+}
+
+/// What identifies a deployment.
+public struct Deployment: Hashable, Sendable {
+    /// Part of each key's `CKA_LABEL`: `privyseal/<id>/<issuer>`. 32 lower-case hexadecimal digits, random.
+    public let id: String
+    /// A path segment of every issuer URL: a random UUID, unless the configuration names another.
+    public let tenant: String
+
+    public init(id: String, tenant: String) {
+        self.id = id
+        self.tenant = tenant
+    }
+}
+
+/// A whole store, read in one transaction.
+public struct StoreContents: Sendable {
+    /// By name.
+    public var issuers: [Issuer]
+    /// Open intents and tombstones, oldest first.
+    public var intents: [GenerationIntent]
+    /// Destructions not yet carried out, oldest first.
+    public var destructions: [PendingDestruction]
+    /// The latest moment of any commit.
+    public var lastChange: Timestamp?
+
+    public init(
+        issuers: [Issuer], intents: [GenerationIntent], destructions: [PendingDestruction], lastChange: Timestamp?
+    ) {
+        self.issuers = issuers
+        self.intents = intents
+        self.destructions = destructions
+        self.lastChange = lastChange
+    }
+}
+
+/// A key pair that was about to be generated.
+public struct GenerationIntent: Hashable, Sendable {
+    public let keyID: KeyID
+    /// The issuer it is for, which may not exist yet.
+    public let issuer: IssuerName
+    public let algorithm: SignatureAlgorithm
+    public let recordedAt: Timestamp
+    /// Whether it has been given up; its key may still appear on the token.
+    public let isTombstone: Bool
+
+    public init(
+        keyID: KeyID, issuer: IssuerName, algorithm: SignatureAlgorithm, recordedAt: Timestamp, isTombstone: Bool = false
+    ) {
+        self.keyID = keyID
+        self.issuer = issuer
+        self.algorithm = algorithm
+        self.recordedAt = recordedAt
+        self.isTombstone = isTombstone
+    }
+}
+
+/// A key pair that has to go from the token.
+public struct PendingDestruction: Hashable, Sendable {
+    public let keyID: KeyID
+    /// The issuer it belonged to.
+    public let issuer: IssuerName
+    public let requestedAt: Timestamp
+
+    public init(keyID: KeyID, issuer: IssuerName, requestedAt: Timestamp) {
+        self.keyID = keyID
+        self.issuer = issuer
+        self.requestedAt = requestedAt
+    }
+}
+
+/// A PIN source the token has refused, remembered so that the same PIN is never sent again.
+public struct RefusedPIN: Hashable, Sendable {
+    /// Identifies the state of the source, not the PIN: a file's device, inode, size and time of change.
+    public let source: String
+    /// The return value the token gave, by its `CKR_*` name.
+    public let returnValue: String
+    public let at: Timestamp
+
+    public init(source: String, returnValue: String, at: Timestamp) {
+        self.source = source
+        self.returnValue = returnValue
+        self.at = at
+    }
+}

@@ -1,0 +1,113 @@
+import GRDB
+
+/// The tables of the store, from the first release on.
+///
+/// A migration that has been released is never edited: what changes is a further one. A release that writes anything an
+/// older one cannot read (a new state, a new algorithm) registers one too, even an empty one, so that the older one
+/// refuses the file instead of misreading it.
+enum Schema {
+    /// `PRAGMA application_id` of a store: "PSea".
+    static let applicationID = 0x5053_6561
+
+    /// - Parameter deployment: the identity a new store takes on, in the transaction that makes its tables.
+    static func migrator(minted deployment: Deployment) -> DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { database in
+            try database.execute(sql: first)
+            try database.execute(literal: "INSERT INTO meta (singleton, last_change) VALUES (1, NULL)")
+            try database.execute(
+                literal: "INSERT INTO deployment (singleton, id, tenant) VALUES (1, \(deployment.id), \(deployment.tenant))")
+        }
+        return migrator
+    }
+
+    /// Times are seconds since 1970-01-01T00:00:00Z, `key_id` is the `CKA_ID`, `public_key` SubjectPublicKeyInfo in DER.
+    /// `sequence` keeps the order of arrival, which a clock set back does not change.
+    private static let first = """
+        CREATE TABLE deployment (
+          singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
+          id TEXT NOT NULL,
+          tenant TEXT NOT NULL
+        ) STRICT;
+
+        CREATE TABLE meta (
+          singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
+          last_change INTEGER
+        ) STRICT;
+
+        CREATE TABLE issuer (
+          name TEXT NOT NULL PRIMARY KEY,
+          generation INTEGER NOT NULL CHECK (generation >= 1),
+          created_at INTEGER NOT NULL,
+          changed_at INTEGER NOT NULL,
+          algorithm TEXT NOT NULL,
+          default_issuer TEXT NOT NULL,
+          lifetime INTEGER NOT NULL,
+          maximum_lifetime INTEGER NOT NULL,
+          overlap INTEGER NOT NULL,
+          jwks_max_age INTEGER NOT NULL,
+          standby INTEGER NOT NULL CHECK (standby IN (0, 1)),
+          rotate_every INTEGER,
+          url TEXT,
+          last_rotation_at INTEGER,
+          max_age_horizon INTEGER
+        ) STRICT;
+
+        CREATE TABLE accepted_issuer (
+          issuer TEXT NOT NULL REFERENCES issuer (name) ON DELETE CASCADE,
+          position INTEGER NOT NULL,
+          url TEXT NOT NULL,
+          expires_at INTEGER NOT NULL,
+          PRIMARY KEY (issuer, position)
+        ) STRICT;
+
+        CREATE TABLE signing_key (
+          kid TEXT NOT NULL PRIMARY KEY,
+          key_id BLOB NOT NULL UNIQUE CHECK (length(key_id) = 16),
+          issuer TEXT NOT NULL REFERENCES issuer (name) ON DELETE CASCADE,
+          position INTEGER NOT NULL,
+          algorithm TEXT NOT NULL,
+          public_key BLOB NOT NULL,
+          state TEXT NOT NULL CHECK (state IN ('standby', 'active', 'retiring', 'retired', 'revoked')),
+          published_at INTEGER NOT NULL,
+          known_from INTEGER NOT NULL,
+          activated_at INTEGER,
+          retiring_at INTEGER,
+          expires_at INTEGER,
+          retired_at INTEGER,
+          revoked_at INTEGER,
+          latest_expiry INTEGER,
+          UNIQUE (issuer, position),
+          CHECK (state <> 'retiring' OR expires_at IS NOT NULL)
+        ) STRICT;
+
+        CREATE UNIQUE INDEX one_key_in_each_published_state ON signing_key (issuer, state)
+          WHERE state IN ('standby', 'active', 'retiring');
+
+        CREATE TABLE generation_intent (
+          sequence INTEGER PRIMARY KEY,
+          key_id BLOB NOT NULL UNIQUE CHECK (length(key_id) = 16),
+          issuer TEXT NOT NULL,
+          algorithm TEXT NOT NULL,
+          recorded_at INTEGER NOT NULL,
+          tombstone INTEGER NOT NULL CHECK (tombstone IN (0, 1))
+        ) STRICT;
+
+        CREATE TABLE destruction (
+          sequence INTEGER PRIMARY KEY,
+          key_id BLOB NOT NULL UNIQUE CHECK (length(key_id) = 16),
+          issuer TEXT NOT NULL,
+          requested_at INTEGER NOT NULL,
+          destroyed_at INTEGER
+        ) STRICT;
+
+        CREATE INDEX pending_destruction ON destruction (sequence) WHERE destroyed_at IS NULL;
+
+        CREATE TABLE refused_pin (
+          singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
+          source TEXT NOT NULL,
+          return_value TEXT NOT NULL,
+          refused_at INTEGER NOT NULL
+        ) STRICT;
+        """
+}

@@ -1,0 +1,46 @@
+import Foundation
+import GRDB
+import KeyLifecycle
+
+extension SigningKey {
+    init(_ row: Row) throws {
+        let state = try row.decode(String.self, forColumn: "state")
+        guard let state = KeyState(rawValue: state) else {
+            throw StoreError.corrupt("the store has a key in the unknown state \(state)")
+        }
+        self.init(
+            kid: try row.decode(forColumn: "kid"), keyID: try row.keyID("key_id"), algorithm: try row.algorithm("algorithm"),
+            publicKey: Array(try row.decode(Data.self, forColumn: "public_key")), state: state,
+            publishedAt: try row.timestamp("published_at"), knownFrom: try row.timestamp("known_from"),
+            activatedAt: try row.optionalTimestamp("activated_at"), retiringAt: try row.optionalTimestamp("retiring_at"),
+            expiresAt: try row.optionalTimestamp("expires_at"), retiredAt: try row.optionalTimestamp("retired_at"),
+            revokedAt: try row.optionalTimestamp("revoked_at"), latestExpiry: try row.optionalTimestamp("latest_expiry"))
+    }
+
+    func insert(into database: Database, issuer: IssuerName, position: Int) throws {
+        try database.execute(
+            literal: """
+                INSERT INTO signing_key (
+                  kid, key_id, issuer, position, algorithm, public_key, state, published_at, known_from, activated_at,
+                  retiring_at, expires_at, retired_at, revoked_at, latest_expiry
+                ) VALUES (
+                  \(kid), \(keyID.blob), \(issuer.text), \(position), \(algorithm.rawValue), \(Data(publicKey)),
+                  \(state.rawValue), \(publishedAt.seconds), \(knownFrom.seconds), \(activatedAt?.seconds),
+                  \(retiringAt?.seconds), \(expiresAt?.seconds), \(retiredAt?.seconds), \(revokedAt?.seconds),
+                  \(latestExpiry?.seconds)
+                )
+                """)
+    }
+
+    /// Writes what can change of a stored key.
+    func update(in database: Database) throws {
+        try database.execute(
+            literal: """
+                UPDATE signing_key SET
+                  state = \(state.rawValue), activated_at = \(activatedAt?.seconds), retiring_at = \(retiringAt?.seconds),
+                  expires_at = \(expiresAt?.seconds), retired_at = \(retiredAt?.seconds),
+                  revoked_at = \(revokedAt?.seconds), latest_expiry = \(latestExpiry?.seconds)
+                WHERE kid = \(kid)
+                """)
+    }
+}

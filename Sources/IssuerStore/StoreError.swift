@@ -1,0 +1,40 @@
+/// Why a store call had no effect. Equal by code.
+public struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Why, from an open set.
+    public struct Code: RawRepresentable, Hashable, Sendable {
+        public let rawValue: String
+
+        public init(rawValue: String) {
+            self.rawValue = rawValue
+        }
+
+        /// Somebody else has changed the issuer, or the intent is not open.
+        public static let conflict = Code(rawValue: "conflict")
+        /// The store cannot be read or written just now.
+        public static let unavailable = Code(rawValue: "unavailable")
+        /// The store was written by a newer release.
+        public static let newerSchema = Code(rawValue: "newer-schema")
+        /// The store holds what no release writes.
+        public static let corrupt = Code(rawValue: "corrupt")
+    }
+
+    public let code: Code
+    /// What happened, in one line.
+    public let message: String
+    /// What to do, in one line.
+    public let hint: String
+    public let cause: (any Error)?
+
+    public init(_ code: Code, _ message: String, hint: String, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.cause = cause
+    }
+
+    public static func == (left: StoreError, right: StoreError) -> Bool {
+        left.code == right.code
+    }
+
+    public var description: String { message }
+}
