@@ -71,7 +71,7 @@ public final class AgentServer: Service {
     /// - Throws: `HSMError` (`.pinRefused` when the token did not take the PIN, now or before), `StoreError`,
     ///   `PlatformError` for the socket. Nothing is left running then.
     public static func start(
-        _ configuration: AgentConfiguration, store: any IssuerStore, environment: AgentEnvironment
+        _ configuration: AgentConfiguration, store: any IssuerStorage, environment: AgentEnvironment
     ) async throws -> AgentServer {
         let hsm = try await logIn(configuration, store: store, environment)
         let server = AgentServer(configuration, store: store, hsm: hsm, environment)
@@ -86,7 +86,7 @@ public final class AgentServer: Service {
     }
 
     private init(
-        _ configuration: AgentConfiguration, store: any IssuerStore, hsm: HSM, _ environment: AgentEnvironment
+        _ configuration: AgentConfiguration, store: any IssuerStorage, hsm: HSM, _ environment: AgentEnvironment
     ) {
         self.hsm = hsm
         log = environment.log
@@ -143,7 +143,7 @@ public final class AgentServer: Service {
     /// - Parameter store: where a refused PIN is remembered; `nil` when there is no store yet.
     /// - Throws: `HSMError`, `StoreError`.
     public static func rehearse(
-        _ configuration: AgentConfiguration, store: (any IssuerStore)?, environment: AgentEnvironment
+        _ configuration: AgentConfiguration, store: (any IssuerStorage)?, environment: AgentEnvironment
     ) async throws {
         let hsm = try await logIn(configuration, store: store, environment)
         await hsm.shutdown()
@@ -151,7 +151,7 @@ public final class AgentServer: Service {
 
     /// Sends the PIN once. One that was refused is remembered with its source and not sent again until that changes.
     private static func logIn(
-        _ configuration: AgentConfiguration, store: (any IssuerStore)?, _ environment: AgentEnvironment
+        _ configuration: AgentConfiguration, store: (any IssuerStorage)?, _ environment: AgentEnvironment
     ) async throws -> HSM {
         let source = configuration.pin
         let refused = try await store?.refusedPIN()

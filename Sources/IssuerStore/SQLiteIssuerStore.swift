@@ -5,7 +5,7 @@ import KeyLifecycle
 /// The store in one SQLite file, for the agents of one machine.
 ///
 /// WAL, `synchronous=FULL`: a commit that has returned survives a power failure, and other programs may read beside it.
-public struct SQLiteIssuerStore: IssuerStore {
+public struct SQLiteIssuerStore: IssuerStorage {
     public let deployment: Deployment
     /// The file, absolute.
     public let path: String

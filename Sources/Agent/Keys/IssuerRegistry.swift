@@ -9,7 +9,7 @@ import Platform
 /// Changes of one issuer run one after the other; those of different issuers do not wait for each other. The store may have
 /// other writers: a commit that lost is answered with the state that won.
 actor IssuerRegistry {
-    let store: any IssuerStore
+    let store: any IssuerStorage
     let custody: any KeyCustody
     let hsmStatus: HSMStatus
     let board = SigningBoard()
@@ -39,7 +39,7 @@ actor IssuerRegistry {
     }
 
     init(
-        store: any IssuerStore, custody: any KeyCustody, hsmStatus: HSMStatus, clock: AgentClock, publicBaseURL: String,
+        store: any IssuerStorage, custody: any KeyCustody, hsmStatus: HSMStatus, clock: AgentClock, publicBaseURL: String,
         log: Logger
     ) {
         self.store = store

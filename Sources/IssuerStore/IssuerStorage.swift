@@ -7,7 +7,7 @@ public import KeyLifecycle
 ///
 /// - Throws: `StoreError` from every call: `.conflict` where it says so, `.unavailable` when the store cannot be read or
 ///   written just now.
-public protocol IssuerStore: Sendable {
+public protocol IssuerStorage: Sendable {
     /// The identity of the deployment; the same for the life of the store.
     var deployment: Deployment { get }
 

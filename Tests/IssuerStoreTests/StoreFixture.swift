@@ -1,0 +1,123 @@
+import Foundation
+import IssuerStore
+import IssuerStoreSupport
+import KeyLifecycle
+import Testing
+
+/// Which implementation the contract is tested on.
+enum Implementation: String, CaseIterable, CustomTestStringConvertible {
+    case sqlite = "SQLite"
+    case inMemory = "in memory"
+
+    var testDescription: String { rawValue }
+
+    /// Runs `body` with a new store, which is gone afterwards.
+    func withStore(_ body: (any IssuerStorage) async throws -> Void) async throws {
+        switch self {
+        case .inMemory:
+            try await body(InMemoryIssuerStore(deployment: .fixture))
+        case .sqlite:
+            try await withTemporaryDirectory { directory in
+                try await body(SQLiteIssuerStore(path: "\(directory)/store.db", tenant: nil, minted: .fixture))
+            }
+        }
+    }
+}
+
+func withTemporaryDirectory(_ body: (String) async throws -> Void) async throws {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("store-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try await body(directory)
+}
+
+extension Deployment {
+    static let fixture = Deployment(
+        id: "00112233445566778899aabbccddeeff", tenant: "8f0c2f0e-6d0f-4f55-9f0a-3d3f2f6f7c11")
+}
+
+extension IssuerName {
+    static let demo = IssuerName("demo")!
+    static let other = IssuerName("other")!
+}
+
+extension Timestamp {
+    /// Seconds after the moment at which the tests begin.
+    static func at(_ seconds: Int) -> Timestamp {
+        Timestamp(seconds: 1_800_000_000 + Int64(seconds))
+    }
+}
+
+extension KeyID {
+    static func number(_ number: UInt8) -> KeyID {
+        KeyID([UInt8](repeating: number, count: KeyID.length))!
+    }
+}
+
+extension GeneratedKey {
+    static func number(_ number: UInt8, _ algorithm: SignatureAlgorithm = .rs256) -> GeneratedKey {
+        GeneratedKey(keyID: .number(number), kid: "kid-\(number)", algorithm: algorithm, publicKey: [0x30, number, 0x00, 0xFF])
+    }
+}
+
+extension GenerationIntent {
+    static func number(
+        _ number: UInt8, for issuer: IssuerName = .demo, _ algorithm: SignatureAlgorithm = .rs256, at moment: Timestamp = .at(0)
+    ) -> GenerationIntent {
+        GenerationIntent(keyID: .number(number), issuer: issuer, algorithm: algorithm, recordedAt: moment)
+    }
+
+    var buried: GenerationIntent {
+        GenerationIntent(keyID: keyID, issuer: issuer, algorithm: algorithm, recordedAt: recordedAt, isTombstone: true)
+    }
+}
+
+/// `StoreContents` as a value to compare.
+struct Snapshot: Equatable {
+    let issuers: [Issuer]
+    let intents: [GenerationIntent]
+    let destructions: [PendingDestruction]
+    let lastChange: Timestamp?
+    let refusedPIN: RefusedPIN?
+}
+
+extension IssuerStorage {
+    func snapshot() async throws -> Snapshot {
+        let contents = try await contents()
+        return try await Snapshot(
+            issuers: contents.issuers, intents: contents.intents, destructions: contents.destructions,
+            lastChange: contents.lastChange, refusedPIN: refusedPIN())
+    }
+
+    func issuer(_ name: IssuerName = .demo) async throws -> Issuer? {
+        try await contents().issuers.first { $0.name == name }
+    }
+
+    /// Records an intent and commits an issuer whose first key it is for.
+    @discardableResult
+    func create(
+        _ name: IssuerName = .demo, key: UInt8 = 1, settings: IssuerSettings = IssuerSettings(), url: String? = nil,
+        at moment: Timestamp = .at(0)
+    ) async throws -> Issuer {
+        try await record(.number(key, for: name, settings.algorithm, at: moment))
+        let change = try Issuer.creating(
+            name, settings: settings, url: url, firstKey: .number(key, settings.algorithm), at: moment)
+        try await commit(change, fulfilling: [.number(key)])
+        return change.issuer!
+    }
+
+    /// Commits the change and returns the issuer it leads to.
+    @discardableResult
+    func apply(_ change: IssuerChange?, fulfilling keys: UInt8...) async throws -> Issuer {
+        try await commit(change!, fulfilling: keys.map(KeyID.number))
+        return change!.issuer!
+    }
+
+    /// Publishes a standby key as the agent does it, intent first.
+    @discardableResult
+    func publishStandby(_ issuer: Issuer, key: UInt8, at moment: Timestamp) async throws -> Issuer {
+        let algorithm = issuer.settings.algorithm
+        try await record(.number(key, for: issuer.name, algorithm, at: moment))
+        return try await apply(issuer.publishingStandby(.number(key, algorithm), at: moment), fulfilling: key)
+    }
+}
