@@ -1,6 +1,5 @@
 import GRDB
 import KeyLifecycle
-import KeyLifecycle
 
 extension SQLiteIssuerStore {
     public func refusedPIN() async throws -> RefusedPIN? {

@@ -26,7 +26,8 @@ struct AgentSettings {
         }
         socketMode = file.socket.mode?.bits ?? 0o660
         guard socketMode & ~0o777 == 0 else {
-            throw yaml.invalidValue(at: ["socket", "mode"], "the socket mode sets more than rwx bits", hint: "use a mode such as \"0660\"")
+            throw yaml.invalidValue(
+                at: ["socket", "mode"], "the socket mode sets more than rwx bits", hint: "use a mode such as \"0660\"")
         }
         socketGroup = try Self.located(yaml, ["socket", "group"]) { [file] () throws(PlatformError) in
             try file.socket.group.map { name throws(PlatformError) in try GroupAccount(named: name).gid }
@@ -34,7 +35,8 @@ struct AgentSettings {
         do throws(PKCS11Error) {
             token = try TokenURI(file.token.uri)
         } catch {
-            throw yaml.invalidValue(at: ["token", "uri"], "\(error)", hint: error.hint ?? "name a token, such as pkcs11:token=privyseal")
+            throw yaml.invalidValue(
+                at: ["token", "uri"], "\(error)", hint: error.hint ?? "name a token, such as pkcs11:token=privyseal")
         }
         publicBaseURL = try Self.baseURL(file.publicBaseURL, yaml)
         try Self.check(tenant: file.tenant, yaml)
@@ -67,7 +69,8 @@ struct AgentSettings {
     private static func baseURL(_ text: String, _ yaml: StrictYAML) throws -> String {
         let trimmed = text.hasSuffix("/") ? String(text.dropLast()) : text
         let isPlain = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-        guard isPlain, let url = URLComponents(string: trimmed), ["http", "https"].contains(url.scheme), url.host?.isEmpty == false,
+        guard isPlain, let url = URLComponents(string: trimmed), ["http", "https"].contains(url.scheme),
+            url.host?.isEmpty == false,
             url.query == nil, url.fragment == nil, url.user == nil
         else {
             throw yaml.invalidValue(
@@ -80,13 +83,15 @@ struct AgentSettings {
     /// One path segment of unreserved characters (RFC 3986 §2.3).
     private static func check(tenant: String?, _ yaml: StrictYAML) throws {
         guard let tenant else { return }
-        let isSegment = (1...64).contains(tenant.utf8.count) && tenant.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"): true
-            default: false
+        let isSegment =
+            (1...64).contains(tenant.utf8.count)
+            && tenant.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"): true
+                default: false
+                }
             }
-        }
         guard isSegment else {
             throw yaml.invalidValue(
                 at: ["tenant"], "the tenant must be 1 to 64 letters, digits, hyphens and underscores",

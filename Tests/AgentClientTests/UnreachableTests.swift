@@ -32,7 +32,9 @@ struct UnreachableTests {
         }
     }
 
-    @Test("a path that is too long or empty is refused before anything is tried", arguments: ["", String(repeating: "x", count: 300)])
+    @Test(
+        "a path that is too long or empty is refused before anything is tried",
+        arguments: ["", String(repeating: "x", count: 300)])
     func path(_ path: String) async {
         let error = await #expect(throws: AgentUnreachable.self) { try await AgentConnection.connect(socketPath: path) }
         #expect(error?.code == .pathInvalid)
@@ -52,7 +54,9 @@ struct UnreachableTests {
 
     @Test("a connection lost during a call leaves its outcome unknown; calls after that were not sent")
     func lost() async throws {
-        try await ScriptedAgent.with { _ in [.close] } _: { path in
+        try await ScriptedAgent.with { _ in
+            [.close]
+        } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)
             let lost = await #expect(throws: AgentUnreachable.self) { try await client.call(VersionParameters()) }
             #expect(lost?.code == .connectionLost)
@@ -65,7 +69,9 @@ struct UnreachableTests {
 
     @Test("closing ends the calls under way, and may be repeated")
     func closing() async throws {
-        try await ScriptedAgent.with { _ in [] } _: { path in
+        try await ScriptedAgent.with { _ in
+            []
+        } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)
             let call = Task { try await client.call(VersionParameters()) }
             // A call that came too late for the connection is as good here as one that was under way.
@@ -78,9 +84,13 @@ struct UnreachableTests {
 
     @Test(
         "something that is no agent is found out",
-        arguments: ["HTTP/1.1 400 Bad Request\r\n", "{}\n", "\n", "{\"jsonrpc\":\"2.0\",\"method\":\"issuer-changed\",\"params\":{}}\n"])
+        arguments: [
+            "HTTP/1.1 400 Bad Request\r\n", "{}\n", "\n", "{\"jsonrpc\":\"2.0\",\"method\":\"issuer-changed\",\"params\":{}}\n",
+        ])
     func malformed(_ line: String) async throws {
-        try await ScriptedAgent.with { _ in [.text(line)] } _: { path in
+        try await ScriptedAgent.with { _ in
+            [.text(line)]
+        } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)
             let error = await #expect(throws: AgentUnreachable.self) { try await client.watch() }
             #expect(error?.code == .malformedReply)
@@ -91,7 +101,9 @@ struct UnreachableTests {
     @Test("a reply line over the limit is given up on")
     func endless() async throws {
         let chunk = [UInt8](repeating: 32, count: ProtocolLimits.replyLine + 1)
-        try await ScriptedAgent.with { _ in [.send(chunk)] } _: { path in
+        try await ScriptedAgent.with { _ in
+            [.send(chunk)]
+        } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)
             let error = await #expect(throws: AgentUnreachable.self) { try await client.call(VersionParameters()) }
             #expect(error?.code == .malformedReply)

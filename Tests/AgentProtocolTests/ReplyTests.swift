@@ -101,7 +101,9 @@ struct ReplyTests {
 
     @Test(
         "a line that no agent writes is refused",
-        arguments: ["", "hello", "[]", "{}", #"{"id":1}"#, #"{"result":1}"#, #"{"id":null,"result":1}"#, "HTTP/1.1 400", #"{"method":7}"#])
+        arguments: [
+            "", "hello", "[]", "{}", #"{"id":1}"#, #"{"result":1}"#, #"{"id":null,"result":1}"#, "HTTP/1.1 400", #"{"method":7}"#,
+        ])
     func malformed(_ line: String) {
         #expect(throws: MalformedLine.self) { try AgentLine.decode(Array(line.utf8)) }
     }

@@ -31,7 +31,9 @@ struct ReadmeTests {
         #expect(blocks.count >= 6)
         // What is built is what is tested, and this tour is kept apart from the reader's own.
         let script = blocks.joined(separator: "\n")
-            .replacing("scripts/quickstart --keep", with: "'\(Self.root)/scripts/quickstart' --keep --no-build --dir '\(directory)/p'")
+            .replacing(
+                "scripts/quickstart --keep", with: "'\(Self.root)/scripts/quickstart' --keep --no-build --dir '\(directory)/p'"
+            )
             .replacing("$PWD/.build/debug", with: "\(Self.root)/.build/debug")
             .replacing("$PWD/.privyseal", with: "\(directory)/p")
             .replacing(".privyseal/", with: "\(directory)/p/")

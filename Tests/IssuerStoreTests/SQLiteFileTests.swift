@@ -1,9 +1,10 @@
 import Foundation
 import GRDB
-@testable import IssuerStore
 import KeyLifecycle
 import Platform
 import Testing
+
+@testable import IssuerStore
 
 @Suite("The SQLite file of a store")
 struct SQLiteFileTests {

@@ -1,7 +1,8 @@
 import GRDB
-@testable import IssuerStore
 import KeyLifecycle
 import Testing
+
+@testable import IssuerStore
 
 @Suite("Transactions and damage in the SQLite store")
 struct SQLiteIntegrityTests {

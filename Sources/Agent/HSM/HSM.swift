@@ -65,7 +65,7 @@ final class HSM: Sendable {
         for _ in 1..<5 {
             do throws(PKCS11Error) {
                 return try access.openSession(.readWrite)
-            } catch where error.returnValue.map(HSMError.pinRefusals.contains) != true {
+            } catch  where error.returnValue.map(HSMError.pinRefusals.contains) != true {
                 Thread.sleep(forTimeInterval: 0.2)
             }
         }
@@ -93,7 +93,9 @@ final class HSM: Sendable {
         } catch {
             switch error {
             case .full:
-                completion(.failure(HSMError(.busy, "\(configuration.queueLimit) signatures are waiting", hint: "try again in a moment")))
+                completion(
+                    .failure(HSMError(.busy, "\(configuration.queueLimit) signatures are waiting", hint: "try again in a moment"))
+                )
             case .closed:
                 completion(.failure(HSMError(.unavailable, "the agent is shutting down", hint: "try again after its restart")))
             }

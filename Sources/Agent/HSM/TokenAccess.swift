@@ -37,7 +37,7 @@ final class TokenAccess: Sendable {
         for _ in 1..<5 {
             do throws(PKCS11Error) {
                 return try module.findSlot(matching: uri)
-            } catch where error.code == .tokenNotFound || error.returnValue == .generalError {
+            } catch  where error.code == .tokenNotFound || error.returnValue == .generalError {
                 Thread.sleep(forTimeInterval: 0.2)
             }
         }
@@ -59,7 +59,7 @@ final class TokenAccess: Sendable {
     private func logIn(_ session: borrowing Session) throws(PKCS11Error) {
         do throws(PKCS11Error) {
             try session.login(pin: pin)
-        } catch where error.returnValue == .userAlreadyLoggedIn {
+        } catch  where error.returnValue == .userAlreadyLoggedIn {
             guard try session.info().state.isUserLoggedIn else { throw error }
         }
     }

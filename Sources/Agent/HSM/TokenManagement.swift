@@ -75,7 +75,8 @@ final class TokenManagement: Sendable {
                 try queue.push(command)
             } catch {
                 continuation.resume(
-                    throwing: HSMError(.unavailable, "the agent is not managing keys any more", hint: "try again after its restart"))
+                    throwing: HSMError(
+                        .unavailable, "the agent is not managing keys any more", hint: "try again after its restart"))
             }
         }
     }
@@ -90,7 +91,8 @@ extension TokenManagement: KeyCustody {
                 try? session.destroyObject(pair.privateKey)
                 try? session.destroyObject(pair.publicKey)
                 throw HSMError(
-                    .custodyRefused, "the token holds the generated key otherwise than asked: " + refusals.joined(separator: ", "),
+                    .custodyRefused,
+                    "the token holds the generated key otherwise than asked: " + refusals.joined(separator: ", "),
                     hint: "use a token that keeps keys sensitive, local and for signing only")
             }
             let key = try PublicKey(session.publicKey(of: pair.publicKey))

@@ -54,7 +54,9 @@ extension IssuerRegistry {
             ? try await generateKey(for: name, update.settings?.algorithm ?? before.settings.algorithm) : nil
         let moment = board.freeze(name.text, clock: clock)
         defer { board.thaw(name.text) }
-        guard let change = try accountingForSignatures(before).updating(update, freshStandby: fresh, at: moment) else { return (before, before) }
+        guard let change = try accountingForSignatures(before).updating(update, freshStandby: fresh, at: moment) else {
+            return (before, before)
+        }
         if let fresh { try await commit(change, with: fresh) } else { try await commit(change) }
         log.notice("updated an issuer", metadata: ["issuer": "\(name)", "generation": "\(before.generation + 1)"])
         return (before, try await finish(name))

@@ -45,7 +45,8 @@ extension IssuerRegistry {
 
     private func logClock() {
         if let doubt = clockGuard.doubt {
-            log.error("the wall clock is suspect: keys are not retired by time until it agrees again", metadata: ["clock": "\(doubt)"])
+            log.error(
+                "the wall clock is suspect: keys are not retired by time until it agrees again", metadata: ["clock": "\(doubt)"])
         } else {
             log.notice("the wall clock is trusted")
         }

@@ -1,6 +1,21 @@
 import AgentProtocol
 import KeyLifecycle
 
+/// Parameters that name settings of an issuer.
+protocol SettingsParameters {
+    var algorithm: String? { get }
+    var defaultIssuer: String? { get }
+    var lifetimeSeconds: Int? { get }
+    var maximumLifetimeSeconds: Int? { get }
+    var overlapSeconds: Int? { get }
+    var jwksMaxAgeSeconds: Int? { get }
+    var standby: Bool? { get }
+    var rotateEverySeconds: Int? { get }
+}
+
+extension IssuerCreateParameters: SettingsParameters {}
+extension IssuerUpdateParameters: SettingsParameters {}
+
 /// The settings a request names.
 struct SettingsPatch: Sendable {
     private let algorithm: String?
@@ -12,18 +27,7 @@ struct SettingsPatch: Sendable {
     private let standby: Bool?
     private let rotateEvery: Int?
 
-    init(_ parameters: IssuerCreateParameters) {
-        algorithm = parameters.algorithm
-        defaultIssuer = parameters.defaultIssuer
-        lifetime = parameters.lifetimeSeconds
-        maximumLifetime = parameters.maximumLifetimeSeconds
-        overlap = parameters.overlapSeconds
-        jwksMaxAge = parameters.jwksMaxAgeSeconds
-        standby = parameters.standby
-        rotateEvery = parameters.rotateEverySeconds
-    }
-
-    init(_ parameters: IssuerUpdateParameters) {
+    init(_ parameters: some SettingsParameters) {
         algorithm = parameters.algorithm
         defaultIssuer = parameters.defaultIssuer
         lifetime = parameters.lifetimeSeconds
@@ -49,7 +53,8 @@ struct SettingsPatch: Sendable {
             guard let known = SignatureAlgorithm(rawValue: algorithm) else {
                 let names = SignatureAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
                 throw ProtocolError(
-                    .unsupportedAlgorithm, "\"\(algorithm.prefix(32))\" is no algorithm this agent signs with", hint: "choose one of \(names)")
+                    .unsupportedAlgorithm, "\"\(algorithm.prefix(32))\" is no algorithm this agent signs with",
+                    hint: "choose one of \(names)")
             }
             next.algorithm = known
         }

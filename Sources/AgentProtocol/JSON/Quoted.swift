@@ -3,7 +3,8 @@ func quoted(_ name: String) -> String {
     let limit = 64
     var shown = ""
     for character in name.unicodeScalars.prefix(limit) {
-        let isPlain = character.value >= 0x20 && character.value != 0x7F && !character.properties.isDefaultIgnorableCodePoint
+        let isPlain =
+            character.value >= 0x20 && character.value != 0x7F && !character.properties.isDefaultIgnorableCodePoint
             && character.properties.generalCategory != .control && character.properties.generalCategory != .lineSeparator
             && character.properties.generalCategory != .paragraphSeparator
         shown.unicodeScalars.append(isPlain ? character : "\u{FFFD}")

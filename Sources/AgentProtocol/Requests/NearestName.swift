@@ -3,7 +3,8 @@ func nearest(to name: String, among known: [String]) -> String? {
     let limit = max(1, min(name.utf8.count, 64) / 3)
     guard name.utf8.count <= 64 else { return nil }
     let wanted = Array(name.lowercased().utf8)
-    return known
+    return
+        known
         .map { (name: $0, distance: editDistance(wanted, Array($0.lowercased().utf8))) }
         .filter { $0.distance <= limit }
         .min { $0.distance < $1.distance }?

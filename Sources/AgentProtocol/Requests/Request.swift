@@ -31,7 +31,7 @@ public struct Request: Sendable {
                 try scanner.skipValue()
             }
             try scanner.finish()
-        } catch where error.code == .tooDeep {
+        } catch  where error.code == .tooDeep {
             throw RequestFailure(id: envelope.id, error: ProtocolError(.invalidRequest, error.message))
         } catch {
             throw RequestFailure(id: nil, error: ProtocolError(.parseError, "the line is not JSON: \(error.message)"))
