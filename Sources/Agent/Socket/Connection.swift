@@ -26,6 +26,8 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
     private var isReading = false
     /// Whether nothing more is read: the caller closed its side, or the agent is shutting down.
     private var isFinishing = false
+    /// Whether only replies already written keep the connection open.
+    private var isClosing = false
 
     init(dispatcher: Dispatcher, id: ConnectionID, caller: Caller, ended: @escaping @Sendable (ConnectionID) -> Void) {
         self.dispatcher = dispatcher
@@ -101,10 +103,19 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
         }
         guard underWay < Self.pipelineLimit, context.channel.isWritable else { return }
         if isFinishing {
-            if underWay == 0 { context.close(promise: nil) }
+            if underWay == 0 { closeOnceWritten(context) }
         } else if !isReading {
             isReading = true
             context.read()
+        }
+    }
+
+    /// Closing drops what has not reached the socket, so an empty write goes first: it is done when all before it are.
+    private func closeOnceWritten(_ context: ChannelHandlerContext) {
+        guard !isClosing else { return }
+        isClosing = true
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { [weak self] _ in
+            self?.context?.close(promise: nil)
         }
     }
 
