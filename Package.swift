@@ -140,7 +140,10 @@ let package = Package(
         tests("DaemonKitTests", ["DaemonKit", "Platform", .coreMetrics, .logging, .serviceLifecycle]),
         tests(
             "EndToEndTests",
-            ["AgentClient", "AgentProtocol", "JOSE", "PKCS11", "RelyingParty", "SoftHSMSupport", .subprocess]),
+            [
+                "AgentClient", "AgentProtocol", "PKCS11", "Platform", "RelyingParty", "SoftHSMSupport", "privyseal",
+                "privyseal-issuer", "privyseald", .subprocess,
+            ]),
         tests(
             "PrivySealCLITests",
             [

@@ -40,12 +40,7 @@ struct Check: AsyncParsableCommand {
     }
 
     private static func checkSocket(_ socket: UnixSocketPath) throws {
-        let directory = (socket.path as NSString).deletingLastPathComponent
-        guard FileManager.default.isWritableFile(atPath: directory) else {
-            throw StartupFailure(
-                what: "the directory of the socket, \(directory), is not there or not writable",
-                todo: "create it and let the agent's user write there")
-        }
+        try checkDirectory(of: socket.path, "socket")
         switch try socket.occupancy() {
         case .absent, .stale:
             break
@@ -62,12 +57,20 @@ struct Check: AsyncParsableCommand {
     private static func storeIfThere(_ startup: Startup) throws -> SQLiteIssuerStore? {
         let path = startup.settings.file.store.sqlite
         if FileManager.default.fileExists(atPath: path) { return try startup.openStore() }
-        let directory = (path as NSString).deletingLastPathComponent
-        guard FileManager.default.isWritableFile(atPath: directory.isEmpty ? "." : directory) else {
+        try checkDirectory(of: path, "store")
+        return nil
+    }
+
+    private static func checkDirectory(of path: String, _ what: String) throws {
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        var isDirectory = false
+        if let type = try? FileManager.default.attributesOfItem(atPath: directory)[.type] as? FileAttributeType {
+            isDirectory = type == .typeDirectory || type == .typeSymbolicLink
+        }
+        guard isDirectory, FileManager.default.isWritableFile(atPath: directory) else {
             throw StartupFailure(
-                what: "the directory of the store, \(directory), is not there or not writable",
+                what: "the directory of the \(what), \(directory), is not there or not writable",
                 todo: "create it and let the agent's user write there")
         }
-        return nil
     }
 }

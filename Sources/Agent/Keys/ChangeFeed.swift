@@ -70,7 +70,11 @@ final class ChangeFeed: Sendable {
     func publish(_ issuer: WatchedIssuer) {
         let due = state.withLock { state -> [ConnectionID] in
             state.revision += 1
-            for connection in state.watchers.keys { state.watchers[connection]?.pending[issuer.name] = issuer }
+            for connection in state.watchers.keys {
+                state.watchers[connection]?.pending[issuer.name] = issuer
+                // One created again under the name counts its generations anew.
+                if issuer.deleted == true { state.watchers[connection]?.fetched[issuer.name] = nil }
+            }
             return state.watchers.filter { !$0.value.isNotifying }.map(\.key)
         }
         for connection in due { notify(connection) }

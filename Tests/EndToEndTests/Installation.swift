@@ -1,0 +1,155 @@
+import AgentClient
+import AgentProtocol
+import Foundation
+import SoftHSMSupport
+import Testing
+
+/// A token, a store, configuration files and a free port: what an operator has before starting the daemons.
+final class Installation {
+    let token: SoftHSMToken
+    let directory: String
+    let port: Int
+    var socket: String { directory + "/agent.sock" }
+    var agentConfiguration: String { directory + "/agent.yaml" }
+    var issuerConfiguration: String { directory + "/issuer.yaml" }
+    var environment: [String: String] { ["PRIVYSEAL_SOCKET": socket] }
+    private var daemons: [Daemon] = []
+
+    init(_ token: SoftHSMToken) throws {
+        self.token = token
+        directory = token.directory
+        port = try Self.freePort()
+        try writeAgentConfiguration()
+        try """
+        agent: \(socket)
+        listen: { host: 127.0.0.1, port: \(port) }
+        cache: \(directory)/documents
+        """.write(toFile: issuerConfiguration, atomically: true, encoding: .utf8)
+        try FileManager.default.createDirectory(
+            atPath: directory + "/documents", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+
+    /// Writes the agent's configuration, with some of its lines replaced.
+    func writeAgentConfiguration(replacing replacements: [String: String] = [:]) throws {
+        var text = """
+            socket: { path: \(socket), mode: "0600" }
+            token: { uri: "\(token.tokenURI)", module: \(token.modulePath), pinFile: \(token.pinFile) }
+            store: { sqlite: \(directory)/store.db }
+            publicBaseURL: http://127.0.0.1:\(port)
+            """
+        for (part, replacement) in replacements { text = text.replacing(part, with: replacement) }
+        try text.write(toFile: agentConfiguration, atomically: true, encoding: .utf8)
+    }
+
+    /// Runs `body` with an installation on a token of its own; ends what it started.
+    static func with(_ body: (Installation) async throws -> Void) async throws {
+        try await SoftHSMToken.with { token in
+            let installation = try Installation(token)
+            do {
+                try await body(installation)
+            } catch {
+                await installation.endAll()
+                throw error
+            }
+            await installation.endAll()
+        }
+    }
+
+    private func endAll() async {
+        for daemon in daemons where daemon.process.isRunning { await daemon.end(SIGKILL) }
+    }
+
+    /// Starts the agent and waits until it answers.
+    @discardableResult
+    func startAgent() async throws -> Daemon {
+        let daemon = try Daemon("privyseald", configuration: agentConfiguration, log: directory + "/privyseald.log")
+        daemons.append(daemon)
+        let answers = await poll("the agent") {
+            guard daemon.process.isRunning else { return true }
+            let client = try await connect()
+            _ = try await client.call(VersionParameters())
+            await client.close()
+            return true
+        }
+        try #require(answers && daemon.process.isRunning, "\(daemon.text)")
+        return daemon
+    }
+
+    /// Starts the frontend and waits until it serves.
+    @discardableResult
+    func startFrontend() async throws -> Daemon {
+        let daemon = try Daemon("privyseal-issuer", configuration: issuerConfiguration, log: directory + "/issuer.log")
+        daemons.append(daemon)
+        let serves = await poll("the frontend") { try await get("/healthz").status == 200 }
+        try #require(serves, "\(daemon.text)")
+        return daemon
+    }
+
+    func connect() async throws -> AgentConnection {
+        try await AgentConnection.connect(socketPath: socket)
+    }
+
+    /// Runs the client.
+    func privyseal(_ arguments: String..., input: String = "") async throws -> Programs.Outcome {
+        try await Programs.run("privyseal", arguments, environment: environment, input: input)
+    }
+
+    /// The standard output of the client, which must succeed; without the line's end.
+    func output(_ arguments: String..., input: String = "") async throws -> String {
+        let outcome = try await Programs.run("privyseal", arguments, environment: environment, input: input)
+        try #require(outcome.status == 0, "privyseal \(arguments.joined(separator: " ")): \(outcome.errors)")
+        return outcome.output.trimmingCharacters(in: .newlines)
+    }
+
+    struct Answer {
+        let status: Int
+        let headers: [String: String]
+        let body: String
+    }
+
+    /// Fetches a path, or a whole URL, of the frontend with curl.
+    func get(_ target: String, _ options: [String] = []) async throws -> Answer {
+        let url = target.hasPrefix("/") ? "http://127.0.0.1:\(port)\(target)" : target
+        let process = Process()
+        let file = try TemporaryFile()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/curl")
+        process.arguments = ["-sS", "-i", "--max-time", "10"] + options + [url]
+        process.standardOutput = FileHandle(forWritingAtPath: file.path)
+        process.standardError = FileHandle.nullDevice
+        await withCheckedContinuation { continuation in
+            process.terminationHandler = { _ in continuation.resume() }
+            do { try process.run() } catch { fatalError("curl cannot be run: \(error)") }
+        }
+        let text = try file.text.replacing("\r\n", with: "\n")
+        let parts = text.split(separator: "\n\n", maxSplits: 1, omittingEmptySubsequences: false)
+        let lines = (parts.first ?? "").split(separator: "\n")
+        let status = lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+        let headers = lines.dropFirst().compactMap { line -> (String, String)? in
+            guard let colon = line.firstIndex(of: ":") else { return nil }
+            return (line[..<colon].lowercased(), line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces))
+        }
+        return Answer(
+            status: status, headers: Dictionary(headers) { first, _ in first }, body: parts.count > 1 ? String(parts[1]) : "")
+    }
+
+    /// A port nobody listens on, found by asking the kernel for one.
+    private static func freePort() throws -> Int {
+        let descriptor = socket_(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                unsafe bind(descriptor, address, length) == 0 && getsockname(descriptor, address, &length) == 0
+            }
+        }
+        try #require(result)
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+}
+
+private func socket_(_ domain: Int32, _ type: Int32, _ number: Int32) -> Int32 {
+    socket(domain, type, number)
+}

@@ -1,0 +1,142 @@
+import Foundation
+import SoftHSMSupport
+import Testing
+
+@Suite("Starting")
+struct StartupTests {
+    /// What is wrong, and what start-up says of it.
+    struct Fault: Sendable, CustomTestStringConvertible {
+        let what: String
+        var replacing: [String: String] = [:]
+        /// Run in the installation's directory first.
+        var preparing: @Sendable (Installation) throws -> Void = { _ in }
+        let status: Int32
+        let naming: [String]
+
+        var testDescription: String { what }
+    }
+
+    static let faults: [Fault] = [
+        Fault(
+            what: "an unknown key", replacing: ["store:": "sotre:"], status: 78, naming: ["agent.yaml:3", "sotre", "\"store\""]),
+        Fault(
+            what: "a socket path too long", replacing: ["agent.sock": String(repeating: "x", count: 200)], status: 78,
+            naming: ["107"]),
+        Fault(
+            what: "a PIN file that is not there", preparing: { try FileManager.default.removeItem(atPath: $0.token.pinFile) },
+            status: 1, naming: ["pin"]),
+        Fault(
+            what: "a PIN file that others can read",
+            preparing: {
+                try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: $0.token.pinFile)
+            }, status: 1, naming: ["0644"]),
+        Fault(what: "a module that is not there", replacing: [".so": ".gone"], status: 1, naming: [".gone"]),
+        Fault(what: "a token that is not there", replacing: ["pkcs11:token=": "pkcs11:token=no-"], status: 1, naming: ["no-"]),
+        Fault(what: "a store where no file can be", replacing: ["/store.db": "/agent.yaml/store.db"], status: 1, naming: ["store"]),
+        Fault(
+            what: "a store that is none",
+            preparing: { try "not a database, but long enough".write(toFile: $0.directory + "/store.db", atomically: true, encoding: .utf8) },
+            status: 1, naming: ["store.db"]),
+        Fault(
+            what: "a base URL that is none", replacing: ["http://127": "ftp://127"], status: 78, naming: ["publicBaseURL", "ftp"]),
+    ]
+
+    @Test("ends with one line of what and one of what to do", arguments: faults)
+    func fault(_ fault: Fault) async throws {
+        try await Installation.with { site in
+            try site.writeAgentConfiguration(replacing: fault.replacing)
+            try fault.preparing(site)
+            for command in ["check", "serve"] {
+                let outcome = try await Programs.run("privyseald", [command, "--config", site.agentConfiguration])
+                #expect(outcome.status == fault.status, "\(command): \(outcome.errors)")
+                let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("error: ") || $0.hasPrefix("hint: ") }
+                #expect(lines.count == 2, "\(command): \(outcome.errors)")
+                for name in fault.naming where name != "publicBaseURL" {
+                    #expect(outcome.errors.contains(name), "\(command) does not name \(name): \(outcome.errors)")
+                }
+            }
+        }
+    }
+
+    @Test("a wrong PIN is sent once, and again only when its file has changed")
+    func wrongPIN() async throws {
+        try await Installation.with { site in
+            let right = try String(contentsOfFile: site.token.pinFile, encoding: .utf8)
+            func write(_ pin: String) throws {
+                try pin.write(toFile: site.token.pinFile, atomically: false, encoding: .utf8)
+            }
+            try write("definitely-wrong")
+            for attempt in 1...5 {
+                let outcome = try await Programs.run("privyseald", ["serve", "--config", site.agentConfiguration])
+                #expect(outcome.status == 77)
+                #expect(outcome.errors.contains("CKR_PIN_INCORRECT"), "\(outcome.errors)")
+                #expect(outcome.errors.contains("not sent again") == (attempt > 1), "\(outcome.errors)")
+            }
+            try write(right)
+            let agent = try await site.startAgent()
+            #expect(await agent.end() == 0)
+        }
+    }
+
+    @Test("a store of a newer release is left as it is")
+    func newerStore() async throws {
+        try await Installation.with { site in
+            let agent = try await site.startAgent()
+            await agent.end()
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+            process.arguments = [
+                "-c",
+                "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute(\"INSERT INTO grdb_migrations VALUES ('later')\"); d.commit()",
+                site.directory + "/store.db",
+            ]
+            try process.run()
+            await poll("the change") { !process.isRunning }
+            #expect(process.terminationStatus == 0)
+            let outcome = try await Programs.run("privyseald", ["serve", "--config", site.agentConfiguration])
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("newer release"), "\(outcome.errors)")
+        }
+    }
+
+    @Test("an agent that serves the socket keeps a second one from starting; a stale socket file does not")
+    func occupied() async throws {
+        try await Installation.with { site in
+            let first = try await site.startAgent()
+            let second = try await Programs.run("privyseald", ["serve", "--config", site.agentConfiguration])
+            #expect(second.status == 1)
+            #expect(second.errors.contains("already serves"))
+            #expect(try await site.privyseal("version").status == 0, "the first one goes on")
+            await first.end(SIGKILL)
+            #expect(FileManager.default.fileExists(atPath: site.socket))
+            try await site.startAgent()
+        }
+    }
+
+    @Test("check says that all is well, and makes nothing")
+    func check() async throws {
+        try await Installation.with { site in
+            let outcome = try await Programs.run("privyseald", ["check", "--config", site.agentConfiguration])
+            #expect(outcome.status == 0 && outcome.output.hasPrefix("ok: "), "\(outcome.errors)")
+            #expect(!FileManager.default.fileExists(atPath: site.directory + "/store.db"))
+        }
+    }
+
+    @Test("the client's exit codes are those it documents")
+    func exitCodes() async throws {
+        try await Installation.with { site in
+            #expect(try await site.privyseal("issuer", "list").status == 3)
+            try await site.startAgent()
+            #expect(try await site.privyseal("issuer", "list").status == 0)
+            #expect(try await site.privyseal("issuer", "frobnicate").status == 2)
+            let unknown = try await site.privyseal("issuer", "show", "nobody")
+            #expect(unknown.status == 1)
+            #expect(unknown.errors.hasPrefix("error: ") && unknown.errors.contains("\nhint: "))
+            _ = try await site.output("issuer", "create", "demo", "--algorithm", "ES256")
+            let refused = try await site.privyseal("rotate", "demo")
+            #expect(refused.status == 1 && refused.errors.contains("--yes"), "without a terminal nobody can be asked")
+            #expect(try await site.privyseal("jwt", "verify", "not.a.jwt").status == 4)
+            #expect(try await site.output("call", "version", "--query", "protocolVersion", "-o", "tsv") == "1.0")
+        }
+    }
+}
