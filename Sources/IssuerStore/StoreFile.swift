@@ -37,7 +37,11 @@ enum StoreFile {
         configuration.journalMode = .wal
         configuration.busyMode = .timeout(busyTimeout / .seconds(1))
         configuration.prepareDatabase { database in
-            try admit(database, path, migrator)
+            // One transaction, one moment: another process may be making its tables.
+            try database.inTransaction(.deferred) {
+                try admit(database, path, migrator)
+                return .commit
+            }
         }
         let queue = try DatabaseQueue(path: path, configuration: configuration)
         try queue.writeWithoutTransaction { database in
@@ -54,7 +58,13 @@ enum StoreFile {
                 return .commit
             }
         }
-        try migrator.migrate(queue)
+        do {
+            try migrator.migrate(queue)
+        } catch is DatabaseError {
+            // GRDB looks at what is to be done before it locks: another process may have done it in between. Each migration
+            // is a transaction, so whatever else was wrong is still wrong now.
+            try migrator.migrate(queue)
+        }
         return queue
     }
 

@@ -32,6 +32,26 @@ struct SQLiteFileTests {
         }
     }
 
+    @Test("stores that make the same file at the same moment agree on one identity")
+    func makingTogether() async throws {
+        for _ in 1...10 {
+            try await withTemporaryDirectory { directory in
+                let found = try await withThrowingTaskGroup(of: Deployment.self) { group in
+                    for number in 1...4 {
+                        group.addTask {
+                            try SQLiteIssuerStore(
+                                path: "\(directory)/store.db", tenant: nil,
+                                minted: Deployment(id: "id-\(number)", tenant: "tenant-\(number)")
+                            ).deployment
+                        }
+                    }
+                    return try await group.reduce(into: Set()) { $0.insert($1) }
+                }
+                #expect(found.count == 1)
+            }
+        }
+    }
+
     @Test("a configured tenant counts as long as it is configured")
     func configuredTenant() async throws {
         try await withTemporaryDirectory { directory in

@@ -1,0 +1,178 @@
+import Agent
+import AgentClient
+import AgentProtocol
+import Foundation
+import IssuerStore
+import KeyLifecycle
+import Logging
+import PKCS11
+import Platform
+import SoftHSMSupport
+
+/// An agent in this process: on a fresh token, with a store and a socket of its own, and a clock the test sets.
+final class AgentFixture: Sendable {
+    let token: SoftHSMToken
+    let store: SQLiteIssuerStore
+    let clock = TestClock()
+    let socketPath: String
+    /// What the next start uses; a test changes it before.
+    let configuration: Locked<AgentConfiguration>
+    /// Which calls of the store fail.
+    let failures = StoreFailures()
+    private let running = Locked<AgentServer?>(nil)
+
+    static let publicBaseURL = "https://oidc.example.com"
+
+    private init(_ token: SoftHSMToken) throws {
+        self.token = token
+        socketPath = token.directory + "/agent.sock"
+        store = try SQLiteIssuerStore(
+            path: token.directory + "/store.db", tenant: nil,
+            minted: Deployment(id: SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()))
+        configuration = Locked(try Self.configuration(for: token, socketPath: socketPath))
+    }
+
+    static func configuration(for token: SoftHSMToken, socketPath: String) throws -> AgentConfiguration {
+        AgentConfiguration(
+            socket: try UnixSocketPath(socketPath), socketMode: 0o600, socketGroup: nil,
+            hsm: HSMConfiguration(modulePath: token.modulePath, token: try TokenURI(token.tokenURI), sessions: 2),
+            pin: PINSource(identity: "pin") { token.pin() }, publicBaseURL: publicBaseURL, access: .ownUser(getuid()))
+    }
+
+    /// Calls with an agent that has been started, and stops it afterwards.
+    static func with(_ body: (AgentFixture, AgentConnection) async throws -> Void) async throws {
+        try await stopped { agent in
+            try await agent.start()
+            try await agent.connected { try await body(agent, $0) }
+        }
+    }
+
+    /// Calls with an agent that has not been started, and stops what has been started by then.
+    static func stopped(_ body: (AgentFixture) async throws -> Void) async throws {
+        try await SoftHSMToken.with { token in
+            let agent = try AgentFixture(token)
+            do {
+                try await body(agent)
+            } catch {
+                await agent.stop()
+                throw error
+            }
+            await agent.stop()
+        }
+    }
+
+    var tenant: String { store.deployment.tenant }
+    var deployment: String { store.deployment.id }
+
+    func start() async throws {
+        let server = try await AgentServer.start(
+            configuration.withLock { $0 }, store: FailingStore(store: store, failures: failures), environment: environment)
+        running.withLock { $0 = server }
+    }
+
+    func stop() async {
+        let server = running.withLock { running in
+            defer { running = nil }
+            return running
+        }
+        await server?.stop()
+    }
+
+    func restart() async throws {
+        await stop()
+        try await start()
+    }
+
+    var environment: AgentEnvironment {
+        AgentEnvironment(
+            clock: clock.agentClock, log: Logger(label: "agent") { _ in SwiftLogNoOpLogHandler() },
+            metrics: { "# no metrics\n" },
+            reload: { ReloadedConfiguration(publicBaseURL: "https://moved.example.com", applied: [], needsRestart: []) })
+    }
+
+    /// Lets the agent do what time has made due, and waits for what changes have left to do.
+    func settle() async {
+        await running.withLock { $0 }?.tick()
+    }
+
+    /// Lets time pass on both clocks, and the agent do what that makes due.
+    func pass(_ seconds: Int) async {
+        clock.pass(seconds)
+        await settle()
+    }
+
+    func connect() async throws -> AgentConnection {
+        try await AgentConnection.connect(socketPath: socketPath)
+    }
+
+    func connected(_ body: (AgentConnection) async throws -> Void) async throws {
+        let connection = try await connect()
+        do {
+            try await body(connection)
+        } catch {
+            await connection.close()
+            throw error
+        }
+        await connection.close()
+    }
+
+    /// Uses the token beside the agent, or without it once it has stopped.
+    func onToken<Value>(_ body: (borrowing Session) throws -> Value) throws -> Value {
+        try body(token.session())
+    }
+
+    /// `CKA_ID` of each private key on the token, in hexadecimal.
+    func privateKeysOnToken() throws -> Set<String> {
+        try onToken { session in
+            Set(
+                try session.findObjects([.class(.privateKey)]).map { object in
+                    let bytes = try session.bytes(.id, of: object) ?? []
+                    return KeyID(bytes)?.description ?? "\(bytes)"
+                })
+        }
+    }
+
+    /// Uses the token while no agent runs, and leaves the module as the next agent wants it.
+    func onIdleToken<Value>(_ body: (borrowing Session) throws -> Value) throws -> Value {
+        defer { try? token.module().finalize() }
+        return try body(token.session())
+    }
+}
+
+/// A wall clock and a monotonic clock that stand still unless they are moved.
+final class TestClock: Sendable {
+    private let time = Locked((wall: Int64(1_795_514_400), monotonic: Int64(1_000)))
+
+    var now: Int64 { time.withLock { $0.wall } }
+
+    var agentClock: AgentClock {
+        AgentClock(
+            wall: { Timestamp(seconds: self.time.withLock { $0.wall }) },
+            monotonic: { self.time.withLock { $0.monotonic } * 1_000_000_000 })
+    }
+
+    /// Time passes: both clocks advance.
+    func pass(_ seconds: Int) {
+        time.withLock { time in
+            time.wall += Int64(seconds)
+            time.monotonic += Int64(seconds)
+        }
+    }
+
+    /// Somebody sets the wall clock.
+    func jump(_ seconds: Int) {
+        time.withLock { $0.wall += Int64(seconds) }
+    }
+}
+
+/// The condition did not come about.
+struct TimedOut: Error {}
+
+/// Asks again until the condition holds, for ten seconds at most.
+func eventually(_ condition: () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now.advanced(by: .seconds(10))
+    while try await !condition() {
+        guard ContinuousClock.now < deadline else { throw TimedOut() }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+}

@@ -1,0 +1,70 @@
+import IssuerStore
+import KeyLifecycle
+import Platform
+
+/// Calls of a store that can be made to fail.
+enum StoreCall: Sendable {
+    case contents
+    case commit(IssuerChange)
+    case record
+    case bury
+    case abandon
+    case markDestroyed
+}
+
+/// Decides which calls fail; none until a test says so.
+final class StoreFailures: Sendable {
+    private let fails = Locked<@Sendable (StoreCall) -> Bool>({ _ in false })
+
+    /// From now on the calls for which this is true fail, as they do when a disk is full or the process is killed there.
+    func fail(_ condition: @escaping @Sendable (StoreCall) -> Bool) {
+        fails.withLock { $0 = condition }
+    }
+
+    func check(_ call: StoreCall) throws {
+        guard fails.withLock({ $0 })(call) else { return }
+        throw StoreError(.unavailable, "the disk is full", hint: "make room")
+    }
+}
+
+/// A store that passes every call on, unless it is to fail.
+struct FailingStore: IssuerStorage {
+    let store: SQLiteIssuerStore
+    let failures: StoreFailures
+
+    var deployment: Deployment { store.deployment }
+
+    func contents() async throws -> StoreContents {
+        try failures.check(.contents)
+        return try await store.contents()
+    }
+
+    func commit(_ change: IssuerChange, fulfilling: [KeyID]) async throws {
+        try failures.check(.commit(change))
+        try await store.commit(change, fulfilling: fulfilling)
+    }
+
+    func record(_ intent: GenerationIntent) async throws {
+        try failures.check(.record)
+        try await store.record(intent)
+    }
+
+    func bury(_ keyID: KeyID) async throws {
+        try failures.check(.bury)
+        try await store.bury(keyID)
+    }
+
+    func abandon(_ keyID: KeyID, at moment: Timestamp) async throws {
+        try failures.check(.abandon)
+        try await store.abandon(keyID, at: moment)
+    }
+
+    func markDestroyed(_ keyID: KeyID, at moment: Timestamp) async throws {
+        try failures.check(.markDestroyed)
+        try await store.markDestroyed(keyID, at: moment)
+    }
+
+    func refusedPIN() async throws -> RefusedPIN? { try await store.refusedPIN() }
+
+    func setRefusedPIN(_ refused: RefusedPIN?) async throws { try await store.setRefusedPIN(refused) }
+}
