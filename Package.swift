@@ -121,14 +121,14 @@ let package = Package(
         tests("PlatformTests", ["Platform"]),
         tests("JOSETests", ["JOSE", .crypto]),
         tests("KeyLifecycleTests", ["KeyLifecycle"]),
-        tests("IssuerStoreTests", ["IssuerStore", "IssuerStoreSupport", "KeyLifecycle", .grdb]),
+        tests("IssuerStoreTests", ["IssuerStore", "IssuerStoreSupport", "KeyLifecycle", "Platform", .grdb]),
         tests("AgentProtocolTests", ["AgentProtocol"]),
         tests("AgentClientTests", ["AgentClient", "AgentProtocol", .nioCore, .nioPosix]),
         tests(
             "AgentTests",
             [
                 "Agent", "AgentClient", "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                "RelyingParty", "SoftHSMSupport", .logging,
+                "RelyingParty", "SoftHSMSupport", .crypto, .logging,
             ]),
         tests("RelyingPartyTests", ["RelyingParty", "JOSE", .crypto]),
         tests(

@@ -60,6 +60,9 @@ public final class AgentServer: Service {
     private let hsm: HSM
     private let registry: IssuerRegistry
     private let listener: Listener
+    private let store: any IssuerStorage
+    private let pinIdentity: String
+    private let clock: AgentClock
     private let log: Logger
     private let readConfiguration: @Sendable () async throws -> ReloadedConfiguration
 
@@ -99,7 +102,10 @@ public final class AgentServer: Service {
             gate: Gate(policy: configuration.access, log: environment.log),
             sign: Sign(board: registry.board, hsm: hsm, clock: environment.clock),
             operations: OperationTable(registry: registry, hsm: hsm, environment))
-        listener = Listener(path: configuration.socket, dispatcher: dispatcher) { registry.feed.unsubscribe($0) }
+        listener = Listener(path: configuration.socket, dispatcher: dispatcher, feed: registry.feed)
+        self.store = store
+        pinIdentity = configuration.pin.identity
+        clock = environment.clock
     }
 
     /// Serves until graceful shutdown, then answers what is under way and finalises the module.
@@ -107,6 +113,7 @@ public final class AgentServer: Service {
         let ticker = Task {
             while !Task.isCancelled {
                 await registry.tick()
+                await noteRefusedPIN()
                 try? await Task.sleep(for: Self.tick)
             }
         }
@@ -128,6 +135,19 @@ public final class AgentServer: Service {
         log.notice(
             "read the configuration again",
             metadata: ["applied": "\(reloaded.applied)", "needsRestart": "\(reloaded.needsRestart)"])
+    }
+
+    /// A PIN the token has refused while the agent ran is not sent again after a restart either.
+    private func noteRefusedPIN() async {
+        guard let returnValue = hsm.refusedPIN else { return }
+        let refused = RefusedPIN(source: pinIdentity, returnValue: returnValue.name, at: clock.wall())
+        guard (try? await store.refusedPIN())?.source != refused.source else { return }
+        do {
+            try await store.setRefusedPIN(refused)
+            log.error("the token refused the PIN: it is not sent again", metadata: ["reason": "\(returnValue.name)"])
+        } catch {
+            log.error("a refused PIN could not be noted", metadata: ["reason": "\(error)"])
+        }
     }
 
     /// Stops accepting, answers what is under way, ends changes that have begun, finalises the module.
@@ -164,12 +184,21 @@ public final class AgentServer: Service {
             let hsm = try await onThread {
                 try HSM(configuration.hsm, pin: source.read(), clock: environment.clock)
             }
-            if refused != nil { try await store?.setRefusedPIN(nil) }
+            do {
+                if refused != nil { try await store?.setRefusedPIN(nil) }
+            } catch {
+                await hsm.shutdown()
+                throw error
+            }
             return hsm
         } catch let error as HSMError where error.code == .pinRefused {
             let returnValue = (error.cause as? PKCS11Error)?.returnValue?.name ?? "CKR_PIN_INCORRECT"
-            try await store?.setRefusedPIN(
-                RefusedPIN(source: source.identity, returnValue: returnValue, at: environment.clock.wall()))
+            do {
+                try await store?.setRefusedPIN(
+                    RefusedPIN(source: source.identity, returnValue: returnValue, at: environment.clock.wall()))
+            } catch let failure {
+                environment.log.error("a refused PIN could not be noted", metadata: ["reason": "\(failure)"])
+            }
             throw error
         }
     }
@@ -185,7 +214,7 @@ public final class AgentServer: Service {
 extension OperationTable {
     fileprivate init(registry: IssuerRegistry, hsm: HSM, _ environment: AgentEnvironment) {
         let views = IssuerViews(clock: environment.clock, hsm: hsm)
-        self.init()
+        self.init(log: environment.log)
         add(ListKeys(registry: registry, custody: hsm.custody))
         add(Rotate(registry: registry))
         add(RevokeKey(registry: registry))

@@ -25,9 +25,10 @@ public struct SQLiteIssuerStore: IssuerStorage {
     ) throws(StoreError) {
         // Absolute: SQLite gives some relative names a meaning of their own.
         let path = URL(fileURLWithPath: path).path
-        try StoreFile.makeIfMissing(path)
+        let migrator = Schema.migrator(minted: minted)
         do {
-            queue = try StoreFile.open(path, migrator: Schema.migrator(minted: minted), busyTimeout: busyTimeout)
+            try StoreFile.makeIfMissing(path, migrator: migrator, busyTimeout: busyTimeout)
+            queue = try StoreFile.open(path, migrator: migrator, busyTimeout: busyTimeout)
             // A writing transaction: a file that can only be read is found out now and not at the first change.
             let stored = try queue.write { database in try Self.storedDeployment(database, path) }
             deployment = Deployment(id: stored.id, tenant: tenant ?? stored.tenant)

@@ -4,19 +4,21 @@ import Platform
 
 /// The SQLite file of a store: made, admitted and opened.
 enum StoreFile {
-    /// Makes an empty file of mode 0600 unless there is one.
+    /// Makes a store of mode 0600 unless there is a file.
     ///
-    /// It gets its mode under another name and is linked, not renamed, to its own: nobody else can open it meanwhile, and a
-    /// store that another process makes at the same moment is not replaced.
-    static func makeIfMissing(_ path: String) throws(StoreError) {
+    /// It is finished under another name and then linked, not renamed, to its own: nobody meets a store that is half made or
+    /// not yet private, and one that another process makes at the same moment is not replaced.
+    static func makeIfMissing(_ path: String, migrator: DatabaseMigrator, busyTimeout: Duration) throws {
         guard !FileManager.default.fileExists(atPath: path) else { return }
         let fresh = "\(path).\(SystemRandom.hexadecimal(bytes: 8)).new"
-        do throws(PlatformError) {
+        do {
             try AtomicFile.write([], to: fresh, mode: 0o600)
         } catch {
             throw StoreError(.unavailable, "cannot make the store \(path): \(error)", hint: error.hint, cause: error)
         }
-        defer { try? FileManager.default.removeItem(atPath: fresh) }
+        defer { for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: fresh + suffix) } }
+        // Closing moves everything out of the write-ahead log into the one file that is linked.
+        try open(fresh, migrator: migrator, busyTimeout: busyTimeout).close()
         do {
             try FileManager.default.linkItem(atPath: fresh, toPath: path)
         } catch {

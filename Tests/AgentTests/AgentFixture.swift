@@ -164,15 +164,3 @@ final class TestClock: Sendable {
         time.withLock { $0.wall += Int64(seconds) }
     }
 }
-
-/// The condition did not come about.
-struct TimedOut: Error {}
-
-/// Asks again until the condition holds, for ten seconds at most.
-func eventually(_ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now.advanced(by: .seconds(10))
-    while try await !condition() {
-        guard ContinuousClock.now < deadline else { throw TimedOut() }
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}

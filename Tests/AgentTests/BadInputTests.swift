@@ -40,7 +40,8 @@ struct BadLine: Sendable, CustomTestStringConvertible {
         BadLine("no JSON", "hello", .parseError, "not JSON", id: nil),
         BadLine("an empty line", "", .parseError, "not JSON", id: nil),
         BadLine("JSON cut short", #"{"jsonrpc":"2.0","id":1"#, .parseError, "not JSON", id: nil),
-        BadLine("invalid UTF-8", Array(#"{"jsonrpc":"2.0","id":""#.utf8) + [0xFF] + Array(#""}"#.utf8), .parseError, "UTF-8", id: nil),
+        BadLine(
+            "invalid UTF-8", Array(#"{"jsonrpc":"2.0","id":""#.utf8) + [0xFF] + Array(#""}"#.utf8), .parseError, "UTF-8", id: nil),
         BadLine("no object", "42", .invalidRequest, "object", id: nil),
         BadLine("a batch", #"[{"jsonrpc":"2.0","id":1,"method":"version"}]"#, .invalidRequest, "batches", id: nil),
         BadLine("a notification", #"{"jsonrpc":"2.0","method":"version"}"#, .invalidRequest, "notifications", id: nil),
@@ -48,7 +49,8 @@ struct BadLine: Sendable, CustomTestStringConvertible {
         BadLine("a fractional id", #"{"jsonrpc":"2.0","id":1.5,"method":"version"}"#, .invalidRequest, "\"id\"", id: nil),
         BadLine("no version", #"{"id":1,"method":"version"}"#, .invalidRequest, "jsonrpc"),
         BadLine("an unknown member", #"{"jsonrpc":"2.0","id":1,"method":"version","parms":{}}"#, .invalidRequest, "parms"),
-        BadLine("a repeated member", #"{"jsonrpc":"2.0","id":1,"method":"version","method":"version"}"#, .invalidRequest, "method"),
+        BadLine(
+            "a repeated member", #"{"jsonrpc":"2.0","id":1,"method":"version","method":"version"}"#, .invalidRequest, "method"),
         BadLine("params by position", #"{"jsonrpc":"2.0","id":1,"method":"version","params":[]}"#, .invalidParams, "params"),
         BadLine("70,000 bytes", Array(repeating: UInt8(ascii: "x"), count: 70_000), .lineTooLong, "65536", id: nil),
         BadLine("an unknown method", #"{"jsonrpc":"2.0","id":1,"method":"sing"}"#, .methodNotFound, "sing"),
@@ -66,19 +68,28 @@ struct BadLine: Sendable, CustomTestStringConvertible {
         .call("a limit of 0", "list-keys", #"{"limit":0}"#, .invalidParams, "limit"),
         .call("a limit of 501", "issuer-list", #"{"limit":501}"#, .invalidParams, "limit"),
         .call("a stale generation, rotating", "rotate", #"{"issuer":"demo","ifGeneration":99}"#, .conflict, "99"),
-        .call("a stale generation, updating", "issuer-update", #"{"issuer":"demo","standby":true,"ifGeneration":99}"#, .conflict, "99"),
+        .call(
+            "a stale generation, updating", "issuer-update", #"{"issuer":"demo","standby":true,"ifGeneration":99}"#, .conflict,
+            "99"),
         .call("a stale generation, deleting", "issuer-delete", #"{"issuer":"demo","ifGeneration":99}"#, .conflict, "99"),
-        .call("an unsupported algorithm", "issuer-create", #"{"issuer":"x","algorithm":"HS256"}"#, .unsupportedAlgorithm, "HS256"),
+        .call(
+            "an unsupported algorithm", "issuer-create", #"{"issuer":"x","algorithm":"HS256"}"#, .unsupportedAlgorithm, "HS256"),
         .call("a bad issuer name", "issuer-create", #"{"issuer":"Demo_1"}"#, .invalidParams, "Demo_1"),
         .call("an issuer that exists", "issuer-create", #"{"issuer":"demo"}"#, .issuerExists, "demo"),
-        .call("a lifetime of two days", "issuer-create", #"{"issuer":"x","maximumLifetimeSeconds":172800}"#, .policyInvalid, "172800"),
+        .call(
+            "a lifetime of two days", "issuer-create", #"{"issuer":"x","maximumLifetimeSeconds":172800}"#, .policyInvalid,
+            "172800"),
         .call("a lifetime under 600 s", "issuer-create", #"{"issuer":"x","lifetimeSeconds":599}"#, .policyInvalid, "599"),
-        .call("an overlap under the lifetime", "issuer-update", #"{"issuer":"demo","overlapSeconds":3600}"#, .policyInvalid, "overlap"),
+        .call(
+            "an overlap under the lifetime", "issuer-update", #"{"issuer":"demo","overlapSeconds":3600}"#, .policyInvalid,
+            "overlap"),
     ]
 
     static let claims: [BadLine] = [
         .call("neither claims nor payload", "sign", #"{"issuer":"demo"}"#, .invalidParams, "claims"),
-        .call("both claims and payload", "sign", #"{"issuer":"demo","claims":{"aud":"a"},"payload":"e30"}"#, .invalidParams, "payload"),
+        .call(
+            "both claims and payload", "sign", #"{"issuer":"demo","claims":{"aud":"a"},"payload":"e30"}"#, .invalidParams,
+            "payload"),
         .claims("claims that are no object", "[]", "object"),
         .claims("a repeated claim", #"{"aud":"a","sub":"x","sub":"y"}"#, "sub"),
         .claims("a repeated claim, escaped", #"{"aud":"a","sub":"x","\u0073ub":"y"}"#, "sub"),
@@ -91,7 +102,8 @@ struct BadLine: Sendable, CustomTestStringConvertible {
         .claims("a lifetime over one day", "{\"aud\":\"a\",\"exp\":\(now + 86_401)}", .tokenLifetimeExceeded, "86401"),
         .claims("a lifetime under 600 s", "{\"aud\":\"a\",\"exp\":\(now + 599)}", "600"),
         .call(
-            "a payload without iss", "sign", "{\"issuer\":\"demo\",\"payload\":\"\(payloadWithoutIssuer)\"}", .claimsInvalid, "iss"),
+            "a payload without iss", "sign", "{\"issuer\":\"demo\",\"payload\":\"\(payloadWithoutIssuer)\"}", .claimsInvalid,
+            "iss"),
         .call("a payload that is no base64url", "sign", #"{"issuer":"demo","payload":"e30="}"#, .claimsInvalid, "base64url"),
     ]
 

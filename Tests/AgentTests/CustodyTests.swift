@@ -11,7 +11,9 @@ func bytes(ofHexadecimal text: String) -> [UInt8] {
 
 @Suite("Custody of keys on the token")
 struct CustodyTests {
-    @Test("private keys are sensitive, never extractable and sign only, by list-keys and by the token", arguments: ["ES256", "RS256"])
+    @Test(
+        "private keys are sensitive, never extractable and sign only, by list-keys and by the token",
+        arguments: ["ES256", "RS256"])
     func custody(algorithm: String) async throws {
         try await AgentFixture.with { agent, client in
             try await client.create(algorithm: algorithm)
@@ -44,8 +46,9 @@ struct CustodyTests {
                     try session.findObjects([.class(type)]).map { try session.bytes(.label, of: $0) ?? [] }
                 }
             }
-            #expect(labels.map { String(decoding: $0, as: UTF8.self) }
-                == Array(repeating: "privyseal/\(agent.deployment)/demo", count: 4))
+            #expect(
+                labels.map { String(decoding: $0, as: UTF8.self) }
+                    == Array(repeating: "privyseal/\(agent.deployment)/demo", count: 4))
         }
     }
 

@@ -68,7 +68,9 @@ private struct TokenKey {
 
 @Suite("The public documents, byte for byte")
 struct DocumentTests {
-    @Test("kids, JWKS and discovery are those of the keys on the token, active first, then retiring, then standby", arguments: ["ES256", "RS256"])
+    @Test(
+        "kids, JWKS and discovery are those of the keys on the token, active first, then retiring, then standby",
+        arguments: ["ES256", "RS256"])
     func documents(algorithm: String) async throws {
         try await AgentFixture.with { agent, client in
             let url = try await client.create(algorithm: algorithm).issuer

@@ -8,7 +8,8 @@ import Testing
 
 @Suite("Signing, through the socket")
 struct SigningTests {
-    @Test("a JWT verifies against the published keys and has exactly alg, kid and typ in its header", arguments: ["ES256", "RS256"])
+    @Test(
+        "a JWT verifies against the published keys and has exactly alg, kid and typ in its header", arguments: ["ES256", "RS256"])
     func headerAndSignature(algorithm: String) async throws {
         try await AgentFixture.with { agent, client in
             try await client.create(algorithm: algorithm, standby: false)

@@ -12,7 +12,7 @@ private final class Events: Sendable {
     func add(_ event: String) { stored.withLock { $0.append(event) } }
 
     func wait(for event: String) async throws {
-        for _ in 0..<1000 {
+        for _ in 0..<12_000 {
             if all.contains(event) { return }
             try await Task.sleep(for: .milliseconds(10))
         }

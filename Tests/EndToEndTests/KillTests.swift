@@ -53,9 +53,9 @@ struct KillTests {
 
         let documents = try await client.call(GetDiscoveryParameters(issuer: "demo"))
         let verifier = try await JWTVerifier(keySet: Array(documents.jwks.body.utf8))
-        let now = Date().timeIntervalSince1970
         #expect(live.allSatisfy { documents.jwks.body.contains($0.kid) })
         let fresh = try await client.call(SignParameters(issuer: "demo", claims: ["aud": "api"]))
+        let now = Date().timeIntervalSince1970
         _ = try verifier.verify(fresh.jwt, now: now)
         if live.contains(where: { $0.kid == jwt.kid }) { _ = try verifier.verify(jwt.jwt, now: now) }
         await client.close()

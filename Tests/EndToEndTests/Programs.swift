@@ -86,10 +86,10 @@ final class Daemon {
     }
 }
 
-/// Waits until something is so, for 20 seconds at most.
+/// Waits until something is so, for two minutes at most, since every test runs at once.
 @discardableResult
 func poll(_ what: String, _ isSo: () async throws -> Bool) async -> Bool {
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(120)
     repeat {
         if (try? await isSo()) == true { return true }
         try? await Task.sleep(for: .milliseconds(20))

@@ -32,11 +32,15 @@ struct StartupTests {
             }, status: 1, naming: ["0644"]),
         Fault(what: "a module that is not there", replacing: [".so": ".gone"], status: 1, naming: [".gone"]),
         Fault(what: "a token that is not there", replacing: ["pkcs11:token=": "pkcs11:token=no-"], status: 1, naming: ["no-"]),
-        Fault(what: "a store where no file can be", replacing: ["/store.db": "/agent.yaml/store.db"], status: 1, naming: ["store"]),
+        Fault(
+            what: "a store where no file can be", replacing: ["/store.db": "/agent.yaml/store.db"], status: 1,
+            naming: ["store"]),
         Fault(
             what: "a store that is none",
-            preparing: { try "not a database, but long enough".write(toFile: $0.directory + "/store.db", atomically: true, encoding: .utf8) },
-            status: 1, naming: ["store.db"]),
+            preparing: { site in
+                let text = "not a database, but long enough"
+                try text.write(toFile: site.directory + "/store.db", atomically: true, encoding: .utf8)
+            }, status: 1, naming: ["store.db"]),
         Fault(
             what: "a base URL that is none", replacing: ["http://127": "ftp://127"], status: 78, naming: ["publicBaseURL", "ftp"]),
     ]

@@ -81,7 +81,7 @@ func withTemporaryDirectory<Value>(_ body: (String) async throws -> Value) async
 func eventually(
     _ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
 ) async throws {
-    let deadline = ContinuousClock.now + .seconds(10)
+    let deadline = ContinuousClock.now + .seconds(120)
     while try await !condition() {
         try #require(ContinuousClock.now < deadline, "never: \(what)", sourceLocation: sourceLocation)
         try await Task.sleep(for: .milliseconds(2))

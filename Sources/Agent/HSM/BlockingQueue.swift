@@ -5,6 +5,8 @@ import Foundation
 final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
     private let limit: Int
+    /// Elements taken before their places are freed.
+    private static var compaction: Int { 256 }
     private var elements: [Element] = []
     /// Where the first element is; what is before it has been taken.
     private var head = 0
@@ -42,11 +44,30 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         if head == elements.count {
             elements.removeAll(keepingCapacity: true)
             head = 0
-        } else if head > limit {
+        } else if head >= Self.compaction {
             elements.removeFirst(head)
             head = 0
         }
         return element
+    }
+
+    /// Everything that waits, now.
+    func takeAll() -> [Element] {
+        condition.lock()
+        defer { condition.unlock() }
+        defer {
+            elements.removeAll()
+            head = 0
+        }
+        return Array(elements[head...])
+    }
+
+    /// Waits for the given seconds, or until the queue is closed; returns whether it is closed and empty.
+    func isFinished(within seconds: Double) -> Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        if !isClosed { _ = condition.wait(until: Date(timeIntervalSinceNow: seconds)) }
+        return isClosed && head == elements.count
     }
 
     /// Takes no more elements; what is queued is still handed out.

@@ -22,7 +22,12 @@ extension HSMError {
     /// An error of key management, by the return value.
     init(managing error: PKCS11Error) {
         let lacking: Set<ReturnValue> = [.mechanismInvalid, .mechanismParamInvalid, .curveNotSupported, .functionNotSupported]
-        let code: Code = error.returnValue.map(lacking.contains) == true ? .unsupported : .unavailable
+        let code: Code =
+            switch error.returnValue {
+            case let value? where lacking.contains(value): .unsupported
+            case let value? where Self.pinRefusals.contains(value): .pinRefused
+            default: .unavailable
+            }
         self.init(code, "\(error)", hint: error.hint ?? "check the token, then try again", cause: error)
     }
 

@@ -97,15 +97,15 @@ final class HSM: Sendable {
                     .failure(HSMError(.busy, "\(configuration.queueLimit) signatures are waiting", hint: "try again in a moment"))
                 )
             case .closed:
-                completion(.failure(HSMError(.unavailable, "the agent is shutting down", hint: "try again after its restart")))
+                completion(.failure(HSMError(.shuttingDown, "the agent is shutting down", hint: "try again after its restart")))
             }
         }
     }
 
     /// Signatures that wait.
     var queuedSignatures: Int { queue.count }
-    /// Sessions that sign when all is well.
-    var configuredSessions: Int { configuration.sessions }
+    /// The return value the token refused the PIN with, while the agent was running.
+    var refusedPIN: ReturnValue? { access.refusedPIN }
 
     /// Answers what is queued, ends the threads and finalises the module.
     func shutdown() async {

@@ -20,6 +20,8 @@ public struct HSMError: Error, Equatable, Sendable, CustomStringConvertible {
         public static let custodyRefused = Code(rawValue: "custody-refused")
         /// The token lacks the mechanism.
         public static let unsupported = Code(rawValue: "unsupported")
+        /// The agent takes no more requests.
+        public static let shuttingDown = Code(rawValue: "shutting-down")
         /// The token refused the PIN, now or earlier.
         public static let pinRefused = Code(rawValue: "pin-refused")
     }

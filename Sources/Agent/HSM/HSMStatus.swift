@@ -26,6 +26,15 @@ final class HSMStatus: Sendable {
         state.withLock { $0.openSessions -= 1 }
     }
 
+    /// A session could not be opened. Returns whether none is open, which is what makes the token unusable.
+    func sessionMissing(_ error: HSMError) -> Bool {
+        state.withLock { state in
+            guard state.openSessions == 0 else { return false }
+            state.trouble = error
+            return true
+        }
+    }
+
     func failed(_ error: HSMError) {
         state.withLock { $0.trouble = error }
     }

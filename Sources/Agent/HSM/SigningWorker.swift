@@ -5,8 +5,8 @@ import PKCS11
 
 /// A thread with a session of its own that signs what comes through the queue.
 ///
-/// A failed signature costs the session: it is tried once more on a fresh one with the key found anew, since a token that
-/// lost its sessions or its login cannot be told from one that refuses this request.
+/// A failed signature is tried once more on a fresh session with the key found anew, since a token that lost its sessions or
+/// its login cannot be told from one that refuses this request. No job is taken without a session to sign it with.
 final class SigningWorker: Sendable {
     private let access: TokenAccess
     private let queue: BlockingQueue<SigningJob>
@@ -23,42 +23,44 @@ final class SigningWorker: Sendable {
         self.clock = clock
     }
 
-    /// Signs until the queue is closed and empty. Runs on a thread of its own.
-    func run() {
-        var next = takeJob()
-        while let attempt = next {
-            next = serve(startingWith: attempt)
-        }
-    }
-
     private struct Attempt {
         let job: SigningJob
         var isLast = false
     }
 
-    private func takeJob() -> Attempt? {
-        queue.pop().map { Attempt(job: $0) }
+    private enum End {
+        /// The queue is closed and empty.
+        case finished
+        /// The session is not to be used any more; what it leaves is to be tried on another.
+        case reopen(Attempt?)
+    }
+
+    /// Signs until the queue is closed and empty. Runs on a thread of its own.
+    func run() {
+        var carried: Attempt?
+        while true {
+            let session: Session
+            do throws(PKCS11Error) {
+                session = try access.openSession(.readOnly)
+            } catch {
+                giveUp(carried, error)
+                carried = nil
+                if queue.isFinished(within: Self.pause) { return }
+                continue
+            }
+            switch serve(session, startingWith: carried) {
+            case .finished: return
+            case .reopen(let attempt): carried = attempt
+            }
+        }
     }
 
     /// Signs on one session for as long as it lasts.
-    ///
-    /// - Returns: what to go on with on a fresh session; `nil` when there is no more.
-    private func serve(startingWith first: Attempt) -> Attempt? {
-        let session: Session
-        do throws(PKCS11Error) {
-            session = try access.openSession(.readOnly)
-        } catch {
-            let failure = HSMError(
-                .unavailable, "no session with the token: \(error)", hint: error.hint ?? "check the token", cause: error)
-            status.failed(failure)
-            first.job.completion(.failure(failure))
-            Thread.sleep(forTimeInterval: Self.pause)
-            return takeJob()
-        }
+    private func serve(_ session: borrowing Session, startingWith first: Attempt?) -> End {
         status.sessionOpened()
         defer { status.sessionClosed() }
         var handles = SigningHandles()
-        var next: Attempt? = first
+        var next = first ?? takeJob()
         while let attempt = next {
             guard clock.monotonic() < attempt.job.deadline else {
                 attempt.job.completion(
@@ -70,14 +72,39 @@ final class SigningWorker: Sendable {
                 let signature = try handles.sign(attempt.job, session)
                 status.key(attempt.job.key.kid, isUnavailable: nil)
                 attempt.job.completion(.success(signature))
-                next = takeJob()
             } catch {
-                guard attempt.isLast else { return Attempt(job: attempt.job, isLast: true) }
+                let isKeyAbsent = (error as? HSMError)?.code == .keyUnavailable
+                guard attempt.isLast || (isKeyAbsent && isKnownAbsent(attempt.job.key, session)) else {
+                    return .reopen(Attempt(job: attempt.job, isLast: true))
+                }
                 fail(attempt.job, error)
-                return takeJob()
+                // One missing key must not cost the others their handles.
+                guard isKeyAbsent else { return .reopen(nil) }
             }
+            next = takeJob()
         }
-        return nil
+        return .finished
+    }
+
+    private func takeJob() -> Attempt? {
+        queue.pop().map { Attempt(job: $0) }
+    }
+
+    /// Whether a fresh session has been tried for the key before, and this one is still logged in: a token that logged the
+    /// process out shows no private key at all.
+    private func isKnownAbsent(_ key: KeyReference, _ session: borrowing Session) -> Bool {
+        guard status.reading.unavailableKeys[key.kid] != nil, let info = try? session.info() else { return false }
+        return info.state.isUserLoggedIn
+    }
+
+    /// Without any session nothing can be signed, and nobody is kept waiting; with one left, it goes on.
+    private func giveUp(_ attempt: Attempt?, _ error: PKCS11Error) {
+        let failure = HSMError(managing: error)
+        if status.sessionMissing(failure) {
+            for job in [attempt?.job].compactMap(\.self) + queue.takeAll() { job.completion(.failure(failure)) }
+        } else if let job = attempt?.job {
+            do { try queue.push(job) } catch { job.completion(.failure(failure)) }
+        }
     }
 
     private func fail(_ job: SigningJob, _ error: any Error) {

@@ -1,5 +1,6 @@
 import Foundation
 import PKCS11
+import Platform
 
 /// The token an agent works with: opens its sessions one after the other, and logs in when the token wants it.
 final class TokenAccess: Sendable {
@@ -10,6 +11,8 @@ final class TokenAccess: Sendable {
     /// Held while a session is opened, since some modules give two threads the same handle otherwise (tpm2-pkcs11), and
     /// while logging in, so that a PIN is sent once.
     private let lock = NSLock()
+    /// The token's answer to the PIN, once it was a refusal: it is not sent again.
+    private let refusal = Locked(PKCS11Error?.none)
 
     private init(module: Module, slot: Slot, info: TokenInfo, pin: PIN) {
         self.module = module
@@ -46,8 +49,8 @@ final class TokenAccess: Sendable {
 
     /// Opens a session that is logged in.
     ///
-    /// The login belongs to the process and lasts while it has a session. A token that lost it is sent the PIN again, which
-    /// it took before: the first login happens at start, and a PIN refused then ends the agent.
+    /// The login belongs to the process and lasts while it has a session. A token that lost it is sent the PIN again, until
+    /// it refuses it.
     func openSession(_ access: SessionAccess) throws(PKCS11Error) -> Session {
         lock.lock()
         defer { lock.unlock() }
@@ -57,10 +60,16 @@ final class TokenAccess: Sendable {
     }
 
     private func logIn(_ session: borrowing Session) throws(PKCS11Error) {
+        if let refused = refusal.withLock({ $0 }) { throw refused }
         do throws(PKCS11Error) {
             try session.login(pin: pin)
-        } catch  where error.returnValue == .userAlreadyLoggedIn {
-            guard try session.info().state.isUserLoggedIn else { throw error }
+        } catch {
+            let failure = error
+            if failure.returnValue.map(HSMError.pinRefusals.contains) == true { refusal.withLock { $0 = failure } }
+            guard failure.returnValue == .userAlreadyLoggedIn, try session.info().state.isUserLoggedIn else { throw failure }
         }
     }
+
+    /// The return value the PIN was refused with, if it was.
+    var refusedPIN: ReturnValue? { refusal.withLock { $0?.returnValue } }
 }

@@ -64,10 +64,15 @@ final class TokenManagement: Sendable {
                 run: { session in
                     do {
                         continuation.resume(returning: try work(session))
+                    } catch let error as HSMError {
+                        continuation.resume(throwing: error)
                     } catch let error as PKCS11Error {
                         continuation.resume(throwing: HSMError(managing: error))
                     } catch {
-                        continuation.resume(throwing: error)
+                        continuation.resume(
+                            throwing: HSMError(
+                                .unavailable, "what the token shows of a key cannot be used: \(error)",
+                                hint: "have the token examined", cause: error))
                     }
                 },
                 fail: { continuation.resume(throwing: $0) })
@@ -76,7 +81,7 @@ final class TokenManagement: Sendable {
             } catch {
                 continuation.resume(
                     throwing: HSMError(
-                        .unavailable, "the agent is not managing keys any more", hint: "try again after its restart"))
+                        .shuttingDown, "no more work is taken for the token", hint: "try again in a moment"))
             }
         }
     }

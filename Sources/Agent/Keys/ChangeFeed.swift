@@ -29,6 +29,8 @@ final class ChangeFeed: Sendable {
 
     private struct State {
         var revision = 0
+        /// Connections that have not ended: a request may outlive its connection.
+        var open: Set<ConnectionID> = []
         var watchers: [ConnectionID: Watcher] = [:]
         var waiting: [Waiter] = []
     }
@@ -46,9 +48,15 @@ final class ChangeFeed: Sendable {
     /// How long a fresh key waits for the frontends at most.
     static let publicationLimit = Duration.seconds(1)
 
+    /// A connection is there. To be called before it can ask for anything.
+    func connected(_ connection: ConnectionID) {
+        state.withLock { _ = $0.open.insert(connection) }
+    }
+
     /// Starts watching. Changes after the returned revision are notified once the connection is released.
     func subscribe(_ connection: ConnectionID, sink: any NotificationSink) -> Int {
         state.withLock { state in
+            guard state.open.contains(connection) else { return state.revision }
             let fetched = state.watchers[connection]?.fetched ?? [:]
             state.watchers[connection] = Watcher(sink: sink, isNotifying: true, fetched: fetched)
             return state.revision
@@ -61,8 +69,12 @@ final class ChangeFeed: Sendable {
         notify(connection)
     }
 
-    func unsubscribe(_ connection: ConnectionID) {
-        state.withLock { $0.watchers[connection] = nil }
+    /// A connection has ended.
+    func disconnected(_ connection: ConnectionID) {
+        state.withLock { state in
+            state.open.remove(connection)
+            state.watchers[connection] = nil
+        }
         resumeSatisfied()
     }
 
@@ -85,7 +97,8 @@ final class ChangeFeed: Sendable {
     func noteFetch(by connection: ConnectionID, issuer: String, generation: Int) {
         let isWatching = state.withLock { state in
             guard state.watchers[connection] != nil else { return false }
-            state.watchers[connection]?.fetched[issuer] = generation
+            let earlier = state.watchers[connection]?.fetched[issuer] ?? 0
+            state.watchers[connection]?.fetched[issuer] = max(earlier, generation)
             return true
         }
         if isWatching { resumeSatisfied() }
@@ -100,22 +113,22 @@ final class ChangeFeed: Sendable {
             number += 1
             return number
         }
-        let timeout = Task {
-            try await Task.sleep(for: Self.publicationLimit)
-            self.resume { $0.number == number }
-        }
         await withCheckedContinuation { continuation in
             state.withLock { state in
                 state.waiting.append(
                     Waiter(number: number, issuer: issuer, generation: generation, continuation: continuation))
             }
+            Task {
+                try await Task.sleep(for: Self.publicationLimit)
+                self.resume { $0.number == number }
+            }
             resumeSatisfied()
         }
-        timeout.cancel()
         let current = frontends(of: issuer)
         let fetched = current.count { $0 >= generation }
         return PublicationView(
-            outcome: fetched == current.count ? "fetched" : "timed-out", fetched: fetched, watching: current.count)
+            outcome: current.isEmpty ? "unwatched" : fetched == current.count ? "fetched" : "timed-out", fetched: fetched,
+            watching: current.count)
     }
 
     private func frontends(of issuer: String) -> [Int] {

@@ -22,9 +22,10 @@ extension IssuerRegistry {
             throw LifecycleError(.issuerExists, "issuer \"\(name)\" exists already", hint: "update it, or choose another name")
         }
         let key = try await generateKey(for: name, settings.algorithm)
-        let change = try Issuer.creating(
-            name, settings: settings, url: enabled ? mintURL() : nil, firstKey: key, at: clock.wall())
-        try await commit(change, with: key)
+        try await commit(
+            of: name, with: key,
+            try Issuer.creating(
+                name, settings: settings, url: enabled ? mintURL() : nil, firstKey: key, at: clock.wall()))
         log.notice("created an issuer", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])
         return try await finish(name)
     }
@@ -57,7 +58,7 @@ extension IssuerRegistry {
         guard let change = try accountingForSignatures(before).updating(update, freshStandby: fresh, at: moment) else {
             return (before, before)
         }
-        if let fresh { try await commit(change, with: fresh) } else { try await commit(change) }
+        if let fresh { try await commit(of: name, with: fresh, change) } else { try await commit(change) }
         log.notice("updated an issuer", metadata: ["issuer": "\(name)", "generation": "\(before.generation + 1)"])
         return (before, try await finish(name))
     }

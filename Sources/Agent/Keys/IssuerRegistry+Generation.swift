@@ -11,6 +11,7 @@ extension IssuerRegistry {
     ///
     /// - Throws: `HSMError`, `StoreError`. The pair, should it exist all the same, is left to be destroyed.
     func generateKey(for issuer: IssuerName, _ algorithm: SignatureAlgorithm) async throws -> GeneratedKey {
+        if !mayTouchToken { try await proveToken() }
         guard mayTouchToken else {
             throw HSMError(
                 .unavailable, "the token shows none of the keys in the store", hint: "check that it is the right token")
@@ -32,13 +33,15 @@ extension IssuerRegistry {
 
     /// Commits a change that brings generated keys in; when it does not come about, they are left to be destroyed.
     @discardableResult
-    func commit(_ change: IssuerChange, with key: GeneratedKey) async throws -> KeyReference? {
+    func commit(
+        of issuer: IssuerName, with key: GeneratedKey, _ change: @autoclosure () throws -> IssuerChange
+    ) async throws -> KeyReference? {
         do {
-            let former = try await commit(change, fulfilling: [key.keyID])
+            let former = try await commit(try change(), fulfilling: [key.keyID])
             isTokenProven = true
             return former
         } catch {
-            await settle(key.keyID, of: change.name)
+            await settle(key.keyID, of: issuer)
             throw error
         }
     }
@@ -48,6 +51,7 @@ extension IssuerRegistry {
         do {
             if try await custody.contains(keyID) {
                 try await abandon(keyID, of: issuer)
+                await queue.enqueue(issuer) { await self.followUp(issuer) }
             } else {
                 try await noting { try await store.bury(keyID) }
             }
@@ -81,8 +85,15 @@ extension IssuerRegistry {
     }
 
     private func destroyPending(of name: IssuerName) async throws {
-        guard isTokenProven else { return }
-        for pending in destructions where pending.issuer == name {
+        let pending = destructions.filter { $0.issuer == name }
+        guard !pending.isEmpty else { return }
+        if !isTokenProven { try await proveToken() }
+        guard isTokenProven else {
+            throw HSMError(
+                .unavailable, "a private key is still to be destroyed, and the token shows no other key of the store",
+                hint: "check that it is the right token")
+        }
+        for pending in pending {
             try await custody.destroy(pending.keyID)
             try await noting { try await store.markDestroyed(pending.keyID, at: clock.wall()) }
             destructions.removeAll { $0.keyID == pending.keyID }
@@ -93,8 +104,8 @@ extension IssuerRegistry {
     private func publishMissingStandby(of name: IssuerName) async throws {
         guard let issuer = issuers[name], issuer.needsStandby else { return }
         let key = try await generateKey(for: name, issuer.settings.algorithm)
-        guard let current = issuers[name] else { return }
-        try await commit(current.publishingStandby(key, at: clock.wall()), with: key)
+        try await commit(
+            of: name, with: key, try self.issuer(named: name.text).publishingStandby(key, at: clock.wall()))
         log.info("published a standby key", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])
     }
 }

@@ -51,7 +51,7 @@ extension IssuerRegistry {
     /// Rotates by schedule, if that is still due.
     func rotateBySchedule(_ name: IssuerName) async {
         do {
-            guard let issuer = issuers[name], issuer.planningScheduledRotation(at: clock.wall()) != nil else { return }
+            guard let now = trustedNow(), issuers[name]?.planningScheduledRotation(at: now) != nil else { return }
             _ = try await carryOut(name, dryRun: false, fallsBack: false) { issuer, moment, _ in
                 issuer.planningScheduledRotation(at: moment)
             }
@@ -64,9 +64,10 @@ extension IssuerRegistry {
         _ name: IssuerName, dryRun: Bool, fallsBack: Bool, _ decide: @escaping Decision
     ) async throws -> RotationOutcome {
         // A key whose time is over must not make this a second rotation, just because nobody had looked at the clock.
-        await expire(name)
-        let issuer = try issuer(named: name.text)
-        guard let plan = try decide(issuer, clock.wall(), true) else { throw LifecycleError.nothingDue }
+        if !dryRun { await expire(name) }
+        let committed = try issuer(named: name.text)
+        let issuer = trustedNow().flatMap { committed.expiring(at: $0)?.issuer } ?? committed
+        guard let plan = try decide(dryRun ? issuer : committed, clock.wall(), true) else { throw LifecycleError.nothingDue }
         if dryRun { return RotationOutcome(plan: plan, issuer: issuer) }
         guard let algorithm = plan.freshAlgorithm else { return try await execute(issuer, plan, decide) }
         let key: GeneratedKey
@@ -95,7 +96,7 @@ extension IssuerRegistry {
     /// Publishes the fresh key, gives the frontends time to fetch it, then executes the plan with it.
     private func execute(_ issuer: Issuer, _ plan: RotationPlan, fresh key: GeneratedKey) async throws -> RotationOutcome {
         let name = issuer.name
-        try await commit(issuer.publishingFresh(key, for: plan, at: clock.wall()), with: key)
+        try await commit(of: name, with: key, try issuer.publishingFresh(key, for: plan, at: clock.wall()))
         let generation = try self.issuer(named: name.text).generation
         let publication = await feed.awaitPublication(of: name.text, generation: generation)
         let moment = board.freeze(name.text, clock: clock)

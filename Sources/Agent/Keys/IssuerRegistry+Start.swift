@@ -27,7 +27,7 @@ extension IssuerRegistry {
     }
 
     /// Looks for one key of the store on the token.
-    private func proveToken() async throws {
+    func proveToken() async throws {
         for key in allIssuers.flatMap(\.ring.published) where !isTokenProven {
             isTokenProven = try await custody.publicKey(of: key.keyID) == key.publicKey
         }

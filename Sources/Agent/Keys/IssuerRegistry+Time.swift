@@ -1,3 +1,4 @@
+import IssuerStore
 import KeyLifecycle
 import Logging
 
@@ -6,26 +7,45 @@ extension IssuerRegistry {
     ///
     /// Called about once a second. Waits for nothing: what is due is queued with the issuer's other changes.
     func tick() async {
-        let before = clockGuard.doubt
-        clockGuard.observe(wall: clock.wall(), monotonic: clock.monotonicSeconds)
-        if clockGuard.doubt != before { logClock() }
-        let now = clock.wall()
-        for issuer in allIssuers where clockGuard.isTrusted {
-            let name = issuer.name
-            if issuer.expiring(at: now) != nil { await queue.enqueue(name) { await self.expire(name) } }
-            if issuer.planningScheduledRotation(at: now) != nil {
-                await queue.enqueue(name) { await self.rotateBySchedule(name) }
+        if let now = trustedNow() {
+            for issuer in allIssuers where !due.contains(issuer.name) {
+                let expires = issuer.expiring(at: now) != nil
+                guard expires || issuer.planningScheduledRotation(at: now) != nil else { continue }
+                let name = issuer.name
+                due.insert(name)
+                await queue.enqueue(name) { await self.carryOutDue(name) }
             }
         }
+        if storeTrouble != nil { await probeStore() }
         for (name, work) in unfinished where work.retryAt <= clock.monotonicSeconds {
             unfinished[name] = Unfinished(message: work.message, retryAt: .max)
             await queue.enqueue(name) { await self.followUp(name) }
         }
     }
 
+    private func carryOutDue(_ name: IssuerName) async {
+        await expire(name)
+        await rotateBySchedule(name)
+        due.remove(name)
+    }
+
+    /// The wall clock, when it may be acted on: both clocks are read anew, since the wall clock may have jumped just now.
+    func trustedNow() -> Timestamp? {
+        let before = clockGuard.doubt
+        let now = clock.wall()
+        clockGuard.observe(wall: now, monotonic: clock.monotonicSeconds)
+        if clockGuard.doubt != before { logClock() }
+        return clockGuard.isTrusted ? now : nil
+    }
+
+    /// Writes something that changes nothing, to find out whether a store that failed works again.
+    private func probeStore() async {
+        try? await noting { try await store.setRefusedPIN(try await store.refusedPIN()) }
+    }
+
     /// Ends the overlaps of an issuer that are over. What fails is tried again by `tick()`.
     func expire(_ name: IssuerName) async {
-        guard clockGuard.isTrusted, let change = issuers[name]?.expiring(at: clock.wall()) else { return }
+        guard let now = trustedNow(), let change = issuers[name]?.expiring(at: now) else { return }
         do {
             try await commit(change)
             log.notice(

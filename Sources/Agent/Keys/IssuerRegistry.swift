@@ -27,6 +27,8 @@ actor IssuerRegistry {
     /// Whether the token has shown a key of this store. Until then nothing on it is destroyed.
     var isTokenProven = false
     var clockGuard = ClockGuard(lastChange: nil)
+    /// Issuers whose due transitions are queued.
+    var due: Set<IssuerName> = []
     /// Why the store could not be used the last time; `nil` when it could.
     private(set) var storeTrouble: StoreError?
     /// What keeps an issuer from having what it should have, by issuer: no standby key, a destruction left to do.

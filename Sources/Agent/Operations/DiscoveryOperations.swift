@@ -8,9 +8,11 @@ struct GetDiscovery: Operation {
 
     func run(_ parameters: GetDiscoveryParameters, _ context: OperationContext) async throws -> DiscoveryResult {
         let issuer = try await registry.issuer(named: parameters.issuer)
-        let result = try IssuerDocuments.discovery(of: issuer, at: clock.wall())
+        return try IssuerDocuments.discovery(of: issuer, at: clock.wall())
+    }
+
+    func replied(_ result: DiscoveryResult, _ context: OperationContext) {
         registry.feed.noteFetch(by: context.connection, issuer: result.issuer, generation: result.generation)
-        return result
     }
 }
 
@@ -26,7 +28,7 @@ struct Watch: Operation {
     }
 
     /// Notifications begin after the snapshot.
-    func replied(_ context: OperationContext) {
+    func replied(_ result: WatchSnapshot, _ context: OperationContext) {
         registry.feed.release(context.connection)
     }
 }

@@ -38,6 +38,7 @@ extension ProtocolError {
             case .busy: .busy
             case .deadlineExceeded: .deadlineExceeded
             case .unsupported: .unsupportedAlgorithm
+            case .shuttingDown: .shuttingDown
             default: .hsmUnavailable
             }
         self.init(reason, error.message, hint: error.hint)

@@ -38,7 +38,7 @@ struct ReportHealth: Operation {
             status: reading.trouble != nil ? "unavailable" : problems.isEmpty ? "ok" : "degraded",
             hsm: HSMHealth(
                 state: reading.trouble == nil ? "up" : "down", tokenLabel: hsm.tokenLabel, tokenSerial: hsm.tokenSerial,
-                sessions: hsm.configuredSessions, queuedRequests: hsm.queuedSignatures),
+                sessions: reading.openSessions, queuedRequests: hsm.queuedSignatures),
             store: ComponentHealth(state: storeTrouble == nil ? "ok" : "unavailable"),
             clock: ComponentHealth(state: doubt == nil ? "ok" : "suspect"), problems: problems)
     }

@@ -48,10 +48,21 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        self.context = nil
+        leave()
+        context.fireChannelInactive()
+    }
+
+    /// Also comes for a channel that never became active.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        leave()
+    }
+
+    private func leave() {
+        guard context != nil else { return }
+        context = nil
+        outbox?.close()
         outbox = nil
         ended(id)
-        context.fireChannelInactive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -21,18 +21,19 @@ final class Listener: Sendable {
 
     private let path: UnixSocketPath
     private let dispatcher: Dispatcher
-    private let ended: @Sendable (ConnectionID) -> Void
+    private let feed: ChangeFeed
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let state = Locked(State())
-    private let server = Locked((any Channel)?.none)
+    /// The bound socket, and the lock that says it is ours to remove.
+    private let server = Locked((channel: any Channel, lock: FileLock)?.none)
 
     /// Connections that wait to be accepted.
     private static let backlog: CInt = 512
 
-    init(path: UnixSocketPath, dispatcher: Dispatcher, ended: @escaping @Sendable (ConnectionID) -> Void) {
+    init(path: UnixSocketPath, dispatcher: Dispatcher, feed: ChangeFeed) {
         self.path = path
         self.dispatcher = dispatcher
-        self.ended = ended
+        self.feed = feed
     }
 
     /// Binds the socket and serves it.
@@ -40,6 +41,7 @@ final class Listener: Sendable {
     /// - Throws: `PlatformError` when a live agent serves the path, when something else is there, or when it cannot be
     ///   bound. A socket file that nobody listens on is replaced.
     func start(mode: UInt32, group gid: UInt32?) async throws {
+        let lock = try path.lock()
         try path.makeFree()
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Self.backlog)
@@ -53,15 +55,17 @@ final class Listener: Sendable {
             throw PlatformError(
                 .systemCall, "cannot listen on \(path): \(error)", hint: "check that its directory exists and is writable")
         }
-        server.withLock { $0 = channel }
+        server.withLock { $0 = (channel, lock) }
         try FileMode.setOwner(of: path.path, gid: gid)
         try FileMode.set(mode, of: path.path)
     }
 
     /// Stops accepting, answers what is under way, closes every connection and removes the socket file.
     func stop() async {
-        let channel = server.withLock { $0 }
-        try? await channel?.close()
+        let bound = server.withLock { $0 }
+        // Before it is closed, so that what is removed cannot be another agent's.
+        if bound != nil { try? FileManager.default.removeItem(atPath: path.path) }
+        try? await bound?.channel.close()
         let open = state.withLock { state in
             state.isClosing = true
             return Array(state.connections.values)
@@ -75,8 +79,7 @@ final class Listener: Sendable {
             if isEmpty { continuation.resume() }
         }
         try? await group.shutdownGracefully()
-        // Not ours unless it was bound.
-        if channel != nil { try? FileManager.default.removeItem(atPath: path.path) }
+        server.withLock { $0 = nil }
     }
 
     /// Asks the kernel who is there, before anything is read.
@@ -87,24 +90,30 @@ final class Listener: Sendable {
         let raw: EventLoopFuture<PeerCredentials.Raw> = options.unsafeGetSocketOption(
             level: .init(Int(PeerCredentials.optionLevel)), name: .init(PeerCredentials.optionName))
         return raw.flatMapThrowing { raw in
-            let caller = Caller(PeerCredentials(raw))
-            guard let id = self.nextID() else { throw ChannelError.alreadyClosed }
-            let connection = Connection(dispatcher: self.dispatcher, id: id, caller: caller, ended: self.remove)
-            self.state.withLock { $0.connections[id] = Open(handler: connection, eventLoop: channel.eventLoop) }
-            try channel.pipeline.syncOperations.addHandler(connection)
+            let (id, connection) = try self.admit(Caller(PeerCredentials(raw)), channel.eventLoop)
+            do {
+                try channel.pipeline.syncOperations.addHandler(connection)
+            } catch {
+                self.remove(id)
+                throw error
+            }
         }
     }
 
-    private func nextID() -> ConnectionID? {
-        state.withLock { state in
-            guard !state.isClosing else { return nil }
+    private func admit(_ caller: Caller, _ eventLoop: any EventLoop) throws -> (ConnectionID, Connection) {
+        try state.withLock { state in
+            guard !state.isClosing else { throw ChannelError.alreadyClosed }
             state.count += 1
-            return ConnectionID(number: state.count)
+            let id = ConnectionID(number: state.count)
+            let connection = Connection(dispatcher: dispatcher, id: id, caller: caller) { [weak self] in self?.remove($0) }
+            state.connections[id] = Open(handler: connection, eventLoop: eventLoop)
+            feed.connected(id)
+            return (id, connection)
         }
     }
 
     private func remove(_ id: ConnectionID) {
-        ended(id)
+        feed.disconnected(id)
         let waiting = state.withLock { state -> CheckedContinuation<Void, Never>? in
             state.connections[id] = nil
             guard state.connections.isEmpty else { return nil }
@@ -116,6 +125,18 @@ final class Listener: Sendable {
 }
 
 extension UnixSocketPath {
+    /// Makes this process the only one that may remove or bind the socket file.
+    fileprivate func lock() throws(PlatformError) -> FileLock {
+        do throws(PlatformError) {
+            return try FileLock(path: path + ".lock")
+        } catch {
+            guard error.code == .locked else { throw error }
+            throw PlatformError(
+                .locked, "an agent already serves \(path): \(error.message)",
+                hint: "stop it first, or configure another socket path")
+        }
+    }
+
     /// Makes way for a socket file, unless somebody uses the one that is there.
     fileprivate func makeFree() throws(PlatformError) {
         switch try occupancy() {

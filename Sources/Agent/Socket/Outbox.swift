@@ -15,6 +15,7 @@ final class Outbox: Sendable {
     private struct State {
         var batch = Batch()
         var isScheduled = false
+        var isClosed = false
     }
 
     private let state = Locked(State())
@@ -38,13 +39,22 @@ final class Outbox: Sendable {
     /// What has gathered; more will be scheduled anew.
     func take() -> Batch {
         state.withLock { state in
-            defer { state = State() }
+            defer {
+                state.batch = Batch()
+                state.isScheduled = false
+            }
             return state.batch
         }
     }
 
+    /// What is added from now on goes nowhere: the connection has ended, and its event loop may.
+    func close() {
+        state.withLock { $0.isClosed = true }
+    }
+
     private func add(_ change: (inout Batch) -> Void) {
         let mustSchedule = state.withLock { state in
+            if state.isClosed { return false }
             change(&state.batch)
             defer { state.isScheduled = true }
             return !state.isScheduled
