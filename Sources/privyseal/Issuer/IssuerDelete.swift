@@ -23,8 +23,9 @@ struct IssuerDelete: ConsoleCommand {
         let reply = try await socket.withAgent(console) { agent in
             let status = try await agent.call(IssuerStatusParameters(issuer: issuer.name)).decoded()
             try confirmation.ask(Self.consequences(status), on: console)
-            return try await agent.call(
-                IssuerDeleteParameters(issuer: issuer.name, ifGeneration: status.generation))
+            return try await agent.callConfirmed(status, question: Self.consequences) { generation in
+                IssuerDeleteParameters(issuer: issuer.name, ifGeneration: generation)
+            }
         }
         let result = try reply.decoded()
         console.warn(Self.warnings(result))

@@ -59,20 +59,28 @@ struct IssuerUpdate: ConsoleCommand {
 
     func run(on console: Console) async throws {
         let reply = try await socket.withAgent(console) { agent in
-            try await agent.call(parameters(ifGeneration: confirmedGeneration(agent, console))).tree
+            let status = try await confirmedStatus(agent, console)
+            guard let status, ifGeneration == nil else {
+                return try await agent.call(parameters(ifGeneration: ifGeneration)).tree
+            }
+            return try await agent.callConfirmed(status, question: { change(of: $0)?.consequences }) { generation in
+                parameters(ifGeneration: generation)
+            }.tree
         }
         try output.print(issuerChange: reply, on: console)
     }
 
-    /// Asks about a change of iss, and returns the generation that the answer holds for.
-    private func confirmedGeneration(_ agent: any AgentSession, _ console: Console) async throws -> Int? {
-        guard profile != nil || settings.defaultIssuer != nil else { return ifGeneration }
+    /// Asks about a change of iss, and returns what the answer holds for; nil when iss stays as it is.
+    private func confirmedStatus(_ agent: any AgentSession, _ console: Console) async throws -> IssuerStatus? {
+        guard profile != nil || settings.defaultIssuer != nil else { return nil }
         let status = try await agent.call(IssuerStatusParameters(issuer: issuer.name)).decoded()
-        guard let change = IssuerChange(of: status, profile, immediately: immediately, settings.defaultIssuer) else {
-            return ifGeneration
-        }
+        guard let change = change(of: status) else { return nil }
         try confirmation.ask(change.consequences, on: console)
-        return ifGeneration ?? status.generation
+        return status
+    }
+
+    private func change(of status: IssuerStatus) -> IssuerChange? {
+        IssuerChange(of: status, profile, immediately: immediately, settings.defaultIssuer)
     }
 
     private func parameters(ifGeneration: Int?) -> IssuerUpdateParameters {
