@@ -40,16 +40,19 @@ struct Serve: AsyncParsableCommand {
         let log = daemonLog.logger(label: "privyseald")
         log.notice("no access rules are configured: serving uid \(getuid()) only")
         let reload = Reloading(path: config, started: startup.settings, log: daemonLog)
-        let server = try await AgentServer.start(
-            startup.agentConfiguration(), store: startup.openStore(),
-            environment: AgentEnvironment(
-                clock: Startup.clock, log: log, metrics: { metrics.render() }, reload: { try await reload.reload() }))
-        log.notice("serving", metadata: ["socket": "\(startup.settings.socket)"])
+        let agent = AgentService {
+            let server = try await AgentServer.start(
+                startup.agentConfiguration(), store: startup.openStore(),
+                environment: AgentEnvironment(
+                    clock: Startup.clock, log: log, metrics: { metrics.render() }, reload: { try await reload.reload() }))
+            log.notice("serving", metadata: ["socket": "\(startup.settings.socket)"])
+            return server
+        }
         try await DaemonLifecycle(
-            services: [server], logger: log,
+            services: [agent], logger: log, ready: { try await agent.ready() },
             reload: {
                 do {
-                    try await server.reload()
+                    try await agent.reload()
                 } catch {
                     log.error("the configuration does not load; the old one stays in force", metadata: ["reason": "\(error)"])
                 }

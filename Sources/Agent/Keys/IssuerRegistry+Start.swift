@@ -46,7 +46,8 @@ extension IssuerRegistry {
         guard mayTouchToken else { return }
         for intent in intents {
             if try await !custody.contains(intent.keyID) {
-                if !intent.isTombstone { try await noting { try await store.bury(intent.keyID) } }
+                if intent.isTombstone { continue }
+                try await noting { try await store.bury(intent.keyID) }
             } else if try await !adopt(intent) {
                 try await abandon(intent.keyID, of: intent.issuer)
             }
