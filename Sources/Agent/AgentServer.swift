@@ -3,7 +3,6 @@ import Foundation
 public import IssuerStore
 import KeyLifecycle
 public import Logging
-import Metrics
 import PKCS11
 public import Platform
 public import ServiceLifecycle
@@ -140,13 +139,21 @@ public final class AgentServer: Service {
     /// A PIN the token has refused while the agent ran is not sent again after a restart either.
     private func noteRefusedPIN() async {
         guard let returnValue = hsm.refusedPIN else { return }
+        guard (try? await store.refusedPIN())?.source != pinIdentity else { return }
         let refused = RefusedPIN(source: pinIdentity, returnValue: returnValue.name, at: clock.wall())
-        guard (try? await store.refusedPIN())?.source != refused.source else { return }
+        guard await Self.note(refused, in: store, log) else { return }
+        log.error("the token refused the PIN: it is not sent again", metadata: ["reason": "\(returnValue.name)"])
+    }
+
+    /// Returns whether the refusal is on disk, where there is a store.
+    @discardableResult
+    private static func note(_ refused: RefusedPIN, in store: (any IssuerStorage)?, _ log: Logger) async -> Bool {
         do {
-            try await store.setRefusedPIN(refused)
-            log.error("the token refused the PIN: it is not sent again", metadata: ["reason": "\(returnValue.name)"])
+            try await store?.setRefusedPIN(refused)
+            return true
         } catch {
             log.error("a refused PIN could not be noted", metadata: ["reason": "\(error)"])
+            return false
         }
     }
 
@@ -193,12 +200,8 @@ public final class AgentServer: Service {
             return hsm
         } catch let error as HSMError where error.code == .pinRefused {
             let returnValue = (error.cause as? PKCS11Error)?.returnValue?.name ?? "CKR_PIN_INCORRECT"
-            do {
-                try await store?.setRefusedPIN(
-                    RefusedPIN(source: source.identity, returnValue: returnValue, at: environment.clock.wall()))
-            } catch let failure {
-                environment.log.error("a refused PIN could not be noted", metadata: ["reason": "\(failure)"])
-            }
+            let refused = RefusedPIN(source: source.identity, returnValue: returnValue, at: environment.clock.wall())
+            await note(refused, in: store, environment.log)
             throw error
         }
     }

@@ -27,8 +27,7 @@ extension Issuer {
     ) throws(LifecycleError) -> RotationPlan {
         try require(generation: expected)
         guard let key = ring[kid], key.state.isPublished else {
-            throw LifecycleError(
-                .keyNotFound, "no published key has the kid \(kid)", hint: "list the keys to see which can be revoked")
+            throw .keyNotFound(kid)
         }
         return switch (key.state, canGenerate) {
         case (.active, true): revokingActive(kid, at: moment)

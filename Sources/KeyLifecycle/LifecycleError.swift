@@ -39,6 +39,12 @@ public struct LifecycleError: Error, Equatable, Sendable, CustomStringConvertibl
 
     public var description: String { message }
 
+    /// No published key has this kid.
+    public static func keyNotFound(_ kid: String) -> LifecycleError {
+        LifecycleError(
+            .keyNotFound, "no published key has the kid \(kid)", hint: "list the keys to see which can be revoked")
+    }
+
     static func conflict(expected: Int, actual: Int) -> LifecycleError {
         LifecycleError(
             .conflict, "the issuer is at generation \(actual), not \(expected)",

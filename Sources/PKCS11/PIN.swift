@@ -48,6 +48,7 @@ public final class PIN: Sendable {
         let page = sysconf(CInt(_SC_PAGESIZE))
         let size = max(1, (count + page - 1) / page) * page
         let start = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        // Traps as every other allocation of the process does when there is no memory left.
         guard let start = unsafe start, unsafe start != MAP_FAILED else { fatalError("out of memory") }
         // Both are worth having but no reason to refuse service: RLIMIT_MEMLOCK may be small, a kernel old.
         unsafe mlock(start, size)

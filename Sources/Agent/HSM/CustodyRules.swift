@@ -19,8 +19,10 @@ extension CustodyAttributes {
 }
 
 extension HSMError {
-    /// An error of key management, by the return value.
-    init(managing error: PKCS11Error) {
+    /// What a Cryptoki call failed with, by the return value.
+    ///
+    /// - Parameter todo: the hint where the return value has none of its own.
+    init(_ error: PKCS11Error, todo: String = "check the token, then try again") {
         let lacking: Set<ReturnValue> = [.mechanismInvalid, .mechanismParamInvalid, .curveNotSupported, .functionNotSupported]
         let code: Code =
             switch error.returnValue {
@@ -28,13 +30,7 @@ extension HSMError {
             case let value? where Self.pinRefusals.contains(value): .pinRefused
             default: .unavailable
             }
-        self.init(code, "\(error)", hint: error.hint ?? "check the token, then try again", cause: error)
-    }
-
-    /// An error of the start, by the return value.
-    init(starting error: PKCS11Error) {
-        let code: Code = error.returnValue.map(Self.pinRefusals.contains) == true ? .pinRefused : .unavailable
-        self.init(code, "\(error)", hint: error.hint ?? "check the token section of the configuration", cause: error)
+        self.init(code, "\(error)", hint: error.hint ?? todo, cause: error)
     }
 
     /// After these the same PIN is never sent again.

@@ -18,6 +18,8 @@ final class HSM: Sendable {
     /// The threads that are running.
     private let threads = UseCount()
 
+    private static let startHint = "check the token section of the configuration"
+
     /// Loads the module, logs in once and starts the threads.
     ///
     /// Must not run on the cooperative pool.
@@ -28,7 +30,7 @@ final class HSM: Sendable {
         do throws(PKCS11Error) {
             access = try TokenAccess.start(configuration, pin: pin)
         } catch {
-            throw HSMError(starting: error)
+            throw HSMError(error, todo: Self.startHint)
         }
         tokenLabel = access.info.label
         tokenSerial = access.info.serialNumber
@@ -51,7 +53,7 @@ final class HSM: Sendable {
                 result.put(nil)
                 management.run(session)
             } catch {
-                result.put(HSMError(starting: error))
+                result.put(HSMError(error, todo: Self.startHint))
             }
         }
         if let failure = result.take() {

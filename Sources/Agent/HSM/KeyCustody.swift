@@ -1,7 +1,7 @@
 import KeyLifecycle
 import PKCS11
 
-/// What the key life cycle asks of the HSM. Signing goes another way, through `SigningQueue`.
+/// What the key life cycle asks of the HSM. Signing goes another way, through `HSM.sign`.
 ///
 /// Calls are carried out one after the other.
 /// - Throws: `HSMError` from every call.

@@ -1,5 +1,3 @@
-import Foundation
-import JOSE
 import KeyLifecycle
 import PKCS11
 
@@ -99,7 +97,7 @@ final class SigningWorker: Sendable {
 
     /// Without any session nothing can be signed, and nobody is kept waiting; with one left, it goes on.
     private func giveUp(_ attempt: Attempt?, _ error: PKCS11Error) {
-        let failure = HSMError(managing: error)
+        let failure = HSMError(error)
         if status.sessionMissing(failure) {
             for job in [attempt?.job].compactMap(\.self) + queue.takeAll() { job.completion(.failure(failure)) }
         } else if let job = attempt?.job {

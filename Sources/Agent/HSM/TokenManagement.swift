@@ -1,4 +1,3 @@
-import Foundation
 import JOSE
 import KeyLifecycle
 import PKCS11
@@ -67,7 +66,7 @@ final class TokenManagement: Sendable {
                     } catch let error as HSMError {
                         continuation.resume(throwing: error)
                     } catch let error as PKCS11Error {
-                        continuation.resume(throwing: HSMError(managing: error))
+                        continuation.resume(throwing: HSMError(error))
                     } catch {
                         continuation.resume(
                             throwing: HSMError(

@@ -33,6 +33,8 @@ final class ChangeFeed: Sendable {
         var open: Set<ConnectionID> = []
         var watchers: [ConnectionID: Watcher] = [:]
         var waiting: [Waiter] = []
+        /// Waiters there have been; the number of the next one.
+        var waiterCount = 0
     }
 
     private struct Waiter {
@@ -43,7 +45,6 @@ final class ChangeFeed: Sendable {
     }
 
     private let state = Locked(State())
-    private let waiterNumbers = Locked(0)
 
     /// How long a fresh key waits for the frontends at most.
     static let publicationLimit = Duration.seconds(1)
@@ -80,16 +81,16 @@ final class ChangeFeed: Sendable {
 
     /// Tells every watcher that the issuer has a new generation, or is gone.
     func publish(_ issuer: WatchedIssuer) {
-        let due = state.withLock { state -> [ConnectionID] in
+        let watching = state.withLock { state -> [ConnectionID] in
             state.revision += 1
             for connection in state.watchers.keys {
                 state.watchers[connection]?.pending[issuer.name] = issuer
                 // One created again under the name counts its generations anew.
                 if issuer.deleted == true { state.watchers[connection]?.fetched[issuer.name] = nil }
             }
-            return state.watchers.filter { !$0.value.isNotifying }.map(\.key)
+            return Array(state.watchers.keys)
         }
-        for connection in due { notify(connection) }
+        for connection in watching { notify(connection) }
         if issuer.deleted == true { resumeSatisfied() }
     }
 
@@ -109,14 +110,13 @@ final class ChangeFeed: Sendable {
     func awaitPublication(of issuer: String, generation: Int) async -> PublicationView {
         let watching = frontends(of: issuer)
         guard !watching.isEmpty else { return PublicationView(outcome: "unwatched", fetched: 0, watching: 0) }
-        let number = waiterNumbers.withLock { number -> Int in
-            number += 1
-            return number
-        }
         await withCheckedContinuation { continuation in
-            state.withLock { state in
+            let number = state.withLock { state in
+                state.waiterCount += 1
                 state.waiting.append(
-                    Waiter(number: number, issuer: issuer, generation: generation, continuation: continuation))
+                    Waiter(
+                        number: state.waiterCount, issuer: issuer, generation: generation, continuation: continuation))
+                return state.waiterCount
             }
             Task {
                 try await Task.sleep(for: Self.publicationLimit)

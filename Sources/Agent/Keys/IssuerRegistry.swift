@@ -2,7 +2,6 @@ import AgentProtocol
 import IssuerStore
 import KeyLifecycle
 import Logging
-import Platform
 
 /// The issuers of an agent: decides every change through `KeyLifecycle`, commits it, and only then lets it be seen.
 ///
@@ -62,8 +61,7 @@ actor IssuerRegistry {
     /// The published key with this kid, in whatever issuer it is.
     func issuer(publishing kid: String) throws -> Issuer {
         guard let issuer = issuers.values.first(where: { $0.ring[kid]?.state.isPublished == true }) else {
-            throw LifecycleError(
-                .keyNotFound, "no published key has the kid \(kid)", hint: "list the keys to see which can be revoked")
+            throw LifecycleError.keyNotFound(kid)
         }
         return issuer
     }
@@ -89,10 +87,9 @@ actor IssuerRegistry {
     func commit(_ change: IssuerChange, fulfilling keyIDs: [KeyID] = []) async throws -> KeyReference? {
         let signing = try change.issuer.map(signingState)
         do {
-            try await store.commit(change, fulfilling: keyIDs)
-            storeTrouble = nil
-        } catch let error as StoreError {
-            if error.code == .conflict { try await reload(change.name) } else { storeTrouble = error }
+            try await noting { try await store.commit(change, fulfilling: keyIDs) }
+        } catch let error as StoreError where error.code == .conflict {
+            try await reload(change.name)
             throw error
         }
         destructions += change.destroyed.map {
@@ -117,7 +114,7 @@ actor IssuerRegistry {
         return try await change()
     }
 
-    /// Runs another store call and remembers whether the store works.
+    /// Runs a store call and remembers whether the store works.
     func noting<Value: Sendable>(_ call: () async throws -> Value) async throws -> Value {
         do {
             let value = try await call()
