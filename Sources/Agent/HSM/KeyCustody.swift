@@ -6,6 +6,9 @@ import PKCS11
 /// Calls are carried out one after the other.
 /// - Throws: `HSMError` from every call.
 protocol KeyCustody: Sendable {
+    /// Counts how often the module was initialised: what was proven of the token holds for one number only.
+    var tokenGeneration: Int { get }
+
     /// Generates a key pair under a `CKA_ID` that has been recorded as an intent, and checks how the token holds it.
     ///
     /// Not to be retried after an error before `publicKey(of:)` has been asked: the pair may be there.

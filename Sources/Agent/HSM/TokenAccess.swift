@@ -7,6 +7,8 @@ final class TokenAccess: Sendable {
     let module: Module
     let slot: Slot
     let info: TokenInfo
+    /// Counts how often the module was initialised.
+    let generation = 1
     private let pin: PIN
     /// Held while a session is opened, since some modules give two threads the same handle otherwise (tpm2-pkcs11), and
     /// while logging in, so that a PIN is sent once.

@@ -87,6 +87,8 @@ final class TokenManagement: Sendable {
 }
 
 extension TokenManagement: KeyCustody {
+    var tokenGeneration: Int { access.generation }
+
     func generate(_ algorithm: SignatureAlgorithm, keyID: KeyID, label: String) async throws -> GeneratedKey {
         try await perform { session in
             let pair = try session.generateKeyPair(algorithm.keyPair, id: keyID.bytes, label: label)

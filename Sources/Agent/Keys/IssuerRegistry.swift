@@ -23,8 +23,13 @@ actor IssuerRegistry {
     private var references: [String: KeyReference] = [:]
     /// Key pairs that have to go from the token, oldest first.
     var destructions: [PendingDestruction] = []
-    /// Whether the token has shown a key of this store. Until then nothing on it is destroyed.
-    var isTokenProven = false
+    /// The token generation in which the token has shown a key of this store.
+    private var provenGeneration: Int?
+    /// Whether the token, as it is now, has shown a key of this store. Until then nothing on it is destroyed.
+    var isTokenProven: Bool {
+        get { provenGeneration == custody.tokenGeneration }
+        set { provenGeneration = newValue ? custody.tokenGeneration : nil }
+    }
     var clockGuard = ClockGuard(lastChange: nil)
     /// Issuers whose due transitions are queued.
     var due: Set<IssuerName> = []
