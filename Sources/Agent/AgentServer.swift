@@ -60,7 +60,11 @@ public final class AgentServer: Service {
     private let registry: IssuerRegistry
     private let listener: Listener
     private let store: any IssuerStorage
-    private let pinIdentity: String
+    private let pin: PINSource
+    /// The state of the PIN's source when it was last tried.
+    private let triedPIN: Locked<String>
+    /// Whether the store remembers a refusal that happened while the agent ran.
+    private let isRefusalNoted = Locked(false)
     private let clock: AgentClock
     private let log: Logger
     private let readConfiguration: @Sendable () async throws -> ReloadedConfiguration
@@ -75,8 +79,8 @@ public final class AgentServer: Service {
     public static func start(
         _ configuration: AgentConfiguration, store: any IssuerStorage, environment: AgentEnvironment
     ) async throws -> AgentServer {
-        let hsm = try await logIn(configuration, store: store, environment)
-        let server = AgentServer(configuration, store: store, hsm: hsm, environment)
+        let (hsm, pinIdentity) = try await logIn(configuration, store: store, environment)
+        let server = AgentServer(configuration, store: store, hsm: hsm, pinIdentity: pinIdentity, environment)
         do {
             try await server.registry.start()
             try await server.listener.start(mode: configuration.socketMode, group: configuration.socketGroup)
@@ -88,7 +92,8 @@ public final class AgentServer: Service {
     }
 
     private init(
-        _ configuration: AgentConfiguration, store: any IssuerStorage, hsm: HSM, _ environment: AgentEnvironment
+        _ configuration: AgentConfiguration, store: any IssuerStorage, hsm: HSM, pinIdentity: String,
+        _ environment: AgentEnvironment
     ) {
         self.hsm = hsm
         log = environment.log
@@ -103,23 +108,28 @@ public final class AgentServer: Service {
             operations: OperationTable(registry: registry, hsm: hsm, environment))
         listener = Listener(path: configuration.socket, dispatcher: dispatcher, feed: registry.feed)
         self.store = store
-        pinIdentity = configuration.pin.identity
+        pin = configuration.pin
+        triedPIN = Locked(pinIdentity)
         clock = environment.clock
     }
 
     /// Serves until graceful shutdown, then answers what is under way and finalises the module.
+    ///
+    /// - Throws: `HSMError` with `.stuck` when the process has to end because calls into the module do not return.
     public func run() async throws {
         let ticker = Task {
             while !Task.isCancelled {
                 await registry.tick()
-                await noteRefusedPIN()
+                await lookAfterPIN()
                 try? await Task.sleep(for: Self.tick)
             }
         }
-        try? await gracefulShutdown()
+        let failure = await cancelWhenGracefulShutdown { await self.hsm.stuck() }
+        if let failure { log.critical("the agent ends", metadata: ["reason": "\(failure)", "hint": "\(failure.hint)"]) }
         ticker.cancel()
         await ticker.value
         await stop()
+        if let failure { throw failure }
     }
 
     /// Does what time has made due. `run()` calls it once a second.
@@ -136,13 +146,32 @@ public final class AgentServer: Service {
             metadata: ["applied": "\(reloaded.applied)", "needsRestart": "\(reloaded.needsRestart)"])
     }
 
-    /// A PIN the token has refused while the agent ran is not sent again after a restart either.
-    private func noteRefusedPIN() async {
-        guard let returnValue = hsm.refusedPIN else { return }
-        guard (try? await store.refusedPIN())?.source != pinIdentity else { return }
-        let refused = RefusedPIN(source: pinIdentity, returnValue: returnValue.name, at: clock.wall())
-        guard await Self.note(refused, in: store, log) else { return }
-        log.error("the token refused the PIN: it is not sent again", metadata: ["reason": "\(returnValue.name)"])
+    /// A PIN the token has refused while the agent ran is not sent again, after a restart neither, until its source changes.
+    private func lookAfterPIN() async {
+        let tried = triedPIN.withLock { $0 }
+        guard let returnValue = hsm.refusedPIN else {
+            // Only a PIN that was taken ends the memory of one that was not.
+            guard isRefusalNoted.withLock({ $0 }), hsm.isPINProven else { return }
+            guard (try? await store.setRefusedPIN(nil)) != nil else { return }
+            return isRefusalNoted.withLock { $0 = false }
+        }
+        if (try? await store.refusedPIN())?.source != tried {
+            let refused = RefusedPIN(source: tried, returnValue: returnValue.name, at: clock.wall())
+            if await Self.note(refused, in: store, log) {
+                isRefusalNoted.withLock { $0 = true }
+                log.error("the token refused the PIN: it is not sent again", metadata: ["reason": "\(returnValue.name)"])
+            }
+        }
+        do {
+            let identity = try pin.identity()
+            guard identity != tried else { return }
+            let corrected = try pin.read()
+            triedPIN.withLock { $0 = identity }
+            log.notice("the source of the PIN has changed: trying it")
+            hsm.use(corrected)
+        } catch {
+            log.debug("the source of the PIN cannot be read", metadata: ["reason": "\(error)"])
+        }
     }
 
     /// Returns whether the refusal is on disk, where there is a store.
@@ -172,24 +201,26 @@ public final class AgentServer: Service {
     public static func rehearse(
         _ configuration: AgentConfiguration, store: (any IssuerStorage)?, environment: AgentEnvironment
     ) async throws {
-        let hsm = try await logIn(configuration, store: store, environment)
-        await hsm.shutdown()
+        await (try logIn(configuration, store: store, environment)).hsm.shutdown()
     }
 
     /// Sends the PIN once. One that was refused is remembered with its source and not sent again until that changes.
     private static func logIn(
         _ configuration: AgentConfiguration, store: (any IssuerStorage)?, _ environment: AgentEnvironment
-    ) async throws -> HSM {
+    ) async throws -> (hsm: HSM, pinIdentity: String) {
         let source = configuration.pin
+        let identity = try source.identity()
         let refused = try await store?.refusedPIN()
-        if let refused, refused.source == source.identity {
+        if let refused, refused.source == identity {
             throw HSMError(
                 .pinRefused, "the token refused this PIN before (\(refused.returnValue)), so it is not sent again",
-                hint: "correct the PIN in its source; the agent tries again once that has changed")
+                hint: source.correction)
         }
         do {
             let hsm = try await onThread {
-                try HSM(configuration.hsm, pin: source.read(), clock: environment.clock)
+                var configuration = configuration.hsm
+                configuration.mayUseLastTry = refused != nil
+                return try HSM(configuration, pin: source.read(), clock: environment.clock, log: environment.log)
             }
             do {
                 if refused != nil { try await store?.setRefusedPIN(nil) }
@@ -197,11 +228,13 @@ public final class AgentServer: Service {
                 await hsm.shutdown()
                 throw error
             }
-            return hsm
+            return (hsm, identity)
         } catch let error as HSMError where error.code == .pinRefused {
-            let returnValue = (error.cause as? PKCS11Error)?.returnValue?.name ?? "CKR_PIN_INCORRECT"
-            let refused = RefusedPIN(source: source.identity, returnValue: returnValue, at: environment.clock.wall())
-            await note(refused, in: store, environment.log)
+            // Without a return value, the PIN was not sent.
+            if let returnValue = (error.cause as? PKCS11Error)?.returnValue {
+                let refused = RefusedPIN(source: identity, returnValue: returnValue.name, at: environment.clock.wall())
+                await note(refused, in: store, environment.log)
+            }
             throw error
         }
     }

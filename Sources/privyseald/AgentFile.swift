@@ -13,9 +13,12 @@ struct AgentFile: Decodable {
     struct Token: Decodable {
         var uri: String
         var module: String
-        var pinFile: String
+        /// One of the three says where the PIN is.
+        var pinFile: String?
+        var pinCredential: String?
+        var pinEnvironment: String?
 
-        enum CodingKeys: String, CodingKey, CaseIterable { case uri, module, pinFile }
+        enum CodingKeys: String, CodingKey, CaseIterable { case uri, module, pinFile, pinCredential, pinEnvironment }
     }
 
     struct Store: Decodable {
@@ -27,8 +30,14 @@ struct AgentFile: Decodable {
     struct Signing: Decodable {
         var sessions: Int?
         var queue: Int?
+        var deadline: DurationValue?
+        var callLimit: DurationValue?
+        var changeLimit: DurationValue?
+        var recoveryInterval: DurationValue?
 
-        enum CodingKeys: String, CodingKey, CaseIterable { case sessions, queue }
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case sessions, queue, deadline, callLimit, changeLimit, recoveryInterval
+        }
     }
 
     var socket: Socket

@@ -12,8 +12,8 @@ struct AgentSettings {
     let socketGroup: UInt32?
     let token: TokenURI
     let publicBaseURL: String
-    let sessions: Int
-    let queue: Int
+    let pin: PINSetting
+    let signing: SigningSettings
 
     var log: LogConfiguration { file.log ?? LogConfiguration() }
 
@@ -40,19 +40,8 @@ struct AgentSettings {
         }
         publicBaseURL = try Self.baseURL(file.publicBaseURL, yaml)
         try Self.check(tenant: file.tenant, yaml)
-        sessions = try Self.bounded(file.signing?.sessions ?? 4, 1...512, ["signing", "sessions"], yaml)
-        queue = try Self.bounded(file.signing?.queue ?? 1_024, 1...1_000_000, ["signing", "queue"], yaml)
-    }
-
-    /// Where the agent's PIN comes from, as its file is now.
-    ///
-    /// - Throws: `PlatformError` when there is no file.
-    func pinSource() throws(PlatformError) -> PINSource {
-        let path = file.token.pinFile
-        return PINSource(identity: try FileIdentity.of(path)) {
-            var bytes = try SecretFile.read(path: path)
-            return PIN(wiping: &bytes)
-        }
+        pin = try PINSetting(file.token, yaml)
+        signing = try SigningSettings(file.signing, yaml)
     }
 
     private static func located<Value>(
@@ -97,16 +86,5 @@ struct AgentSettings {
                 at: ["tenant"], "the tenant must be 1 to 64 letters, digits, hyphens and underscores",
                 hint: "use a UUID, or leave it out to have one minted")
         }
-    }
-
-    private static func bounded(
-        _ value: Int, _ bounds: ClosedRange<Int>, _ path: [String], _ yaml: StrictYAML
-    ) throws -> Int {
-        guard bounds.contains(value) else {
-            throw yaml.invalidValue(
-                at: path, "\(path.joined(separator: ".")) must be \(bounds.lowerBound) to \(bounds.upperBound)",
-                hint: "the default is right for most tokens")
-        }
-        return value
     }
 }

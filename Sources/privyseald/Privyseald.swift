@@ -15,8 +15,8 @@ struct Privyseald: AsyncParsableCommand {
             Prepare a token with "privyseald token init", write a configuration file, look it over with "privyseald check", \
             then run "privyseald serve".
 
-            Exit status: 0 done, 1 failed, 64 usage, 77 the token refused the PIN, 78 the configuration is wrong. After 77 \
-            and 78 starting again does not help before something was corrected.
+            Exit status: 0 done, 1 failed, 64 usage, 75 the PKCS#11 module hangs, 77 the token refused the PIN, 78 the \
+            configuration is wrong. After 75 starting again helps; after 77 and 78 not before something was corrected.
             """,
         version: ProtocolVersion.agent,
         subcommands: [Serve.self, Check.self, Token.self])
@@ -26,4 +26,6 @@ struct Privyseald: AsyncParsableCommand {
 enum ExitStatus {
     /// The token refused the PIN. Units name it in `RestartPreventExitStatus=`.
     static let pinRefused: Int32 = 77
+    /// A call into the PKCS#11 module never returned: starting again is what helps.
+    static let stuck: Int32 = 75
 }

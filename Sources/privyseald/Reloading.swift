@@ -48,8 +48,15 @@ extension AgentSettings {
             ("socket.group", socketGroup != other.socketGroup), ("token.uri", token != other.token),
             ("token.module", file.token.module != other.file.token.module),
             ("token.pinFile", file.token.pinFile != other.file.token.pinFile),
+            ("token.pinCredential", file.token.pinCredential != other.file.token.pinCredential),
+            ("token.pinEnvironment", file.token.pinEnvironment != other.file.token.pinEnvironment),
             ("store.sqlite", file.store.sqlite != other.file.store.sqlite), ("tenant", file.tenant != other.file.tenant),
-            ("signing.sessions", sessions != other.sessions), ("signing.queue", queue != other.queue),
+            ("signing.sessions", signing.sessions != other.signing.sessions),
+            ("signing.queue", signing.queue != other.signing.queue),
+            ("signing.deadline", signing.deadline != other.signing.deadline),
+            ("signing.callLimit", signing.callLimit != other.signing.callLimit),
+            ("signing.changeLimit", signing.changeLimit != other.signing.changeLimit),
+            ("signing.recoveryInterval", signing.recoveryInterval != other.signing.recoveryInterval),
         ]
         return sections.filter(\.1).map(\.0)
     }

@@ -27,6 +27,8 @@ struct Serve: AsyncParsableCommand {
         } catch {
             let failure = StartupFailure(mapping: error)
             failure.report()
+            // A thread is still inside the module, whose destructors must not run under it.
+            if failure.exitCode == ExitStatus.stuck { _exit(ExitStatus.stuck) }
             throw ExitCode(failure.exitCode)
         }
     }

@@ -9,11 +9,15 @@ import Platform
 /// From a configuration file to an agent that could run; what `serve` and `check` share.
 struct Startup {
     let settings: AgentSettings
+    private let pin: PINSource
 
+    /// Takes the PIN out of the environment, if that is where it is: once in a process, and early.
+    ///
     /// - Throws: `StartupFailure`.
     init(configuration path: String) throws(StartupFailure) {
         do {
             settings = try AgentSettings(path: path)
+            pin = try settings.pin.source()
         } catch {
             throw StartupFailure(mapping: error)
         }
@@ -21,23 +25,28 @@ struct Startup {
 
     /// Opens the store, minting an identity for a new one.
     func openStore() throws -> SQLiteIssuerStore {
-        try SQLiteIssuerStore(
-            path: settings.file.store.sqlite, tenant: settings.file.tenant,
-            minted: Deployment(id: SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()))
+        try SQLiteIssuerStore(settings)
     }
 
-    func agentConfiguration() throws -> AgentConfiguration {
+    func agentConfiguration() -> AgentConfiguration {
         AgentConfiguration(
             socket: settings.socket, socketMode: settings.socketMode, socketGroup: settings.socketGroup,
-            hsm: HSMConfiguration(
-                modulePath: settings.file.token.module, token: settings.token, sessions: settings.sessions,
-                queueLimit: settings.queue),
-            pin: try settings.pinSource(), publicBaseURL: settings.publicBaseURL, access: .ownUser(getuid()))
+            hsm: settings.signing.hsmConfiguration(modulePath: settings.file.token.module, token: settings.token),
+            pin: pin, publicBaseURL: settings.publicBaseURL, access: .ownUser(getuid()))
     }
 
     /// The clocks of this machine.
     static let clock = AgentClock(
         wall: { Timestamp(seconds: WallClock.now().seconds) }, monotonic: { MonotonicClock.nanoseconds() })
+}
+
+extension SQLiteIssuerStore {
+    /// Opens the store of a configuration, minting an identity for a new one.
+    init(_ settings: AgentSettings) throws(StoreError) {
+        try self.init(
+            path: settings.file.store.sqlite, tenant: settings.file.tenant,
+            minted: Deployment(id: SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()))
+    }
 }
 
 extension StartupFailure {
@@ -50,6 +59,8 @@ extension StartupFailure {
         case let error as StoreError: self.init(what: error.message, todo: error.hint)
         case let error as HSMError where error.code == .pinRefused:
             self.init(what: error.message, todo: error.hint, exitCode: ExitStatus.pinRefused)
+        case let error as HSMError where error.code == .stuck:
+            self.init(what: error.message, todo: error.hint, exitCode: ExitStatus.stuck)
         case let error as HSMError: self.init(what: error.message, todo: error.hint)
         default: self.init(what: "\(error)", todo: "see the log above")
         }

@@ -11,7 +11,7 @@ struct Token: ParsableCommand {
             These commands run beside the agent, not in it: they set a token up once and exit. PINs are read from files that \
             only their owner can read, never from the command line.
             """,
-        subcommands: [TokenInit.self, TokenList.self, TokenChangePIN.self])
+        subcommands: [TokenInit.self, TokenList.self, TokenChangePIN.self, TokenPINCorrected.self])
 }
 
 /// Which module the token commands use.

@@ -36,7 +36,7 @@ final class AgentFixture: Sendable {
         AgentConfiguration(
             socket: try UnixSocketPath(socketPath), socketMode: 0o600, socketGroup: nil,
             hsm: HSMConfiguration(modulePath: token.modulePath, token: try TokenURI(token.tokenURI), sessions: 2),
-            pin: PINSource(identity: "pin") { token.pin() }, publicBaseURL: publicBaseURL, access: .ownUser(getuid()))
+            pin: PINSource(identity: { "pin" }) { token.pin() }, publicBaseURL: publicBaseURL, access: .ownUser(getuid()))
     }
 
     /// Calls with an agent that has been started, and stops it afterwards.

@@ -91,7 +91,7 @@ struct StartTests {
         try await AgentFixture.stopped { agent in
             let reads = Locked(0)
             func useSource(_ identity: String, _ pin: @escaping @Sendable () -> PIN) {
-                let source = PINSource(identity: identity) {
+                let source = PINSource(identity: { identity }) {
                     reads.withLock { $0 += 1 }
                     return pin()
                 }

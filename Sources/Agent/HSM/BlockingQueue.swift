@@ -1,7 +1,7 @@
 import Foundation
 
 /// A bounded queue between tasks, which never wait, and threads, which do.
-// Sendable: every access to the stored state happens while `condition` is locked.
+// Sendable: every access to the stored state happens while `condition` is locked, and to `isRung` while `bell` is.
 final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
     private let limit: Int
@@ -11,6 +11,9 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     /// Where the first element is; what is before it has been taken.
     private var head = 0
     private var isClosed = false
+    /// For threads that pause: one of their own, since an element's signal wakes one thread, which must be one that takes it.
+    private let bell = NSCondition()
+    private var isRung = false
 
     init(limit: Int) {
         self.limit = limit
@@ -62,12 +65,36 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         return Array(elements[head...])
     }
 
-    /// Waits for the given seconds, or until the queue is closed; returns whether it is closed and empty.
-    func isFinished(within seconds: Double) -> Bool {
+    /// Takes out the elements for which this is true, in their order.
+    func take(where isTaken: (Element) -> Bool) -> [Element] {
         condition.lock()
         defer { condition.unlock() }
-        if !isClosed { _ = condition.wait(until: Date(timeIntervalSinceNow: seconds)) }
-        return isClosed && head == elements.count
+        let waiting = elements[head...]
+        let taken = waiting.filter(isTaken)
+        guard !taken.isEmpty else { return [] }
+        elements = waiting.filter { !isTaken($0) }
+        head = 0
+        return taken
+    }
+
+    /// Waits for the given seconds, or until the queue is closed or `wake()` is called.
+    func pause(_ seconds: Double) {
+        bell.lock()
+        defer { bell.unlock() }
+        if !isRung { _ = bell.wait(until: Date(timeIntervalSinceNow: seconds)) }
+    }
+
+    var isClosedNow: Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        return isClosed
+    }
+
+    /// Ends the waiting of threads that pause: things may be better now.
+    func wake() {
+        bell.lock()
+        defer { bell.unlock() }
+        bell.broadcast()
     }
 
     /// Takes no more elements; what is queued is still handed out.
@@ -76,6 +103,10 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         defer { condition.unlock() }
         isClosed = true
         condition.broadcast()
+        bell.lock()
+        defer { bell.unlock() }
+        isRung = true
+        bell.broadcast()
     }
 
     var count: Int {

@@ -27,7 +27,7 @@ extension HSMError {
         let code: Code =
             switch error.returnValue {
             case let value? where lacking.contains(value): .unsupported
-            case let value? where Self.pinRefusals.contains(value): .pinRefused
+            case _ where error.isPINRefusal: .pinRefused
             default: .unavailable
             }
         self.init(code, "\(error)", hint: error.hint ?? todo, cause: error)

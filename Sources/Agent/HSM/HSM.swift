@@ -1,22 +1,29 @@
 import Foundation
 import JOSE
 import KeyLifecycle
+import Logging
 import PKCS11
+import Platform
 
-/// The HSM token of an agent: the threads that sign and the one that manages keys, over one login.
+/// The HSM token of an agent: the threads that sign, the one that manages keys, and those that watch over them, with one
+/// login.
 final class HSM: Sendable {
-    /// The token's label and serial number, trimmed.
-    let tokenLabel: String
-    let tokenSerial: String
     let custody: any KeyCustody
     let status: HSMStatus
     private let access: TokenAccess
-    private let management: TokenManagement
+    private let management: ManagementThread
+    private let recovery: TokenRecovery
+    private let calls: CallWatch
     private let queue: BlockingQueue<SigningJob>
     private let configuration: HSMConfiguration
+    /// Sessions that sign, as far as the token allows them.
+    private let sessions: Int
     private let clock: AgentClock
-    /// The threads that are running.
+    private let log: Logger
+    /// The threads that are running and have not been given up.
     private let threads = UseCount()
+    private let ending: AsyncStream<HSMError>
+    private let end: AsyncStream<HSMError>.Continuation
 
     private static let startHint = "check the token section of the configuration"
 
@@ -24,71 +31,142 @@ final class HSM: Sendable {
     ///
     /// Must not run on the cooperative pool.
     /// - Throws: `HSMError`, with `.pinRefused` when the token did not take the PIN.
-    init(_ configuration: HSMConfiguration, pin: PIN, clock: AgentClock) throws(HSMError) {
+    init(_ configuration: HSMConfiguration, pin: PIN, clock: AgentClock, log: Logger) throws(HSMError) {
         self.configuration = configuration
         self.clock = clock
+        self.log = log
+        let access: TokenAccess
         do throws(PKCS11Error) {
             access = try TokenAccess.start(configuration, pin: pin)
         } catch {
             throw HSMError(error, todo: Self.startHint)
         }
-        tokenLabel = access.info.label
-        tokenSerial = access.info.serialNumber
-        management = TokenManagement(access: access)
-        custody = management
-        queue = BlockingQueue(limit: configuration.queueLimit)
-        status = HSMStatus()
+        self.access = access
+        let status = HSMStatus(clock: clock)
+        let queue = BlockingQueue<SigningJob>(limit: configuration.queueLimit)
+        let calls = CallWatch(clock: clock)
+        let (ending, end) = AsyncStream<HSMError>.makeStream()
+        recovery = TokenRecovery(
+            access: access, status: status, calls: calls, configuration: configuration, clock: clock, log: log,
+            changed: { trouble in
+                if let trouble {
+                    for job in queue.takeAll() { job.completion(.failure(trouble)) }
+                } else {
+                    queue.wake()
+                }
+            },
+            end: { end.yield($0) })
+        management = ManagementThread(access: access, status: status, recovery: recovery, configuration: configuration)
+        custody = TokenManagement(access: access, thread: management)
+        (self.status, self.queue, self.calls, self.ending, self.end) = (status, queue, calls, ending, end)
+        sessions = try Self.sessions(configuration, access, log)
         try startManagement()
-        for number in 1...max(configuration.sessions, 1) {
-            let worker = SigningWorker(access: access, queue: queue, status: status, clock: clock)
-            start("sign-\(number)") { worker.run() }
+        for number in 1...sessions { startWorker(number) }
+        startWatched("recover", replaced: { [end] in end.yield(.stuck(.unanswered)) }) { [recovery] in recovery.run($0) }
+        run("watch") { [weak self] in
+            calls.run(every: min(max(configuration.callLimitSeconds / 8, 0.02), 1)) { self?.look() }
         }
     }
 
+    /// One session of the token's is the management thread's.
+    private static func sessions(
+        _ configuration: HSMConfiguration, _ access: TokenAccess, _ log: Logger
+    ) throws(HSMError) -> Int {
+        let wanted = max(configuration.sessions, 1)
+        guard case .limited(let limit) = access.info.maximumSessions else { return wanted }
+        guard limit >= 2 else {
+            try? access.module.finalize()
+            throw HSMError(
+                .unavailable, "the token allows \(limit) session, and the agent needs 2: one to manage keys, one to sign",
+                hint: "configure the token or its module for more sessions")
+        }
+        let allowed = Int(clamping: limit - 1)
+        if allowed < wanted {
+            log.notice("the token allows fewer sessions than configured", metadata: ["signing.sessions": "\(allowed)"])
+        }
+        return min(wanted, allowed)
+    }
+
+    // MARK: - Threads
+
     private func startManagement() throws(HSMError) {
-        let result = HandOver<HSMError?>()
-        start("manage") { [access, management] in
-            do throws(PKCS11Error) {
-                let session = try Self.firstSession(access)
-                result.put(nil)
-                management.run(session)
-            } catch {
-                result.put(HSMError(error, todo: Self.startHint))
-            }
+        let result = HandOver<PKCS11Error?>()
+        startWatched("manage", replaced: { [weak self] in self?.replaceManagement() }) { [management] thread in
+            management.run(thread) { result.put($0) }
         }
         if let failure = result.take() {
             try? access.module.finalize()
-            throw failure
+            throw HSMError(failure, todo: Self.startHint)
         }
     }
 
-    /// Several processes that start on one SoftHSM token fail to log in now and then; a refused PIN is not tried again.
-    private static func firstSession(_ access: TokenAccess) throws(PKCS11Error) -> Session {
-        for _ in 1..<5 {
-            do throws(PKCS11Error) {
-                return try access.openSession(.readWrite)
-            } catch  where error.returnValue.map(HSMError.pinRefusals.contains) != true {
-                Thread.sleep(forTimeInterval: 0.2)
-            }
-        }
-        return try access.openSession(.readWrite)
+    private func replaceManagement() {
+        giveUpThread("manage")
+        startWatched("manage", replaced: { [weak self] in self?.replaceManagement() }) { [management] in management.resume($0) }
     }
 
-    private func start(_ name: String, _ body: @escaping @Sendable () -> Void) {
+    private func startWorker(_ number: Int) {
+        startWatched("sign-\(number)", replaced: { [weak self] in self?.replaceWorker(number) }) {
+            [access, queue, status, recovery, clock] thread in
+            SigningWorker(
+                access: access, queue: queue, status: status, recovery: recovery, calls: thread, clock: clock
+            ).run()
+        }
+    }
+
+    private func replaceWorker(_ number: Int) {
+        giveUpThread("sign-\(number)")
+        startWorker(number)
+    }
+
+    /// A call has not returned in its time. Its thread is left to itself; when there are too many, the process has to end.
+    private func giveUpThread(_ name: String) {
+        threads.end()
+        let stuck = calls.stuckCalls
+        log.error("a call into the PKCS#11 module does not return", metadata: ["thread": "\(name)", "stuckCalls": "\(stuck)"])
+        status.noteDisturbance(.unanswered)
+        if stuck > sessions { end.yield(.stuck(.unanswered)) }
+    }
+
+    /// Starts a thread whose calls are watched; `replaced` is called when it is given up.
+    private func startWatched(
+        _ name: String, replaced: @escaping @Sendable () -> Void, _ body: @escaping @Sendable (WatchedThread) -> Void
+    ) {
+        let thread = WatchedThread(clock: clock, limitSeconds: configuration.callLimitSeconds, replace: replaced)
+        calls.add(thread)
         threads.begin()
-        let thread = Thread { [threads] in
-            body()
-            threads.end()
+        run(name) { [threads, calls] in
+            body(thread)
+            calls.remove(thread)
+            // One that was given up has been counted out by whoever gave it up.
+            if thread.finish() { threads.end() }
         }
+    }
+
+    private func run(_ name: String, _ body: @escaping @Sendable () -> Void) {
+        let thread = Thread(block: body)
         thread.name = "privyseal-\(name)"
         thread.start()
     }
+
+    /// What is done now and then beside the calls: nobody waits in the queue longer than the deadline.
+    private func look() {
+        let now = clock.monotonic()
+        status.setStuckCalls(calls.stuckCalls)
+        let late = queue.take { now >= $0.deadline }
+        guard !late.isEmpty else { return }
+        let error = status.openSessions == 0 ? HSMError.noSessionLeft : .late
+        for job in late { job.completion(.failure(error)) }
+    }
+
+    // MARK: - Use
 
     /// Queues a signature; `completion` is called once, from another thread or at once when it cannot be queued.
     func sign(
         _ digest: SigningDigest, with key: KeyReference,
         completion: @escaping @Sendable (Result<[UInt8], HSMError>) -> Void
     ) {
+        if let trouble = status.trouble { return completion(.failure(trouble)) }
         let deadline = clock.monotonic() + Int64(configuration.deadlineSeconds) * 1_000_000_000
         do throws(BlockingQueue<SigningJob>.Refusal) {
             try queue.push(SigningJob(key: key, digest: digest, deadline: deadline, completion: completion))
@@ -104,29 +182,53 @@ final class HSM: Sendable {
         }
     }
 
+    /// The token's label and serial number, trimmed, as it was last found.
+    var tokenInfo: (label: String, serial: String) {
+        let info = access.info
+        return (info.label, info.serialNumber)
+    }
+
     /// Signatures that wait.
     var queuedSignatures: Int { queue.count }
     /// The return value the token refused the PIN with, while the agent was running.
     var refusedPIN: ReturnValue? { access.refusedPIN }
 
-    /// Answers what is queued, ends the threads and finalises the module.
+    /// Whether the token has taken the PIN.
+    var isPINProven: Bool { access.isPINProven }
+
+    /// Tries another PIN; the one before was refused.
+    func use(_ pin: PIN) {
+        access.use(pin)
+        recovery.unlatch()
+    }
+
+    /// Returns when the process has to end because calls into the module do not return; `nil` when the task was cancelled.
+    func stuck() async -> HSMError? {
+        for await error in ending { return error }
+        return nil
+    }
+
+    /// Answers what is queued, ends the threads and finalises the module, unless a call in it has not returned.
     func shutdown() async {
         queue.close()
         management.close()
+        recovery.close()
         await threads.drained()
-        try? access.module.finalize()
+        calls.close()
+        end.finish()
+        if calls.stuckCalls == 0 { try? access.module.finalize() }
     }
 }
 
 /// One value, handed from one thread to another that waits for it.
 // Sendable: `value` is written before the semaphore is signalled, and read after it was waited for.
 private final class HandOver<Value: Sendable>: @unchecked Sendable {
-    private let ready = DispatchSemaphore(value: 0)
+    private let ready = Signal()
     private var value: Value?
 
     func put(_ value: Value) {
         self.value = value
-        ready.signal()
+        ready.send()
     }
 
     func take() -> Value {

@@ -12,25 +12,47 @@ public struct HSMConfiguration: Sendable {
     public var queueLimit: Int
     /// Seconds a signature may wait.
     public var deadlineSeconds: Int
+    /// Seconds a call into the module may take, key generation aside, before its thread is given up.
+    public var callLimitSeconds: Double
+    /// Seconds a generation or destruction of a key may take.
+    public var changeLimitSeconds: Double
+    /// Seconds between two initialisations of the module at least.
+    public var initialisationIntervalSeconds: Double
+    /// Whether the PIN may be sent although the token says that one more wrong one locks it: its source has been corrected
+    /// since a refusal.
+    var mayUseLastTry = false
 
-    public init(modulePath: String, token: TokenURI, sessions: Int = 4, queueLimit: Int = 1_024, deadlineSeconds: Int = 10) {
+    public init(
+        modulePath: String, token: TokenURI, sessions: Int = 4, queueLimit: Int = 1_024, deadlineSeconds: Int = 10,
+        callLimitSeconds: Double = 10, changeLimitSeconds: Double = 120, initialisationIntervalSeconds: Double = 30
+    ) {
         self.modulePath = modulePath
         self.token = token
         self.sessions = sessions
         self.queueLimit = queueLimit
         self.deadlineSeconds = deadlineSeconds
+        self.callLimitSeconds = callLimitSeconds
+        self.changeLimitSeconds = changeLimitSeconds
+        self.initialisationIntervalSeconds = initialisationIntervalSeconds
     }
 }
 
 /// Where the PIN comes from.
 public struct PINSource: Sendable {
     /// Identifies the state of the source without saying anything of the PIN: it changes when the source does.
-    public let identity: String
+    public let identity: @Sendable () throws -> String
     /// Reads the PIN.
     public let read: @Sendable () throws -> PIN
+    /// What to do about a PIN that was refused, in one line.
+    public let correction: String
 
-    public init(identity: String, read: @escaping @Sendable () throws -> PIN) {
+    public init(
+        identity: @escaping @Sendable () throws -> String,
+        correction: String = "correct the PIN in its source; the agent tries again once that has changed",
+        read: @escaping @Sendable () throws -> PIN
+    ) {
         self.identity = identity
+        self.correction = correction
         self.read = read
     }
 }

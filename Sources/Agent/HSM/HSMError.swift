@@ -14,8 +14,12 @@ public struct HSMError: Error, Equatable, Sendable, CustomStringConvertible {
         public static let busy = Code(rawValue: "busy")
         /// The request waited longer than it may.
         public static let deadlineExceeded = Code(rawValue: "deadline-exceeded")
-        /// The token does not show this one key, or answers with signatures that do not verify.
+        /// The token does not show this one key, or not as what it is.
         public static let keyUnavailable = Code(rawValue: "key-unavailable")
+        /// The token made a signature with a key that does not verify.
+        public static let signatureFaulty = Code(rawValue: "signature-faulty")
+        /// A call into the module never returned, and the agent cannot go on beside it.
+        public static let stuck = Code(rawValue: "stuck")
         /// A generated key is not held as the custody rules want it.
         public static let custodyRefused = Code(rawValue: "custody-refused")
         /// The token lacks the mechanism.

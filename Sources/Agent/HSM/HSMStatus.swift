@@ -1,4 +1,6 @@
+import KeyLifecycle
 import Platform
+import Synchronization
 
 /// What is known of the HSM's condition, as the threads that use it report it.
 final class HSMStatus: Sendable {
@@ -7,44 +9,138 @@ final class HSMStatus: Sendable {
         var openSessions = 0
         /// Why the token cannot be used just now; `nil` while it can.
         var trouble: HSMError?
-        /// Keys the token did not show, or signed wrongly with, by kid.
+        /// Keys that cannot be used, by kid.
         var unavailableKeys: [String: HSMError] = [:]
+        /// What went wrong lately without taking the token or a key out of use, by its message.
+        var disturbances: [String: HSMError] = [:]
+        /// Calls into the module that have not returned in their time.
+        var stuckCalls = 0
     }
 
-    private let state = Locked(Reading())
+    private struct State {
+        var openSessions = 0
+        var trouble: HSMError?
+        var outOfUse: [String: OutOfUse] = [:]
+        var disturbances: [String: (error: HSMError, at: Int64)] = [:]
+        var stuckCalls = 0
+        var published: [String: [SigningKey]] = [:]
+    }
 
-    var reading: Reading { state.withLock { $0 } }
+    private struct OutOfUse {
+        let error: HSMError
+        /// When a request may find out whether the key is still out of use.
+        var nextTrial: Int64
+    }
+
+    private let state = Locked(State())
+    private let clock: AgentClock
+    /// Whether any key is out of use, so that a signature need not take the lock to learn that none is.
+    private let hasKeysOutOfUse = Atomic(false)
+    /// Whether the token is out of use; as above.
+    private let isOutOfUse = Atomic(false)
+
+    /// Nanoseconds between trials of a key that is out of use.
+    static let trialInterval: Int64 = 1_000_000_000
+    /// Nanoseconds for which a disturbance is shown after it was last seen.
+    static let disturbanceTime: Int64 = 10_000_000_000
+
+    init(clock: AgentClock) {
+        self.clock = clock
+    }
+
+    var reading: Reading {
+        let now = clock.monotonic()
+        return state.withLock { state in
+            state.disturbances = state.disturbances.filter { now - $0.value.at < Self.disturbanceTime }
+            return Reading(
+                openSessions: state.openSessions, trouble: state.trouble,
+                unavailableKeys: state.outOfUse.mapValues(\.error), disturbances: state.disturbances.mapValues(\.error),
+                stuckCalls: state.stuckCalls)
+        }
+    }
+
+    // MARK: - The token
+
+    /// Why the token cannot be used just now; costs next to nothing while it can.
+    var trouble: HSMError? {
+        guard isOutOfUse.load(ordering: .acquiring) else { return nil }
+        return state.withLock { $0.trouble }
+    }
+
+    func setTrouble(_ error: HSMError?) {
+        state.withLock { $0.trouble = error }
+        isOutOfUse.store(error != nil, ordering: .releasing)
+    }
 
     func sessionOpened() {
-        state.withLock { state in
-            state.openSessions += 1
-            state.trouble = nil
-        }
+        state.withLock { $0.openSessions += 1 }
     }
 
     func sessionClosed() {
         state.withLock { $0.openSessions -= 1 }
     }
 
-    /// A session could not be opened. Returns whether none is open, which is what makes the token unusable.
-    func sessionMissing(_ error: HSMError) -> Bool {
-        state.withLock { state in
-            guard state.openSessions == 0 else { return false }
-            state.trouble = error
-            return true
+    var openSessions: Int { state.withLock { $0.openSessions } }
+
+    /// Something went wrong that health shows for a while.
+    func noteDisturbance(_ error: HSMError) {
+        let now = clock.monotonic()
+        state.withLock { $0.disturbances[error.message] = (error, now) }
+    }
+
+    func setStuckCalls(_ count: Int) {
+        state.withLock { $0.stuckCalls = count }
+    }
+
+    // MARK: - Keys
+
+    enum Admission {
+        case admitted
+        /// The key is out of use, and this request finds out whether it still is.
+        case trial
+        case refused(HSMError)
+    }
+
+    /// Whether a signature with the key may be tried now.
+    func admit(_ kid: String) -> Admission {
+        guard hasKeysOutOfUse.load(ordering: .acquiring) else { return .admitted }
+        let now = clock.monotonic()
+        return state.withLock { state in
+            guard let outOfUse = state.outOfUse[kid] else { return .admitted }
+            guard now >= outOfUse.nextTrial else { return .refused(outOfUse.error) }
+            state.outOfUse[kid]?.nextTrial = now + Self.trialInterval
+            return .trial
         }
     }
 
-    func failed(_ error: HSMError) {
-        state.withLock { $0.trouble = error }
+    func takeOutOfUse(_ kid: String, _ error: HSMError) {
+        let now = clock.monotonic()
+        state.withLock { $0.outOfUse[kid] = OutOfUse(error: error, nextTrial: now + Self.trialInterval) }
+        hasKeysOutOfUse.store(true, ordering: .releasing)
     }
 
-    func key(_ kid: String, isUnavailable error: HSMError?) {
-        state.withLock { $0.unavailableKeys[kid] = error }
+    /// A trial succeeded, or the key is in no ring any more.
+    func putInUse(_ kid: String) {
+        guard hasKeysOutOfUse.load(ordering: .acquiring) else { return }
+        let hasAny = state.withLock { state in
+            state.outOfUse[kid] = nil
+            return !state.outOfUse.isEmpty
+        }
+        hasKeysOutOfUse.store(hasAny, ordering: .releasing)
     }
 
-    /// Forgets keys that are in no ring any more.
-    func forget(_ kid: String) {
-        state.withLock { $0.unavailableKeys[kid] = nil }
+    // MARK: - Witnesses
+
+    /// Notes which keys an issuer publishes: those the token is proven and probed by.
+    func notePublished(_ keys: [SigningKey], of issuer: String) {
+        state.withLock { $0.published[issuer] = keys.isEmpty ? nil : keys }
+    }
+
+    /// Some published keys, active ones first; another choice each time.
+    func witnesses(limit: Int) -> [SigningKey] {
+        let published = state.withLock { $0.published }
+        var keys: [SigningKey] = []
+        for issuer in published.values.shuffled().prefix(limit) { keys += issuer }
+        return Array((keys.filter { $0.state == .active } + keys.filter { $0.state != .active }).prefix(limit))
     }
 }

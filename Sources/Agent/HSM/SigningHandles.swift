@@ -19,16 +19,19 @@ struct SigningHandles {
 
     /// Signs, and verifies what has to be verified before it may leave.
     ///
-    /// - Throws: `PKCS11Error`; `HSMError` with `.keyUnavailable` for a key that is not there or signs wrongly.
-    mutating func sign(_ job: SigningJob, _ session: borrowing Session) throws -> [UInt8] {
+    /// - Parameter verifying: verify whatever else would do.
+    /// - Throws: `PKCS11Error`; `HSMError` with `.keyUnavailable` for a key that is not there, `.signatureFaulty` for one that
+    ///   signs wrongly.
+    mutating func sign(_ job: SigningJob, _ session: borrowing Session, verifying: Bool) throws -> [UInt8] {
         let key = job.key
         let handle = try handle(for: key, session)
         let signature = try key.algorithm.sign(job.digest, session, handle.object)
         handles[key.keyID]?.signatures += 1
-        guard mustVerify(key.algorithm, handle.signatures) else { return signature }
+        guard verifying || mustVerify(key.algorithm, handle.signatures) else { return signature }
         guard key.verifier.isValid(signature: signature, for: job.digest) else {
+            handles[key.keyID] = nil
             throw HSMError(
-                .keyUnavailable, "the token's signature with key \(key.kid) does not verify",
+                .signatureFaulty, "the token's signature with key \(key.kid) does not verify",
                 hint: "rotate the issuer and have the HSM examined: a faulty signature can give the key away")
         }
         return signature
@@ -36,10 +39,7 @@ struct SigningHandles {
 
     /// Every RSA signature: a faulty one lets others compute the key. Of EC, the first by each handle and a sample.
     private func mustVerify(_ algorithm: SignatureAlgorithm, _ earlier: Int) -> Bool {
-        switch algorithm {
-        case .rs256: true
-        case .es256: earlier.isMultiple(of: Self.sample)
-        }
+        algorithm.verifiesEverySignature || earlier.isMultiple(of: Self.sample)
     }
 
     private mutating func handle(for key: KeyReference, _ session: borrowing Session) throws -> Handle {
@@ -67,6 +67,11 @@ struct SigningHandles {
                 cause: error)
         }
     }
+}
+
+extension SignatureAlgorithm {
+    /// Whether each signature is verified before it leaves the agent.
+    var verifiesEverySignature: Bool { keyType == .rsa }
 }
 
 extension SignatureAlgorithm {

@@ -1,121 +1,238 @@
+import Foundation
 import KeyLifecycle
 import PKCS11
 
 /// A thread with a session of its own that signs what comes through the queue.
 ///
-/// A failed signature is tried once more on a fresh session with the key found anew, since a token that lost its sessions or
-/// its login cannot be told from one that refuses this request. No job is taken without a session to sign it with.
+/// What is tried again, and when it ends, is `SigningAttempt`'s decision. No request is taken without a session to sign it
+/// with, and none while the token is out of use.
 final class SigningWorker: Sendable {
     private let access: TokenAccess
     private let queue: BlockingQueue<SigningJob>
     private let status: HSMStatus
+    private let recovery: TokenRecovery
+    private let calls: WatchedThread
     private let clock: AgentClock
 
     /// Seconds between attempts to open a session that could not be opened.
     private static let pause = 0.5
+    /// The same while the token has none left and nobody signs, or requests wait for one.
+    private static let shortPause = 0.05
 
-    init(access: TokenAccess, queue: BlockingQueue<SigningJob>, status: HSMStatus, clock: AgentClock) {
+    init(
+        access: TokenAccess, queue: BlockingQueue<SigningJob>, status: HSMStatus, recovery: TokenRecovery,
+        calls: WatchedThread, clock: AgentClock
+    ) {
         self.access = access
         self.queue = queue
         self.status = status
+        self.recovery = recovery
+        self.calls = calls
         self.clock = clock
     }
 
-    private struct Attempt {
-        let job: SigningJob
-        var isLast = false
-    }
-
     private enum End {
-        /// The queue is closed and empty.
+        /// The queue is closed and empty, or the thread has been given up.
         case finished
         /// The session is not to be used any more; what it leaves is to be tried on another.
-        case reopen(Attempt?)
+        case reopen(SigningAttempt?, isLost: Bool)
     }
 
     /// Signs until the queue is closed and empty. Runs on a thread of its own.
     func run() {
-        var carried: Attempt?
+        var carried: SigningAttempt?
         while true {
+            if let trouble = status.trouble {
+                refuse(carried, trouble)
+                carried = nil
+                queue.pause(Self.pause)
+                if queue.isClosedNow { return refuse(nil, trouble) }
+                continue
+            }
+            let generation = access.generation
+            guard access.gate.enter() else { continue }
+            guard calls.begin(abandonment(carried)) else { return access.gate.leave() }
             let session: Session
             do throws(PKCS11Error) {
                 session = try access.openSession(.readOnly)
             } catch {
-                giveUp(carried, error)
-                carried = nil
-                if queue.isFinished(within: Self.pause) { return }
+                access.gate.leave()
+                guard calls.end() else { return }
+                queue.pause(sessionMissing(error, &carried))
+                if queue.isClosedNow { return refuse(carried, HSMError(noSession: error)) }
                 continue
             }
-            switch serve(session, startingWith: carried) {
-            case .finished: return
-            case .reopen(let attempt): carried = attempt
+            access.gate.leave()
+            guard calls.end() else { return session.abandon() }
+            switch serve(session, generation, startingWith: carried) {
+            case .finished:
+                return close(session)
+            case .reopen(let attempt, let isLost):
+                carried = attempt
+                if isLost { session.abandon() } else { close(session) }
             }
         }
     }
 
     /// Signs on one session for as long as it lasts.
-    private func serve(_ session: borrowing Session, startingWith first: Attempt?) -> End {
+    private func serve(_ session: borrowing Session, _ generation: Int, startingWith first: SigningAttempt?) -> End {
         status.sessionOpened()
         defer { status.sessionClosed() }
         var handles = SigningHandles()
         var next = first ?? takeJob()
-        while let attempt = next {
+        while var attempt = next {
+            guard access.generation == generation, status.trouble == nil, access.gate.enter() else {
+                return .reopen(attempt, isLost: true)
+            }
             guard clock.monotonic() < attempt.job.deadline else {
-                attempt.job.completion(
-                    .failure(HSMError(.deadlineExceeded, "the HSM did not get to the signature in time", hint: "try again")))
+                access.gate.leave()
+                attempt.job.completion(.failure(.late))
                 next = takeJob()
                 continue
             }
-            do {
-                let signature = try handles.sign(attempt.job, session)
-                status.key(attempt.job.key.kid, isUnavailable: nil)
-                attempt.job.completion(.success(signature))
-            } catch {
-                let isKeyAbsent = (error as? HSMError)?.code == .keyUnavailable
-                guard attempt.isLast || (isKeyAbsent && isKnownAbsent(attempt.job.key, session)) else {
-                    return .reopen(Attempt(job: attempt.job, isLast: true))
-                }
-                fail(attempt.job, error)
-                // One missing key must not cost the others their handles.
-                guard isKeyAbsent else { return .reopen(nil) }
+            guard calls.begin(abandonment(attempt)) else {
+                access.gate.leave()
+                return .finished
             }
-            next = takeJob()
+            let outcome = Result { try handles.sign(attempt.job, session, verifying: attempt.isTrial) }
+            var step: SigningAttempt.Step?
+            if case .failure(let error) = outcome {
+                step = attempt.next(after: error) { (try? session.info())?.state.isUserLoggedIn == true }
+                if step == .logIn { logIn(session, &attempt, &step) }
+            }
+            access.gate.leave()
+            guard calls.end() else { return .finished }
+            switch outcome {
+            case .success(let signature):
+                if attempt.isTrial { status.putInUse(attempt.job.key.kid) }
+                attempt.job.completion(.success(signature))
+                next = takeJob()
+            case .failure(let error):
+                guard let step else { continue }
+                note(error, step)
+                switch step {
+                case .again(let milliseconds):
+                    Thread.sleep(forTimeInterval: Double(milliseconds) / 1_000)
+                    next = attempt
+                case .logIn: next = attempt
+                case .freshSession(let isLost): return .reopen(attempt, isLost: isLost)
+                case .awaitSession: return .reopen(attempt, isLost: false)
+                case .fail(let failure):
+                    fail(attempt, failure)
+                    next = takeJob()
+                }
+            }
         }
         return .finished
     }
 
-    private func takeJob() -> Attempt? {
-        queue.pop().map { Attempt(job: $0) }
-    }
-
-    /// Whether a fresh session has been tried for the key before, and this one is still logged in: a token that logged the
-    /// process out shows no private key at all.
-    private func isKnownAbsent(_ key: KeyReference, _ session: borrowing Session) -> Bool {
-        guard status.reading.unavailableKeys[key.kid] != nil, let info = try? session.info() else { return false }
-        return info.state.isUserLoggedIn
-    }
-
-    /// Without any session nothing can be signed, and nobody is kept waiting; with one left, it goes on.
-    private func giveUp(_ attempt: Attempt?, _ error: PKCS11Error) {
-        let failure = HSMError(error)
-        if status.sessionMissing(failure) {
-            for job in [attempt?.job].compactMap(\.self) + queue.takeAll() { job.completion(.failure(failure)) }
-        } else if let job = attempt?.job {
-            do { try queue.push(job) } catch { job.completion(.failure(failure)) }
+    /// R2. A login that fails is judged as the call that wanted it.
+    private func logIn(_ session: borrowing Session, _ attempt: inout SigningAttempt, _ step: inout SigningAttempt.Step?) {
+        do throws(PKCS11Error) {
+            try access.logIn(session)
+        } catch {
+            step = attempt.next(after: error) { false }
         }
     }
 
-    private func fail(_ job: SigningJob, _ error: any Error) {
-        let failure =
-            error as? HSMError
-            ?? HSMError(
-                .unavailable, "the token did not sign: \(error)", hint: (error as? PKCS11Error)?.hint ?? "check the token",
-                cause: error)
-        if failure.code == .keyUnavailable {
-            status.key(job.key.kid, isUnavailable: failure)
-        } else {
-            status.failed(failure)
+    /// The next request whose key may be used.
+    private func takeJob() -> SigningAttempt? {
+        while let job = queue.pop() {
+            var attempt = SigningAttempt(job: job)
+            switch status.admit(job.key.kid) {
+            case .admitted: return attempt
+            case .trial:
+                attempt.isTrial = true
+                return attempt
+            case .refused(let error): job.completion(.failure(error))
+            }
         }
-        job.completion(.failure(failure))
+        return nil
+    }
+
+    /// A session could not be opened.
+    ///
+    /// - Returns: for how many seconds to pause before the next try.
+    private func sessionMissing(_ error: PKCS11Error, _ carried: inout SigningAttempt?) -> Double {
+        status.noteDisturbance(HSMError(error))
+        guard Reaction(to: error) == .awaitSession else {
+            if let attempt = carried { fail(attempt, SigningAttempt.Failure(error: HSMError(signing: error))) }
+            carried = nil
+            recovery.suspect(error)
+            return Self.pause
+        }
+        // The others go on with the sessions there are.
+        if status.openSessions > 0 {
+            if let attempt = carried { pass(attempt) }
+            carried = nil
+            return Self.pause
+        }
+        if let attempt = carried, clock.monotonic() >= attempt.job.deadline {
+            attempt.job.completion(.failure(HSMError(noSession: error)))
+            carried = nil
+        }
+        return Self.shortPause
+    }
+
+    /// Leaves a request to the other workers.
+    private func pass(_ attempt: SigningAttempt) {
+        do {
+            try queue.push(attempt.job)
+        } catch {
+            attempt.job.completion(.failure(.noSessionLeft))
+        }
+    }
+
+    private func fail(_ attempt: SigningAttempt, _ failure: SigningAttempt.Failure) {
+        switch failure.consequence {
+        case .none: break
+        case .probe, .latch: recovery.suspect(failure.error.cause ?? failure.error)
+        case .keyOutOfUse: status.takeOutOfUse(attempt.job.key.kid, failure.error)
+        case .shedLoad:
+            for job in queue.takeAll() { job.completion(.failure(failure.error)) }
+        }
+        attempt.job.completion(.failure(failure.error))
+    }
+
+    private func refuse(_ attempt: SigningAttempt?, _ trouble: HSMError) {
+        for job in [attempt?.job].compactMap(\.self) + queue.takeAll() { job.completion(.failure(trouble)) }
+    }
+
+    /// What went wrong is shown by health also where trying again helps; a missing key is shown as such.
+    private func note(_ error: any Error, _ step: SigningAttempt.Step) {
+        if case .freshSession(_, then: .keyUnavailable) = Reaction(to: error) { return }
+        status.noteDisturbance(HSMError(signing: error))
+    }
+
+    /// What is done for a request whose call never returns.
+    private func abandonment(_ attempt: SigningAttempt?) -> @Sendable () -> Void {
+        { attempt?.job.completion(.failure(.unanswered)) }
+    }
+
+    private func close(_ session: consuming Session) {
+        guard access.gate.enter() else { return session.abandon() }
+        defer { access.gate.leave() }
+        guard calls.begin() else { return session.abandon() }
+        // A session that cannot be closed is one that the module has lost already.
+        try? session.close()
+        _ = calls.end()
+    }
+}
+
+extension HSMError {
+    /// The request waited longer than it may.
+    static let late = HSMError(.deadlineExceeded, "the HSM did not get to the signature in time", hint: "try again")
+
+    /// The call for the request has not returned in its time.
+    static let unanswered = HSMError(
+        .deadlineExceeded, "the HSM has not answered in time", hint: "try again; have the HSM examined if it goes on")
+
+    static let noSessionLeft = HSMError(
+        .busy, "the token has no session left for this request", hint: "try again in a moment, or configure fewer sessions")
+
+    /// No session could be opened: `.busy` when the token has none left.
+    init(noSession error: PKCS11Error) {
+        let code = Reaction(to: error) == .awaitSession ? Code.busy : HSMError(error).code
+        self.init(code, "no session with the token: \(error)", hint: error.hint ?? "try again in a moment", cause: error)
     }
 }

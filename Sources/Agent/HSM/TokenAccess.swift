@@ -2,26 +2,62 @@ import Foundation
 import PKCS11
 import Platform
 
-/// The token an agent works with: opens its sessions one after the other, and logs in when the token wants it.
+/// The token an agent works with: opens its sessions one after the other, logs in when the token wants it, and initialises
+/// the module anew when nothing else helps.
 final class TokenAccess: Sendable {
     let module: Module
-    let slot: Slot
-    let info: TokenInfo
-    /// Counts how often the module was initialised.
-    let generation = 1
-    private let pin: PIN
+    let gate = UseGate()
+    private let uri: TokenURI
+    private let pin: Locked<PIN>
+    private let place: Locked<Place>
     /// Held while a session is opened, since some modules give two threads the same handle otherwise (tpm2-pkcs11), and
     /// while logging in, so that a PIN is sent once.
-    private let lock = NSLock()
-    /// The token's answer to the PIN, once it was a refusal: it is not sent again.
-    private let refusal = Locked(PKCS11Error?.none)
+    private let serial = Signal(count: 1)
+    /// Seconds to wait for another thread that opens a session.
+    private let openLimit: Double
 
-    private init(module: Module, slot: Slot, info: TokenInfo, pin: PIN) {
-        self.module = module
-        self.slot = slot
-        self.info = info
-        self.pin = pin
+    private struct Place {
+        /// `nil` while the token is not to be found.
+        var slot: Slot?
+        var info: TokenInfo
+        var generation = 1
+        /// The token's answer to the PIN, once it was a refusal: it is not sent again.
+        var refusal: PKCS11Error?
+        /// Whether the token has taken this PIN.
+        var isPINProven = false
+        /// Whether the PIN may be sent when one more wrong one locks it.
+        var mayUseLastTry: Bool
     }
+
+    private init(module: Module, slot: Slot, info: TokenInfo, pin: PIN, _ configuration: HSMConfiguration) {
+        self.module = module
+        self.pin = Locked(pin)
+        uri = configuration.token
+        openLimit = configuration.callLimitSeconds
+        place = Locked(Place(slot: slot, info: info, mayUseLastTry: configuration.mayUseLastTry))
+    }
+
+    /// What the token said about itself when it was last found.
+    var info: TokenInfo { place.withLock { $0.info } }
+    /// Counts how often the module was initialised.
+    var generation: Int { place.withLock { $0.generation } }
+    /// The return value the PIN was refused with, if it was.
+    var refusedPIN: ReturnValue? { place.withLock { $0.refusal?.returnValue } }
+
+    /// Whether the token has taken the PIN.
+    var isPINProven: Bool { place.withLock { $0.isPINProven } }
+
+    /// Takes another PIN, which has not been refused yet.
+    func use(_ pin: PIN) {
+        self.pin.withLock { $0 = pin }
+        place.withLock { place in
+            place.refusal = nil
+            place.isPINProven = false
+            place.mayUseLastTry = true
+        }
+    }
+
+    // MARK: - Finding the token
 
     /// Loads the module and finds the token. Nobody is logged in yet.
     ///
@@ -31,7 +67,7 @@ final class TokenAccess: Sendable {
         try module.initialize()
         do throws(PKCS11Error) {
             let slot = try findSlot(of: module, configuration.token)
-            return TokenAccess(module: module, slot: slot, info: try slot.tokenInfo(), pin: pin)
+            return TokenAccess(module: module, slot: slot, info: try slot.tokenInfo(), pin: pin, configuration)
         } catch {
             try? module.finalize()
             throw error
@@ -49,29 +85,90 @@ final class TokenAccess: Sendable {
         return try module.findSlot(matching: uri)
     }
 
+    /// The token's slot; looked for again when it was not there the last time.
+    private func slot() throws(PKCS11Error) -> Slot {
+        if let slot = place.withLock({ $0.slot }) { return slot }
+        return try findAgain()
+    }
+
+    private func findAgain() throws(PKCS11Error) -> Slot {
+        let slot = try module.findSlot(matching: uri)
+        let info = try slot.tokenInfo()
+        place.withLock { place in
+            place.slot = slot
+            place.info = info
+        }
+        return slot
+    }
+
+    /// R3: finalises the module, initialises it and finds the token again.
+    ///
+    /// Nobody may be inside the module; nobody gets in meanwhile. Sessions opened before are of no use afterwards.
+    func reinitialise() throws(PKCS11Error) {
+        place.withLock { place in
+            place.slot = nil
+            place.generation += 1
+        }
+        // One that says it was not initialised, or cannot be finalised, may still be initialised.
+        try? module.finalize()
+        try module.initialize()
+        _ = try findAgain()
+    }
+
+    // MARK: - Sessions
+
     /// Opens a session that is logged in.
     ///
     /// The login belongs to the process and lasts while it has a session. A token that lost it is sent the PIN again, until
     /// it refuses it.
     func openSession(_ access: SessionAccess) throws(PKCS11Error) -> Session {
-        lock.lock()
-        defer { lock.unlock() }
-        let session = try slot.openSession(access)
-        if try !session.info().state.isUserLoggedIn { try logIn(session) }
+        guard serial.wait(seconds: openLimit) else { throw .sessionPending }
+        defer { serial.send() }
+        let session = try slot().openSession(access)
+        try logInIfNeeded(session)
         return session
     }
 
-    private func logIn(_ session: borrowing Session) throws(PKCS11Error) {
-        if let refused = refusal.withLock({ $0 }) { throw refused }
-        do throws(PKCS11Error) {
-            try session.login(pin: pin)
-        } catch {
-            let failure = error
-            if failure.returnValue.map(HSMError.pinRefusals.contains) == true { refusal.withLock { $0 = failure } }
-            guard failure.returnValue == .userAlreadyLoggedIn, try session.info().state.isUserLoggedIn else { throw failure }
-        }
+    /// R2: logs in again, unless another thread has done so meanwhile.
+    func logIn(_ session: borrowing Session) throws(PKCS11Error) {
+        guard serial.wait(seconds: openLimit) else { throw .sessionPending }
+        defer { serial.send() }
+        try logInIfNeeded(session)
     }
 
-    /// The return value the PIN was refused with, if it was.
-    var refusedPIN: ReturnValue? { refusal.withLock { $0?.returnValue } }
+    private func logInIfNeeded(_ session: borrowing Session) throws(PKCS11Error) {
+        if try session.info().state.isUserLoggedIn { return }
+        let (refusal, mayUseLastTry) = place.withLock { ($0.refusal, $0.isPINProven || $0.mayUseLastTry) }
+        if let refusal { throw refusal }
+        if !mayUseLastTry, try session.slot.tokenInfo().flags.contains(.userPINFinalTry) { throw .lastTry }
+        do throws(PKCS11Error) {
+            try session.login(pin: pin.withLock { $0 })
+        } catch {
+            let failure = error
+            if failure.isPINRefusal { place.withLock { $0.refusal = failure } }
+            guard failure.returnValue == .userAlreadyLoggedIn, try session.info().state.isUserLoggedIn else { throw failure }
+        }
+        place.withLock { $0.isPINProven = true }
+    }
+}
+
+extension PKCS11Error {
+    /// Whether the token refused the PIN, or may not be given it: it is not sent again.
+    var isPINRefusal: Bool {
+        code == .pinAtRisk || returnValue.map(HSMError.pinRefusals.contains) == true
+    }
+
+    fileprivate static let lastTry = PKCS11Error(
+        .pinAtRisk, "the token has one try left for its PIN, and this PIN has not been taken by it before, so it is not sent",
+        hint: "make sure the PIN is right, log in with it once by another program, and start again")
+
+    fileprivate static let sessionPending = PKCS11Error(
+        .sessionPending, "another session has been opening for too long", hint: "have the module and the HSM examined")
+}
+
+extension PKCS11Error.Code {
+    /// The token has one try left, and nobody knows whether the PIN is right.
+    static let pinAtRisk = PKCS11Error.Code("PIN_AT_RISK")
+    /// A call that opens a session has not returned.
+    static let sessionPending = PKCS11Error.Code("SESSION_PENDING")
 }

@@ -2,87 +2,28 @@ import JOSE
 import KeyLifecycle
 import PKCS11
 
-/// The one thread that generates, reads and destroys keys, off the signing path and one request after the other: SoftHSM
-/// fails under parallel generation.
-///
-/// Its session stays open for the life of the agent, which keeps the process logged in.
+/// Generates, reads and destroys keys: work for the management thread.
 final class TokenManagement: Sendable {
-    private struct Command: Sendable {
-        let run: @Sendable (borrowing Session) -> Void
-        let fail: @Sendable (HSMError) -> Void
-    }
-
     private let access: TokenAccess
-    private let queue = BlockingQueue<Command>(limit: 4_096)
+    private let thread: ManagementThread
 
-    init(access: TokenAccess) {
+    init(access: TokenAccess, thread: ManagementThread) {
         self.access = access
+        self.thread = thread
     }
 
-    /// Carries out commands until the queue is closed and empty. Runs on a thread of its own.
-    ///
-    /// - Parameter first: the session that logged the process in.
-    func run(_ first: consuming Session) {
-        var next = serve(first, startingWith: nil)
-        while let command = next {
-            do throws(PKCS11Error) {
-                next = serve(try access.openSession(.readWrite), startingWith: command)
-            } catch {
-                command.fail(
-                    HSMError(
-                        .unavailable, "no session with the token: \(error)", hint: error.hint ?? "check the token", cause: error))
-                next = queue.pop()
-            }
-        }
-    }
-
-    func close() {
-        queue.close()
-    }
-
-    /// Carries out commands on one session.
-    ///
-    /// The session is asked before each command whether it is still good, because a failed generation must not be tried
-    /// again blindly.
-    /// - Returns: the command to go on with on another session; `nil` when there are no more.
-    private func serve(_ session: consuming Session, startingWith first: Command?) -> Command? {
-        var next = first ?? queue.pop()
-        while let command = next {
-            guard (try? session.info())?.state == .readWriteUser else { return command }
-            command.run(session)
-            next = queue.pop()
-        }
-        return nil
-    }
-
+    /// Runs work that finds what it needs by itself, and may so be run a second time on another session.
     private func perform<Value: Sendable>(
+        writing isWriting: Bool = false, _ work: @escaping @Sendable (borrowing Session) throws -> Value
+    ) async throws -> Value {
+        try await thread.perform(ManagementThread.Kind(isWriting: isWriting, isRepeatable: true), work)
+    }
+
+    /// Runs work that must not be run a second time before somebody has looked what came of the first.
+    private func performOnce<Value: Sendable>(
         _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
-        try await withCheckedThrowingContinuation { continuation in
-            let command = Command(
-                run: { session in
-                    do {
-                        continuation.resume(returning: try work(session))
-                    } catch let error as HSMError {
-                        continuation.resume(throwing: error)
-                    } catch let error as PKCS11Error {
-                        continuation.resume(throwing: HSMError(error))
-                    } catch {
-                        continuation.resume(
-                            throwing: HSMError(
-                                .unavailable, "what the token shows of a key cannot be used: \(error)",
-                                hint: "have the token examined", cause: error))
-                    }
-                },
-                fail: { continuation.resume(throwing: $0) })
-            do {
-                try queue.push(command)
-            } catch {
-                continuation.resume(
-                    throwing: HSMError(
-                        .shuttingDown, "no more work is taken for the token", hint: "try again in a moment"))
-            }
-        }
+        try await thread.perform(ManagementThread.Kind(isWriting: true, isRepeatable: false), work)
     }
 }
 
@@ -90,7 +31,7 @@ extension TokenManagement: KeyCustody {
     var tokenGeneration: Int { access.generation }
 
     func generate(_ algorithm: SignatureAlgorithm, keyID: KeyID, label: String) async throws -> GeneratedKey {
-        try await perform { session in
+        try await performOnce { session in
             let pair = try session.generateKeyPair(algorithm.keyPair, id: keyID.bytes, label: label)
             let refusals = try session.custody(of: pair.privateKey).refusals
             guard refusals.isEmpty else {
@@ -123,7 +64,7 @@ extension TokenManagement: KeyCustody {
     }
 
     func destroy(_ keyID: KeyID) async throws {
-        try await perform { session in
+        try await perform(writing: true) { session in
             for object in try session.objects(of: keyID) { try session.destroyObject(object) }
         }
     }

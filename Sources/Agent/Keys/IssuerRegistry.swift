@@ -102,7 +102,7 @@ actor IssuerRegistry {
         }
         for key in change.destroyed {
             references[key.kid] = nil
-            hsmStatus.forget(key.kid)
+            hsmStatus.putInUse(key.kid)
         }
         return show(change.issuer, signing, named: change.name)
     }
@@ -136,6 +136,7 @@ actor IssuerRegistry {
     func show(_ issuer: Issuer?, _ signing: SigningState?, named name: IssuerName) -> KeyReference? {
         let generation = issuer?.generation ?? issuers[name]?.generation ?? 0
         issuers[name] = issuer
+        hsmStatus.notePublished(issuer?.ring.published ?? [], of: name.text)
         let former = board.install(signing, for: name.text)
         feed.publish(WatchedIssuer(name: name.text, generation: generation, deleted: issuer == nil ? true : nil))
         return former

@@ -15,8 +15,15 @@ struct ReportHealth: Operation {
         if let trouble = reading.trouble {
             problems.append(HealthProblem(component: "hsm", message: trouble.message, hint: trouble.hint))
         }
-        for (_, error) in reading.unavailableKeys.sorted(by: { $0.key < $1.key }) {
+        let others = reading.unavailableKeys.sorted { $0.key < $1.key } + reading.disturbances.sorted { $0.key < $1.key }
+        for (_, error) in others {
             problems.append(HealthProblem(component: "hsm", message: error.message, hint: error.hint))
+        }
+        if reading.stuckCalls > 0 {
+            problems.append(
+                HealthProblem(
+                    component: "hsm", message: "\(reading.stuckCalls) calls into the PKCS#11 module have not returned",
+                    hint: "have the module and the HSM examined; the agent ends itself when there are too many"))
         }
         if await !registry.mayTouchToken {
             problems.append(
@@ -34,10 +41,11 @@ struct ReportHealth: Operation {
                     component: "lifecycle", message: "keys of issuer \(name) are not in order: \(work.message)",
                     hint: "the agent tries again by itself"))
         }
+        let token = hsm.tokenInfo
         return Health(
             status: reading.trouble != nil ? "unavailable" : problems.isEmpty ? "ok" : "degraded",
             hsm: HSMHealth(
-                state: reading.trouble == nil ? "up" : "down", tokenLabel: hsm.tokenLabel, tokenSerial: hsm.tokenSerial,
+                state: reading.trouble == nil ? "up" : "down", tokenLabel: token.label, tokenSerial: token.serial,
                 sessions: reading.openSessions, queuedRequests: hsm.queuedSignatures),
             store: ComponentHealth(state: storeTrouble == nil ? "ok" : "unavailable"),
             clock: ComponentHealth(state: doubt == nil ? "ok" : "suspect"), problems: problems)

@@ -1,0 +1,285 @@
+import Foundation
+import PKCS11
+import Platform
+
+/// The one thread that makes, reads and destroys keys, off the signing path and one piece of work after the other: SoftHSM
+/// fails under parallel generation.
+///
+/// Its session stays open for as long as it is good, which keeps the process logged in.
+final class ManagementThread: Sendable {
+    /// What work may be done with.
+    struct Kind: Sendable {
+        /// Whether it changes the token, and so needs a read/write session.
+        let isWriting: Bool
+        /// Whether it may be run again after a failure.
+        let isRepeatable: Bool
+    }
+
+    private struct Command: Sendable {
+        let kind: Kind
+        var isRepeated = false
+        /// Sessions that were not as they should be right after they were opened.
+        var badSessions = 0
+        let run: @Sendable (borrowing Session, _ isLast: Bool) -> Failure?
+        let fail: @Sendable (HSMError) -> Void
+    }
+
+    /// Work that failed.
+    private struct Failure {
+        let error: any Error
+        /// Whether it has been answered; otherwise it is to be run again.
+        let isAnswered: Bool
+    }
+
+    private enum End {
+        case finished
+        /// Another session is wanted, for this command if there is one.
+        case reopen(Command?, isLost: Bool)
+    }
+
+    private let access: TokenAccess
+    private let status: HSMStatus
+    private let recovery: TokenRecovery
+    private let queue = BlockingQueue<Command>(limit: 4_096)
+    private let changeLimit: Double
+
+    init(access: TokenAccess, status: HSMStatus, recovery: TokenRecovery, configuration: HSMConfiguration) {
+        self.access = access
+        self.status = status
+        self.recovery = recovery
+        changeLimit = configuration.changeLimitSeconds
+    }
+
+    func close() {
+        queue.close()
+    }
+
+    /// Runs work on the thread and returns what it returns.
+    ///
+    /// - Throws: `HSMError`.
+    func perform<Value: Sendable>(
+        _ kind: Kind, _ work: @escaping @Sendable (borrowing Session) throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            let answer = Answer(continuation)
+            let command = Command(
+                kind: kind,
+                run: { session, isLast in
+                    do {
+                        answer.give(.success(try work(session)))
+                        return nil
+                    } catch {
+                        let mayRepeat = kind.isRepeatable && !isLast && Reaction(to: error).mayHelpToRepeat
+                        if !mayRepeat { answer.give(.failure(HSMError(managing: error))) }
+                        return Failure(error: error, isAnswered: !mayRepeat)
+                    }
+                },
+                fail: { answer.give(.failure($0)) })
+            do {
+                try queue.push(command)
+            } catch {
+                command.fail(HSMError(.shuttingDown, "no more work is taken for the token", hint: "try again in a moment"))
+            }
+        }
+    }
+
+    // MARK: - On the thread
+
+    /// Opens the session that logs the process in; `opened` is called with what came of it, and with nothing when the thread
+    /// has been given up meanwhile. Then carries out commands until the queue is closed and empty.
+    func run(_ calls: WatchedThread, opened: (PKCS11Error?) -> Void = { _ in }) {
+        var next: Command?
+        do throws(PKCS11Error) {
+            let session = try Self.firstSession(access)
+            opened(nil)
+            switch serve(session, access.generation, calls, startingWith: nil) {
+            case .finished: return session.abandon()
+            case .reopen(let command, let isLost):
+                next = command
+                end(session, isLost: isLost, calls)
+            }
+        } catch {
+            return opened(error)
+        }
+        resume(calls, startingWith: next)
+    }
+
+    /// Takes over from a thread that has been given up.
+    func resume(_ calls: WatchedThread) {
+        resume(calls, startingWith: nil)
+    }
+
+    private func resume(_ calls: WatchedThread, startingWith first: Command?) {
+        var next = first
+        while let command = next ?? queue.pop() {
+            next = nil
+            if let trouble = status.trouble {
+                command.fail(trouble)
+                continue
+            }
+            let generation = access.generation
+            guard access.gate.enter() else {
+                next = command
+                continue
+            }
+            guard calls.begin({ command.fail(.unanswered) }) else { return access.gate.leave() }
+            do throws(PKCS11Error) {
+                let session = try openSession(for: command.kind)
+                access.gate.leave()
+                guard calls.end() else { return session.abandon() }
+                switch serve(session, generation, calls, startingWith: command) {
+                case .finished: return session.abandon()
+                case .reopen(let command, let isLost):
+                    next = command
+                    end(session, isLost: isLost, calls)
+                }
+            } catch {
+                access.gate.leave()
+                guard calls.end() else { return }
+                command.fail(HSMError(noSession: error))
+                report(error)
+            }
+        }
+    }
+
+    /// Several processes that start on one SoftHSM token fail to log in now and then; a refused PIN is not tried again.
+    private static func firstSession(_ access: TokenAccess) throws(PKCS11Error) -> Session {
+        for _ in 1..<5 {
+            do throws(PKCS11Error) {
+                return try openAny(access)
+            } catch {
+                if error.isPINRefusal { throw error }
+                Thread.sleep(forTimeInterval: 0.2)
+            }
+        }
+        return try openAny(access)
+    }
+
+    /// On a token that cannot be written to, what is there can still be read and signed with.
+    private static func openAny(_ access: TokenAccess) throws(PKCS11Error) -> Session {
+        do throws(PKCS11Error) {
+            return try access.openSession(.readWrite)
+        } catch {
+            guard error.returnValue == .tokenWriteProtected || error.returnValue == .sessionReadOnly else { throw error }
+            return try access.openSession(.readOnly)
+        }
+    }
+
+    private func openSession(for kind: Kind) throws(PKCS11Error) -> Session {
+        kind.isWriting ? try access.openSession(.readWrite) : try Self.openAny(access)
+    }
+
+    /// Carries out commands on one session, for as long as it is good: it is asked before each, because work that changes
+    /// the token must not be tried again blindly.
+    private func serve(
+        _ session: borrowing Session, _ generation: Int, _ calls: WatchedThread, startingWith first: Command?
+    ) -> End {
+        var next = first ?? queue.pop()
+        while let command = next {
+            guard access.generation == generation, status.trouble == nil, access.gate.enter() else {
+                return .reopen(command, isLost: true)
+            }
+            let limit = command.kind.isWriting ? changeLimit : nil
+            guard calls.begin(limitSeconds: limit, { command.fail(.unanswered) }) else {
+                access.gate.leave()
+                return .finished
+            }
+            let state = (try? session.info())?.state
+            let isGood = command.kind.isWriting ? state == .readWriteUser : state?.isUserLoggedIn == true
+            let failure = isGood ? command.run(session, command.isRepeated) : nil
+            access.gate.leave()
+            guard calls.end() else { return .finished }
+            guard isGood else {
+                var again = command
+                again.badSessions += 1
+                guard again.badSessions > 2 else { return .reopen(again, isLost: state == nil) }
+                command.fail(.badSession(state))
+                return .reopen(nil, isLost: state == nil)
+            }
+            if let failure {
+                if failure.isAnswered { report(failure.error) }
+                if let isLost = Reaction(to: failure.error).endsSession {
+                    var again = command
+                    again.isRepeated = true
+                    return .reopen(failure.isAnswered ? nil : again, isLost: isLost)
+                }
+            }
+            next = queue.pop()
+        }
+        return .finished
+    }
+
+    private func end(_ session: consuming Session, isLost: Bool, _ calls: WatchedThread) {
+        guard !isLost, access.gate.enter() else { return session.abandon() }
+        defer { access.gate.leave() }
+        guard calls.begin() else { return session.abandon() }
+        // A session that cannot be closed is one that the module has lost already.
+        try? session.close()
+        _ = calls.end()
+    }
+
+    /// What a failure says of the token as a whole.
+    private func report(_ error: any Error) {
+        guard let error = error as? PKCS11Error else { return }
+        status.noteDisturbance(HSMError(managing: error))
+        switch Reaction(to: error) {
+        case .freshSession(_, then: .probe), .logIn, .probe, .latch, .backOff: recovery.suspect(error)
+        case .freshSession(_, then: .keyUnavailable), .shedLoad, .awaitSession, .fail: break
+        }
+    }
+}
+
+extension Reaction {
+    /// Whether the same work may succeed on another session.
+    fileprivate var mayHelpToRepeat: Bool { endsSession != nil }
+
+    /// Whether the session is to be given up, and if so whether it is lost.
+    fileprivate var endsSession: Bool? {
+        switch self {
+        case .freshSession(let isLost, _): isLost
+        case .logIn, .backOff: false
+        case .probe: true
+        case .shedLoad, .awaitSession, .latch, .fail: nil
+        }
+    }
+}
+
+/// A continuation that is resumed once, by whoever is first: the work, or who gave up waiting for it.
+private final class Answer<Value: Sendable>: Sendable {
+    private let continuation: Locked<CheckedContinuation<Value, any Error>?>
+
+    init(_ continuation: CheckedContinuation<Value, any Error>) {
+        self.continuation = Locked(continuation)
+    }
+
+    func give(_ result: Result<Value, HSMError>) {
+        let waiting = continuation.withLock { continuation in
+            defer { continuation = nil }
+            return continuation
+        }
+        switch result {
+        case .success(let value): waiting?.resume(returning: value)
+        case .failure(let error): waiting?.resume(throwing: error)
+        }
+    }
+}
+
+extension HSMError {
+    fileprivate static func badSession(_ state: SessionState?) -> HSMError {
+        HSMError(
+            .unavailable, "the token opens sessions that cannot be used: " + (state.map { "\($0)" } ?? "C_GetSessionInfo fails"),
+            hint: "have the module and the HSM examined")
+    }
+
+    /// Work on the token that failed.
+    fileprivate init(managing error: any Error) {
+        switch error {
+        case let error as HSMError: self = error
+        case let error as PKCS11Error: self.init(error)
+        default:
+            self.init(
+                .unavailable, "what the token shows of a key cannot be used: \(error)", hint: "have the token examined",
+                cause: error)
+        }
+    }
+}

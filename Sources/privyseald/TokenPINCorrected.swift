@@ -1,0 +1,40 @@
+import ArgumentParser
+import DaemonKit
+import Foundation
+import IssuerStore
+
+/// `privyseald token pin-corrected`
+struct TokenPINCorrected: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pin-corrected",
+        abstract: "Say that a PIN the token refused has been corrected.",
+        discussion: """
+            An agent remembers in its store that the token refused a PIN, and does not send it again. For a PIN in a file it \
+            sees by itself that the file has changed. A credential or an environment variable says nothing of that: correct \
+            it, run this command, and start the agent again.
+            """)
+
+    @Option(name: .long, help: ArgumentHelp("The agent's configuration file.", valueName: "file"))
+    var config = "/etc/privyseal/agent.yaml"
+
+    func run() async throws {
+        do {
+            let settings = try AgentSettings(path: config)
+            let path = settings.file.store.sqlite
+            guard FileManager.default.fileExists(atPath: path) else {
+                throw StartupFailure(what: "there is no store \(path)", todo: "start the agent; nothing has been refused yet")
+            }
+            let store = try SQLiteIssuerStore(settings)
+            guard let refused = try await store.refusedPIN() else {
+                print("no PIN has been refused")
+                return
+            }
+            try await store.setRefusedPIN(nil)
+            print("forgot that the token refused the PIN (\(refused.returnValue)): the agent sends it once at its next start")
+        } catch {
+            let failure = StartupFailure(mapping: error)
+            failure.report()
+            throw ExitCode(failure.exitCode)
+        }
+    }
+}
