@@ -60,6 +60,8 @@ let package = Package(
         .library(name: "JOSE", targets: ["JOSE"]),
         .library(name: "AgentProtocol", targets: ["AgentProtocol"]),
         .library(name: "AgentClient", targets: ["AgentClient"]),
+        // Loaded by tests, and by the processes they start, from a copy.
+        .library(name: "FaultyToken", type: .dynamic, targets: ["FaultyToken"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -114,7 +116,11 @@ let package = Package(
             "privyseal-issuer",
             ["DaemonKit", "OIDCFrontend", "Platform", .argumentParser, .logging, .serviceLifecycle]),
 
+        .target(
+            name: "FaultyToken", dependencies: ["CCryptoki"], path: "Tests/FaultyToken", exclude: ["README.md"],
+            linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
         support("SoftHSMSupport", ["PKCS11"]),
+        support("FaultyTokenSupport", ["PKCS11", "Platform", "SoftHSMSupport"]),
         support("IssuerStoreSupport", ["IssuerStore", "KeyLifecycle"]),
         tests("PKCS11Tests", ["PKCS11", "SoftHSMSupport", .crypto, .cryptoExtras]),
         tests("TokenProvisioningTests", ["TokenProvisioning", "PKCS11", "SoftHSMSupport", .subprocess]),
@@ -149,6 +155,7 @@ let package = Package(
             [
                 "privyseal", "AgentClient", "AgentProtocol", "JOSE", "Platform", "RelyingParty", .argumentParser, .crypto,
             ]),
+        tests("FaultyTokenTests", ["FaultyTokenSupport", "PKCS11", "SoftHSMSupport", .crypto]),
         tests("LayoutTests", []),
     ]
 )
