@@ -147,7 +147,8 @@ public final class AgentServer: Service {
     }
 
     /// A PIN the token has refused while the agent ran is not sent again, after a restart neither, until its source changes.
-    private func lookAfterPIN() async {
+    /// `run()` calls it once a second.
+    public func lookAfterPIN() async {
         let tried = triedPIN.withLock { $0 }
         guard let returnValue = hsm.refusedPIN else {
             // Only a PIN that was taken ends the memory of one that was not.

@@ -1,6 +1,7 @@
 import Agent
 import AgentClient
 import AgentProtocol
+import FaultyTokenSupport
 import Foundation
 import IssuerStore
 import KeyLifecycle
@@ -13,7 +14,7 @@ import SoftHSMSupport
 final class AgentFixture: Sendable {
     let token: SoftHSMToken
     let store: SQLiteIssuerStore
-    let clock = TestClock()
+    let clock: TestClock
     let socketPath: String
     /// What the next start uses; a test changes it before.
     let configuration: Locked<AgentConfiguration>
@@ -23,13 +24,16 @@ final class AgentFixture: Sendable {
 
     static let publicBaseURL = "https://oidc.example.com"
 
-    private init(_ token: SoftHSMToken) throws {
+    private init(_ token: SoftHSMToken, modulePath: String? = nil, clock: TestClock = TestClock()) throws {
         self.token = token
+        self.clock = clock
         socketPath = token.directory + "/agent.sock"
         store = try SQLiteIssuerStore(
             path: token.directory + "/store.db", tenant: nil,
             minted: Deployment(id: SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()))
-        configuration = Locked(try Self.configuration(for: token, socketPath: socketPath))
+        var configuration = try Self.configuration(for: token, socketPath: socketPath)
+        if let modulePath { configuration.hsm.modulePath = modulePath }
+        self.configuration = Locked(configuration)
     }
 
     static func configuration(for token: SoftHSMToken, socketPath: String) throws -> AgentConfiguration {
@@ -49,16 +53,23 @@ final class AgentFixture: Sendable {
 
     /// Calls with an agent that has not been started, and stops what has been started by then.
     static func stopped(_ body: (AgentFixture) async throws -> Void) async throws {
-        try await SoftHSMToken.with { token in
-            let agent = try AgentFixture(token)
-            do {
-                try await body(agent)
-            } catch {
-                await agent.stop()
-                throw error
-            }
+        try await SoftHSMToken.with { token in try await stopping(AgentFixture(token), body) }
+    }
+
+    /// As `stopped`, on a token that fails on command, and with clocks that run.
+    static func stopped(on token: FaultyToken, _ body: (AgentFixture) async throws -> Void) async throws {
+        try await stopping(
+            AgentFixture(token.softHSM, modulePath: token.modulePath, clock: TestClock(isRunning: true)), body)
+    }
+
+    private static func stopping(_ agent: AgentFixture, _ body: (AgentFixture) async throws -> Void) async throws {
+        do {
+            try await body(agent)
+        } catch {
             await agent.stop()
+            throw error
         }
+        await agent.stop()
     }
 
     var tenant: String { store.deployment.tenant }
@@ -93,6 +104,11 @@ final class AgentFixture: Sendable {
     /// Lets the agent do what time has made due, and waits for what changes have left to do.
     func settle() async {
         await running.withLock { $0 }?.tick()
+    }
+
+    /// Lets the agent look after its PIN, as it does once a second.
+    func lookAfterPIN() async {
+        await running.withLock { $0 }?.lookAfterPIN()
     }
 
     /// Lets time pass on both clocks, and the agent do what that makes due.
@@ -139,16 +155,23 @@ final class AgentFixture: Sendable {
     }
 }
 
-/// A wall clock and a monotonic clock that stand still unless they are moved.
+/// A wall clock and a monotonic clock that stand still unless they are moved, or run as the machine's do and can be moved.
 final class TestClock: Sendable {
     private let time = Locked((wall: Int64(1_795_514_400), monotonic: Int64(1_000)))
+    private let start: Int64?
 
-    var now: Int64 { time.withLock { $0.wall } }
+    init(isRunning: Bool = false) {
+        start = isRunning ? MonotonicClock.nanoseconds() : nil
+    }
+
+    private var elapsed: Int64 { start.map { MonotonicClock.nanoseconds() - $0 } ?? 0 }
+
+    var now: Int64 { time.withLock { $0.wall } + elapsed / 1_000_000_000 }
 
     var agentClock: AgentClock {
         AgentClock(
-            wall: { Timestamp(seconds: self.time.withLock { $0.wall }) },
-            monotonic: { self.time.withLock { $0.monotonic } * 1_000_000_000 })
+            wall: { Timestamp(seconds: self.now) },
+            monotonic: { self.time.withLock { $0.monotonic } * 1_000_000_000 + self.elapsed })
     }
 
     /// Time passes: both clocks advance.

@@ -55,14 +55,15 @@ struct TokenCondition: Sendable {
     /// The token refused the PIN.
     mutating func latch(_ error: HSMError) {
         state = .latched(error)
+        isSuspected = false
     }
 
     /// The PIN may be another now.
-    mutating func unlatch(at now: Int64) {
+    mutating func unlatch() {
         guard case .latched(let error) = state else { return }
         state = .down(error)
         failedProbes = 0
-        nextProbe = now
+        isSuspected = true
     }
 
     /// - Parameter stuckCalls: calls into the module that have not returned in their time. The module must not be finalised
@@ -73,6 +74,9 @@ struct TokenCondition: Sendable {
             return .wait(until: nil)
         case .up:
             return isSuspected ? .probe : .wait(until: nil)
+        // Suspected once more: another PIN is there, and nothing says that the module is at fault.
+        case .down where isSuspected && failedProbes == 0:
+            return .probe
         case .down(let error):
             if error.mayEndByInitialising {
                 if mayInitialise(at: now) { return stuckCalls == 0 ? .reinitialise : .end(.stuck(error)) }

@@ -61,8 +61,7 @@ final class TokenRecovery: Sendable {
 
     /// Another PIN is there to be tried.
     func unlatch() {
-        let now = clock.monotonic()
-        condition.withLock { $0.unlatch(at: now) }
+        condition.withLock { $0.unlatch() }
         wake.send()
     }
 

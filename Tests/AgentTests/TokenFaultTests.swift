@@ -1,0 +1,254 @@
+import Agent
+import AgentClient
+import AgentProtocol
+import FaultyTokenSupport
+import Foundation
+import IssuerStore
+import PKCS11
+import Platform
+import SoftHSMSupport
+import Testing
+
+@Suite("A misbehaving token under eight clients that sign throughout")
+struct TokenFaultTests {
+    @Test("harms who the table says, is named by health, and is recovered from without a restart", arguments: TokenFault.table)
+    func table(fault: TokenFault) async throws {
+        try await underLoad { agent, client, token, clients in
+            let before = try token.counters()
+            try token.set(fault.rules)
+            if let health = fault.health {
+                let isNamed = await eventually { try await client.healthText().contains(health) }
+                let shown = try await client.healthText()
+                #expect(isNamed, "health shows: \(shown)")
+            }
+            switch fault.harm {
+            case .none, .some: #expect(await clients.haveSigned(3))
+            case .everybody(let reason):
+                #expect(await eventually { ["ec", "rsa"].allSatisfy { clients.tallies[$0]?.failures[reason] != nil } })
+            case .ec(let reason):
+                #expect(await eventually { clients.tallies["ec"]?.failures[reason] != nil })
+            }
+            if case .initialisation = fault.cure {
+                #expect(await eventually { try token.count("C_Initialize") > before["C_Initialize", default: 0] })
+            }
+            try token.clear()
+            let haveResumed = await clients.haveSigned(3)
+            let shown = try await client.healthText()
+            #expect(haveResumed, "health shows: \(shown)")
+
+            let tallies = clients.takeTallies()
+            check(tallies, fault.harm)
+            if case .sessions = fault.cure { #expect(try token.count("C_Initialize") == before["C_Initialize"]) }
+            // What is over is over.
+            #expect(await clients.haveSigned(3))
+            #expect(clients.takeTallies().values.allSatisfy { $0.failures.isEmpty && $0.unverified == 0 })
+            // Disturbances are shown for a while after they end; nothing else is.
+            agent.clock.pass(11)
+            #expect(await eventually { try await client.health().status == "ok" })
+            try await client.rotate("ec")
+        }
+    }
+
+    private func check(_ tallies: [String: SigningClients.Tally], _ harm: TokenFault.Harm) {
+        #expect(tallies.values.allSatisfy { $0.unverified == 0 })
+        func reasons(_ issuer: String) -> Set<String> { Set(tallies[issuer]?.failures.keys.map { $0 } ?? []) }
+        switch harm {
+        case .none:
+            #expect(reasons("ec").union(reasons("rsa")).isEmpty)
+        case .everybody(let reason):
+            #expect(reasons("ec") == [reason] && reasons("rsa") == [reason], "\(tallies)")
+        case .ec(let reason):
+            #expect(reasons("ec") == [reason] && reasons("rsa").isEmpty, "\(tallies)")
+        case .some(let reason):
+            #expect(reasons("ec").union(reasons("rsa")).isSubset(of: [reason]), "\(tallies)")
+        }
+    }
+
+    @Test("a faulty RSA signature never leaves, and its key is out of use until a trial succeeds")
+    func faultyRSA() async throws {
+        try await underLoad { _, client, token, clients in
+            try token.set("C_Sign corrupt mechanism=CKM_RSA_PKCS")
+            #expect(await eventually { clients.tallies["rsa"]?.failures["HSM_UNAVAILABLE"] != nil })
+            #expect(try await client.healthText().contains("does not verify"))
+            try token.clear()
+            #expect(await clients.haveSigned(3))
+            let tallies = clients.takeTallies()
+            #expect(tallies["rsa"]?.unverified == 0)
+            #expect(tallies["ec"]?.failures.isEmpty == true)
+        }
+    }
+
+    @Test("faulty EC signatures are noticed by the sample, and the key is out of use then")
+    func faultyEC() async throws {
+        try await underLoad { _, client, token, clients in
+            try token.set("C_Sign corrupt mechanism=CKM_ECDSA")
+            #expect(await eventually { clients.tallies["ec"]?.failures["HSM_UNAVAILABLE"] != nil })
+            #expect(try await client.healthText().contains("does not verify"))
+            // From here on each trial is verified.
+            _ = clients.takeTallies()
+            #expect(await eventually { (clients.tallies["ec"]?.failures["HSM_UNAVAILABLE"] ?? 0) > 300 })
+            #expect(clients.tallies["ec"]?.unverified == 0)
+            try token.clear()
+            #expect(await clients.haveSigned(3))
+            #expect(clients.takeTallies()["ec"]?.unverified == 0)
+        }
+    }
+
+    @Test(
+        "a refused PIN is sent once, nothing is tried until its source has changed, and then no restart is needed",
+        arguments: [
+            "CKR_PIN_INCORRECT", "CKR_PIN_LEN_RANGE", "CKR_PIN_LOCKED", "CKR_PIN_EXPIRED", "CKR_USER_PIN_NOT_INITIALIZED",
+            "CKR_USER_ANOTHER_ALREADY_LOGGED_IN",
+        ])
+    func refusedPIN(value: String) async throws {
+        let identity = Locked("first")
+        try await underLoad(pin: { identity.withLock { $0 } }) { agent, client, token, clients in
+            let logins = try token.count("C_Login")
+            try token.set("C_Login return=\(value)", "C_Sign invalidate-sessions count=1")
+            #expect(await eventually { try await client.health().status == "unavailable" })
+            #expect(try await client.healthText().contains(value))
+            await agent.lookAfterPIN()
+            #expect(try await agent.store.refusedPIN()?.returnValue == value)
+            try token.clear()
+            _ = clients.takeTallies()
+            #expect(await eventually { clients.tallies.values.allSatisfy { ($0.failures["HSM_UNAVAILABLE"] ?? 0) > 20 } })
+            await agent.lookAfterPIN()
+            #expect(try token.count("C_Login") == logins + 1)
+
+            identity.withLock { $0 = "second" }
+            await agent.lookAfterPIN()
+            #expect(await clients.haveSigned(3))
+            await agent.lookAfterPIN()
+            #expect(try await agent.store.refusedPIN() == nil)
+        }
+    }
+
+    @Test("a key that is held for ever costs the one change that made it, and its leftovers are accounted for")
+    func heldGeneration() async throws {
+        try await underLoad { agent, client, token, clients in
+            try token.set("C_GenerateKeyPair hold count=1")
+            let error = try await refusal { _ = try await client.create("third") }
+            #expect(error.reason == .deadlineExceeded)
+            #expect(await clients.haveSigned(3))
+            #expect(clients.takeTallies().values.allSatisfy { $0.failures.isEmpty })
+            try await client.create("third")
+            try token.clear()
+        }
+    }
+
+    @Test(
+        "a generation that fails leaves nothing that is not accounted for",
+        arguments: ["return=CKR_GENERAL_ERROR", "return-after=CKR_GENERAL_ERROR", "return-after=CKR_DEVICE_ERROR"])
+    func failedGeneration(what: String) async throws {
+        try await underLoad { agent, client, token, clients in
+            try token.set("C_GenerateKeyPair \(what) count=2")
+            let error = try await refusal { _ = try await client.create("third") }
+            #expect(error.reason == .hsmUnavailable)
+            try token.clear()
+            try await client.create("third")
+            await agent.settle()
+            #expect(await clients.haveSigned(3))
+            #expect(clients.takeTallies().values.allSatisfy { $0.failures.isEmpty })
+            let keys = try await client.keys()
+            let shown = Set(
+                keys.filter { ["active", "standby", "retiring"].contains($0.state) }.compactMap { $0.custody?.keyID })
+            #expect(
+                await eventually {
+                    await agent.settle()
+                    let contents = try await agent.store.contents()
+                    return contents.destructions.isEmpty && contents.intents.allSatisfy(\.isTombstone)
+                })
+            try token.onToken { session in
+                let ids = try session.findObjects([.class(.privateKey)]).map { object in
+                    try (session.bytes(.id, of: object) ?? []).map { String(format: "%02x", $0) }.joined()
+                }
+                #expect(Set(ids) == shown)
+            }
+        }
+    }
+
+    /// Runs an agent with two issuers on a faulty token, and eight clients that sign for both.
+    private func underLoad(
+        pin identity: @escaping @Sendable () -> String = { "pin" },
+        _ body: (AgentFixture, AgentConnection, FaultyToken, SigningClients) async throws -> Void
+    ) async throws {
+        await Turnstile.faults.enter()
+        defer { Turnstile.faults.leave() }
+        try await FaultyToken.with { token in
+            try await AgentFixture.stopped(on: token) { agent in
+                agent.configuration.withLock { configuration in
+                    configuration.hsm.sessions = 3
+                    configuration.hsm.deadlineSeconds = 2
+                    configuration.hsm.callLimitSeconds = 1.5
+                    configuration.hsm.changeLimitSeconds = 3
+                    configuration.hsm.initialisationIntervalSeconds = 0.5
+                    configuration.pin = PINSource(identity: identity) { token.softHSM.pin() }
+                }
+                try await agent.start()
+                try await agent.connected { client in
+                    try await client.create("ec", algorithm: "ES256")
+                    try await client.create("rsa", algorithm: "RS256")
+                    await agent.settle()
+                    try await SigningClients.run(8, agent, issuers: ["ec", "rsa"]) { clients in
+                        #expect(await clients.haveSigned(1))
+                        #expect(clients.takeTallies().values.allSatisfy { $0.failures.isEmpty })
+                        try await body(agent, client, token, clients)
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension AgentConnection {
+    /// Every problem that health shows.
+    fileprivate func healthText() async throws -> String {
+        try await health().problems.map(\.message).joined(separator: "\n")
+    }
+}
+
+extension FaultyToken {
+    /// Uses the token beside the agent.
+    fileprivate func onToken(_ body: (borrowing Session) throws -> Void) throws {
+        try body(session())
+    }
+}
+
+/// Lets few in at a time: every agent under load wants the whole machine.
+private final class Turnstile: Sendable {
+    static let faults = Turnstile(places: 3)
+
+    private struct State {
+        var places: Int
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state: Locked<State>
+
+    init(places: Int) {
+        state = Locked(State(places: places))
+    }
+
+    func enter() async {
+        await withCheckedContinuation { continuation in
+            let isIn = state.withLock { state in
+                guard state.places == 0 else {
+                    state.places -= 1
+                    return true
+                }
+                state.waiting.append(continuation)
+                return false
+            }
+            if isIn { continuation.resume() }
+        }
+    }
+
+    func leave() {
+        let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard state.waiting.isEmpty else { return state.waiting.removeFirst() }
+            state.places += 1
+            return nil
+        }
+        next?.resume()
+    }
+}
