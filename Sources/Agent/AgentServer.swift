@@ -177,7 +177,7 @@ public final class AgentServer: Service {
     }
 
     /// Sends the PIN once. One that was refused is remembered with its source and not sent again until that changes.
-    private static func logIn(
+    static func logIn(
         _ configuration: AgentConfiguration, store: (any IssuerStorage)?, _ environment: AgentEnvironment
     ) async throws -> HSM {
         let source = configuration.pin
@@ -231,6 +231,7 @@ extension OperationTable {
         add(ReportHealth(registry: registry, hsm: hsm))
         add(ReportVersion())
         add(ReportMetrics(text: environment.metrics))
+        add(Reconcile(registry: registry))
         add(Reload(registry: registry, reload: environment.reload))
     }
 }

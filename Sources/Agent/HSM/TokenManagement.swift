@@ -12,7 +12,7 @@ final class TokenManagement: Sendable {
         let fail: @Sendable (HSMError) -> Void
     }
 
-    private let access: TokenAccess
+    let access: TokenAccess
     private let queue = BlockingQueue<Command>(limit: 4_096)
 
     init(access: TokenAccess) {
@@ -55,7 +55,7 @@ final class TokenManagement: Sendable {
         return nil
     }
 
-    private func perform<Value: Sendable>(
+    func perform<Value: Sendable>(
         _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
@@ -122,12 +122,6 @@ extension TokenManagement: KeyCustody {
         try await perform { session in try !session.objects(of: keyID).isEmpty }
     }
 
-    func destroy(_ keyID: KeyID) async throws {
-        try await perform { session in
-            for object in try session.objects(of: keyID) { try session.destroyObject(object) }
-        }
-    }
-
     func attributes(of keyID: KeyID) async throws -> CustodyAttributes? {
         try await perform { session in
             do throws(PKCS11Error) {
@@ -148,7 +142,7 @@ extension Session {
 }
 
 extension PublicKey {
-    fileprivate init(_ material: PublicKeyMaterial) throws {
+    init(_ material: PublicKeyMaterial) throws {
         switch material {
         case .rsa(let modulus, let exponent): try self.init(rsaModulus: modulus, exponent: exponent)
         case .ec(_, let point): try self.init(p256Point: point)

@@ -18,12 +18,7 @@ struct ReportHealth: Operation {
         for (_, error) in reading.unavailableKeys.sorted(by: { $0.key < $1.key }) {
             problems.append(HealthProblem(component: "hsm", message: error.message, hint: error.hint))
         }
-        if await !registry.mayTouchToken {
-            problems.append(
-                HealthProblem(
-                    component: "hsm", message: "the token shows none of the keys in the store",
-                    hint: "check that it is the token the keys were made on"))
-        }
+        problems += await registry.tokenProblems
         if let storeTrouble {
             problems.append(HealthProblem(component: "store", message: storeTrouble.message, hint: storeTrouble.hint))
         }
@@ -34,6 +29,7 @@ struct ReportHealth: Operation {
                     component: "lifecycle", message: "keys of issuer \(name) are not in order: \(work.message)",
                     hint: "the agent tries again by itself"))
         }
+        problems += await registry.quarantineProblems
         return Health(
             status: reading.trouble != nil ? "unavailable" : problems.isEmpty ? "ok" : "degraded",
             hsm: HSMHealth(
