@@ -79,8 +79,8 @@ public final class AgentServer: Service {
     public static func start(
         _ configuration: AgentConfiguration, store: any IssuerStorage, environment: AgentEnvironment
     ) async throws -> AgentServer {
-        let (hsm, pinIdentity) = try await logIn(configuration, store: store, environment)
-        let server = AgentServer(configuration, store: store, hsm: hsm, pinIdentity: pinIdentity, environment)
+        let hsm = try await logIn(configuration, store: store, environment)
+        let server = AgentServer(configuration, store: store, hsm: hsm, environment)
         do {
             try await server.registry.start()
             try await server.listener.start(mode: configuration.socketMode, group: configuration.socketGroup)
@@ -92,8 +92,7 @@ public final class AgentServer: Service {
     }
 
     private init(
-        _ configuration: AgentConfiguration, store: any IssuerStorage, hsm: HSM, pinIdentity: String,
-        _ environment: AgentEnvironment
+        _ configuration: AgentConfiguration, store: any IssuerStorage, hsm: HSM, _ environment: AgentEnvironment
     ) {
         self.hsm = hsm
         log = environment.log
@@ -109,7 +108,7 @@ public final class AgentServer: Service {
         listener = Listener(path: configuration.socket, dispatcher: dispatcher, feed: registry.feed)
         self.store = store
         pin = configuration.pin
-        triedPIN = Locked(pinIdentity)
+        triedPIN = Locked(hsm.pinIdentity)
         clock = environment.clock
     }
 
@@ -202,13 +201,13 @@ public final class AgentServer: Service {
     public static func rehearse(
         _ configuration: AgentConfiguration, store: (any IssuerStorage)?, environment: AgentEnvironment
     ) async throws {
-        await (try logIn(configuration, store: store, environment)).hsm.shutdown()
+        try await logIn(configuration, store: store, environment).shutdown()
     }
 
     /// Sends the PIN once. One that was refused is remembered with its source and not sent again until that changes.
-    private static func logIn(
+    static func logIn(
         _ configuration: AgentConfiguration, store: (any IssuerStorage)?, _ environment: AgentEnvironment
-    ) async throws -> (hsm: HSM, pinIdentity: String) {
+    ) async throws -> HSM {
         let source = configuration.pin
         let identity = try source.identity()
         let refused = try await store?.refusedPIN()
@@ -221,7 +220,8 @@ public final class AgentServer: Service {
             let hsm = try await onThread {
                 var configuration = configuration.hsm
                 configuration.mayUseLastTry = refused != nil
-                return try HSM(configuration, pin: source.read(), clock: environment.clock, log: environment.log)
+                return try HSM(
+                    configuration, pin: source.read(), pinIdentity: identity, clock: environment.clock, log: environment.log)
             }
             do {
                 if refused != nil { try await store?.setRefusedPIN(nil) }
@@ -229,7 +229,7 @@ public final class AgentServer: Service {
                 await hsm.shutdown()
                 throw error
             }
-            return (hsm, identity)
+            return hsm
         } catch let error as HSMError where error.code == .pinRefused {
             // Without a return value, the PIN was not sent.
             if let returnValue = (error.cause as? PKCS11Error)?.returnValue {
@@ -265,6 +265,7 @@ extension OperationTable {
         add(ReportHealth(registry: registry, hsm: hsm))
         add(ReportVersion())
         add(ReportMetrics(text: environment.metrics))
+        add(Reconcile(registry: registry))
         add(Reload(registry: registry, reload: environment.reload))
     }
 }

@@ -35,6 +35,7 @@ public struct Reason: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
     public static let auditUnavailable = Reason(rawValue: "AUDIT_UNAVAILABLE")
     public static let policyInvalid = Reason(rawValue: "POLICY_INVALID")
     public static let shuttingDown = Reason(rawValue: "SHUTTING_DOWN")
+    public static let issuerQuarantined = Reason(rawValue: "ISSUER_QUARANTINED")
 
     /// The JSON-RPC error code that goes with the reason; -32000 for one that this version does not know.
     public var code: Int {
@@ -70,6 +71,7 @@ public struct Reason: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
         (.auditUnavailable, -32015),
         (.policyInvalid, -32016),
         (.shuttingDown, -32017),
+        (.issuerQuarantined, -32018),
     ]
 
     private static let codes = Dictionary(uniqueKeysWithValues: all.map { ($0.reason, $0.code) })

@@ -17,10 +17,10 @@ public protocol IssuerStorage: Sendable {
     /// Commits a change of an issuer: the issuer's row and keys, a pending destruction for each key the change destroys,
     /// and the end of the intents it fulfils, all or nothing.
     ///
-    /// - Parameter fulfilling: the intents of the keys that are new in the change, all of them and no other. They must be
-    ///   open: so no key enters a ring whose generation the store was not told of beforehand.
+    /// - Parameter fulfilling: the intents of the keys that are new in the change, all of them and no other but the one it
+    ///   retains. They must be open: so no key enters a ring whose generation the store was not told of beforehand.
     /// - Throws: `StoreError` with `.conflict` when the issuer has not the expected generation (or exists already, or is
-    ///   gone), when the change was made from other keys than those in the store (an issuer of the same name has been
+    ///   gone, or is new with a generation that a deleted one of its name had already), when the change was made from other keys than those in the store (an issuer of the same name has been
     ///   deleted and created again), or when an intent is not open.
     func commit(_ change: IssuerChange, fulfilling: [KeyID]) async throws
 
@@ -35,22 +35,46 @@ public protocol IssuerStorage: Sendable {
     /// - Throws: `StoreError` with `.conflict` when there is neither: the key may be in a ring.
     func bury(_ keyID: KeyID) async throws
 
-    /// Turns an intent or a tombstone into a pending destruction: the key is there and not wanted.
+    /// Turns an intent, a tombstone or a key in quarantine into a pending destruction: the key is there and not wanted.
     /// A destruction that is pending already stays as it is.
     ///
+    /// - Parameter publicKey: SubjectPublicKeyInfo of the pair, where the token shows one; a key in quarantine keeps its own.
     /// - Throws: `StoreError` with `.conflict` when there is none of these: the key may be in a ring.
-    func abandon(_ keyID: KeyID, at moment: Timestamp) async throws
+    func abandon(_ keyID: KeyID, publicKey: [UInt8]?, at moment: Timestamp) async throws
 
     /// Notes that a pending destruction has been carried out. The first moment noted stays.
     ///
     /// - Throws: `StoreError` with `.conflict` when the key is not to be destroyed.
     func markDestroyed(_ keyID: KeyID, at moment: Timestamp) async throws
 
+    /// Notes of every pending destruction that its key may be on another token than the one in use: from now on it counts
+    /// as carried out only once the key has been seen.
+    func strandDestructions() async throws
+
+    /// Which of these the store has ever recorded, in whatever role: an intent, a key of a ring, in quarantine or destroyed.
+    func recognised(_ keyIDs: Set<KeyID>) async throws -> Set<KeyID>
+
+    /// Keeps which token has last shown a key of this store.
+    func noteToken(_ token: TokenIdentity) async throws
+
+    /// Commits what an operator has decided about a store and a token that no longer agree, all or nothing. The store is no
+    /// copy from then on.
+    ///
+    /// - Throws: `StoreError` with `.conflict` as `commit` does.
+    func settle(_ settlement: Settlement) async throws
+
     /// The PIN source that the token has refused, if there is one.
     func refusedPIN() async throws -> RefusedPIN?
 
     /// Keeps, or with `nil` forgets, the PIN source that the token has refused.
     func setRefusedPIN(_ refused: RefusedPIN?) async throws
+}
+
+extension IssuerStorage {
+    /// As `abandon(_:publicKey:at:)`, for a key whose public half nobody has seen.
+    public func abandon(_ keyID: KeyID, at moment: Timestamp) async throws {
+        try await abandon(keyID, publicKey: nil, at: moment)
+    }
 }
 
 /// What identifies a deployment.
@@ -76,14 +100,57 @@ public struct StoreContents: Sendable {
     public var destructions: [PendingDestruction]
     /// The latest moment of any commit.
     public var lastChange: Timestamp?
+    /// In the order they were put there.
+    public var quarantined: [QuarantinedKey]
+    /// The last generation of each deleted issuer.
+    public var formerGenerations: [IssuerName: Int]
+    /// The token that last showed a key of this store.
+    public var token: TokenIdentity?
+    /// When this store was copied from another, as long as nobody has settled what the other did since.
+    public var copiedAt: Timestamp?
 
     public init(
-        issuers: [Issuer], intents: [GenerationIntent], destructions: [PendingDestruction], lastChange: Timestamp?
+        issuers: [Issuer], intents: [GenerationIntent], destructions: [PendingDestruction], lastChange: Timestamp?,
+        quarantined: [QuarantinedKey] = [], formerGenerations: [IssuerName: Int] = [:], token: TokenIdentity? = nil,
+        copiedAt: Timestamp? = nil
     ) {
         self.issuers = issuers
         self.intents = intents
         self.destructions = destructions
         self.lastChange = lastChange
+        self.quarantined = quarantined
+        self.formerGenerations = formerGenerations
+        self.token = token
+        self.copiedAt = copiedAt
+    }
+}
+
+/// A token by what it says of itself.
+public struct TokenIdentity: Hashable, Sendable, CustomStringConvertible {
+    public let label: String
+    public let serial: String
+
+    public init(label: String, serial: String) {
+        self.label = label
+        self.serial = serial
+    }
+
+    public var description: String { "\"\(label)\" (serial \(serial))" }
+}
+
+/// What an operator has decided about a store and a token that no longer agree.
+public struct Settlement: Sendable {
+    /// Each change with the intents it fulfils.
+    public var changes: [(change: IssuerChange, fulfilling: [KeyID])]
+    /// The token whose keys count from now on.
+    public var token: TokenIdentity
+    /// When every private key that is to be destroyed or in quarantine was lost with a former token; `nil` when none was.
+    public var lostAt: Timestamp?
+
+    public init(changes: [(change: IssuerChange, fulfilling: [KeyID])], token: TokenIdentity, lostAt: Timestamp? = nil) {
+        self.changes = changes
+        self.token = token
+        self.lostAt = lostAt
     }
 }
 
@@ -114,11 +181,20 @@ public struct PendingDestruction: Hashable, Sendable {
     /// The issuer it belonged to.
     public let issuer: IssuerName
     public let requestedAt: Timestamp
+    /// SubjectPublicKeyInfo of the pair: what shows another one under the same `CKA_ID` is not this pair. `nil` when it was
+    /// never seen.
+    public let publicKey: [UInt8]?
+    /// Whether it may be on another token than the one in use.
+    public let isStray: Bool
 
-    public init(keyID: KeyID, issuer: IssuerName, requestedAt: Timestamp) {
+    public init(
+        keyID: KeyID, issuer: IssuerName, requestedAt: Timestamp, publicKey: [UInt8]? = nil, isStray: Bool = false
+    ) {
         self.keyID = keyID
         self.issuer = issuer
         self.requestedAt = requestedAt
+        self.publicKey = publicKey
+        self.isStray = isStray
     }
 }
 

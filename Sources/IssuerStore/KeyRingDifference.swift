@@ -26,7 +26,7 @@ struct KeyRingDifference {
 
     /// A deletion ends every published key.
     private static func destroysAll(_ stored: [SigningKey], _ change: IssuerChange) -> Bool {
-        Set(stored.filter(\.state.isPublished).map(\.keyID)) == Set(change.destroyed.map(\.keyID))
+        Set(stored.filter { $0.state.isPublished && $0.lostAt == nil }.map(\.keyID)) == Set(change.destroyed.map(\.keyID))
     }
 
     private static func isSameKey(_ key: SigningKey, _ stored: SigningKey) -> Bool {

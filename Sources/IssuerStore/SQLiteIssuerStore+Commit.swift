@@ -3,17 +3,42 @@ public import KeyLifecycle
 
 extension SQLiteIssuerStore {
     public func commit(_ change: IssuerChange, fulfilling: [KeyID]) async throws {
+        try await write { database in try Self.commit(change, fulfilling, database) }
+    }
+
+    public func settle(_ settlement: Settlement) async throws {
         try await write { database in
-            try Self.swapIssuer(change, database)
-            try Self.commitKeys(change, fulfilling, database)
-            if let issuer = change.issuer {
-                try Self.replaceAcceptedIssuers(of: issuer, database)
-            } else {
-                try database.execute(literal: "DELETE FROM issuer WHERE name = \(change.name.text)")
+            for (change, fulfilling) in settlement.changes { try Self.commit(change, fulfilling, database) }
+            if let lostAt = settlement.lostAt?.seconds {
+                try database.execute(
+                    literal: """
+                        INSERT INTO destruction (key_id, issuer, requested_at, public_key)
+                        SELECT key_id, issuer, \(lostAt), public_key FROM quarantined_key
+                        """)
+                try database.execute(sql: "DELETE FROM quarantined_key")
+                try database.execute(
+                    literal: "UPDATE destruction SET lost_at = \(lostAt) WHERE destroyed_at IS NULL AND lost_at IS NULL")
             }
-            let moment = change.at.seconds
-            try database.execute(literal: "UPDATE meta SET last_change = max(ifnull(last_change, \(moment)), \(moment))")
+            try Self.noteToken(settlement.token, database)
+            try database.execute(sql: "UPDATE meta SET copied_at = NULL")
         }
+    }
+
+    private static func commit(_ change: IssuerChange, _ fulfilling: [KeyID], _ database: Database) throws {
+        try swapIssuer(change, database)
+        try commitKeys(change, fulfilling, database)
+        if let issuer = change.issuer {
+            try replaceAcceptedIssuers(of: issuer, database)
+        } else {
+            try database.execute(
+                literal: """
+                    INSERT OR REPLACE INTO former_issuer (name, generation)
+                    SELECT name, generation FROM issuer WHERE name = \(change.name.text)
+                    """)
+            try database.execute(literal: "DELETE FROM issuer WHERE name = \(change.name.text)")
+        }
+        let moment = change.at.seconds
+        try database.execute(literal: "UPDATE meta SET last_change = max(ifnull(last_change, \(moment)), \(moment))")
     }
 
     /// The compare-and-swap. A deleted issuer stays until its keys have been looked at.
@@ -22,6 +47,11 @@ extension SQLiteIssuerStore {
         case (nil, let issuer?):
             guard try generation(of: change.name, database) == nil else {
                 throw StoreError.conflict("there is an issuer \(change.name) already")
+            }
+            let former = try Int.fetchOne(
+                database, sql: "SELECT generation FROM former_issuer WHERE name = ?", arguments: [change.name.text])
+            guard issuer.generation > former ?? 0 else {
+                throw StoreError.conflict("an issuer \(change.name) was at generation \(former ?? 0) before it was deleted")
             }
             try issuer.insert(into: database)
         case (let expected?, let issuer?):
@@ -50,7 +80,8 @@ extension SQLiteIssuerStore {
         let rows = try Row.fetchAll(
             database, sql: "SELECT * FROM signing_key WHERE issuer = ? ORDER BY position", arguments: [change.name.text])
         let difference = try KeyRingDifference(change, stored: rows.map(SigningKey.init))
-        guard Set(difference.added.map(\.key.keyID)) == Set(fulfilling) else {
+        let wanted = Set(difference.added.map(\.key.keyID)).subtracting([change.retained].compactMap(\.self))
+        guard wanted == Set(fulfilling) else {
             throw StoreError.conflict("the new keys of the issuer \(change.name) are not those whose intents are fulfilled")
         }
         for keyID in Set(fulfilling) {
@@ -68,8 +99,9 @@ extension SQLiteIssuerStore {
             try key.insert(into: database, issuer: change.name, position: position)
         }
         for key in change.destroyed {
-            try requestDestruction(of: key.keyID, issuer: change.name, at: change.at, database)
+            try requestDestruction(of: key.keyID, key.publicKey, issuer: change.name, at: change.at, database)
         }
+        for key in change.quarantined { try key.insert(into: database) }
     }
 
     private static func replaceAcceptedIssuers(of issuer: Issuer, _ database: Database) throws {

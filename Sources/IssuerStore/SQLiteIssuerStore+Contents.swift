@@ -1,13 +1,18 @@
+import Foundation
 import GRDB
 import KeyLifecycle
 
 extension SQLiteIssuerStore {
     public func contents() async throws -> StoreContents {
-        try await read { database in
+        try await read { database in try Self.contents(database) }
+    }
+
+    static func contents(_ database: Database) throws -> StoreContents {
             StoreContents(
                 issuers: try Self.issuers(database), intents: try Self.intents(database),
-                destructions: try Self.pendingDestructions(database), lastChange: try Self.lastChange(database))
-        }
+                destructions: try Self.pendingDestructions(database), lastChange: try Self.lastChange(database),
+                quarantined: try Self.quarantined(database), formerGenerations: try Self.formerGenerations(database),
+                token: try Self.token(database), copiedAt: try Self.copiedAt(database))
     }
 
     static func acceptedIssuers(of name: IssuerName, _ database: Database) throws -> [AcceptedIssuer] {
@@ -43,12 +48,29 @@ extension SQLiteIssuerStore {
     }
 
     private static func pendingDestructions(_ database: Database) throws -> [PendingDestruction] {
-        let rows = try Row.fetchAll(database, sql: "SELECT * FROM destruction WHERE destroyed_at IS NULL ORDER BY sequence")
+        let rows = try Row.fetchAll(
+            database, sql: "SELECT * FROM destruction WHERE destroyed_at IS NULL AND lost_at IS NULL ORDER BY sequence")
         return try rows.map { row in
             PendingDestruction(
                 keyID: try row.keyID("key_id"), issuer: try row.issuerName("issuer"),
-                requestedAt: try row.timestamp("requested_at"))
+                requestedAt: try row.timestamp("requested_at"),
+                publicKey: try row.decode(Data?.self, forColumn: "public_key").map(Array.init),
+                isStray: try row.decode(forColumn: "stray"))
         }
+    }
+
+    private static func quarantined(_ database: Database) throws -> [QuarantinedKey] {
+        try Row.fetchAll(database, sql: "SELECT * FROM quarantined_key ORDER BY sequence").map { try QuarantinedKey($0) }
+    }
+
+    private static func formerGenerations(_ database: Database) throws -> [IssuerName: Int] {
+        let rows = try Row.fetchAll(database, sql: "SELECT * FROM former_issuer")
+        return try Dictionary(
+            uniqueKeysWithValues: rows.map { (try $0.issuerName("name"), try $0.decode(forColumn: "generation")) })
+    }
+
+    private static func copiedAt(_ database: Database) throws -> Timestamp? {
+        try Row.fetchOne(database, sql: "SELECT copied_at FROM meta")?.optionalTimestamp("copied_at")
     }
 
     private static func lastChange(_ database: Database) throws -> Timestamp? {

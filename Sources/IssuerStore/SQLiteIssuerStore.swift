@@ -11,6 +11,12 @@ public struct SQLiteIssuerStore: IssuerStorage {
     public let path: String
     let queue: DatabaseQueue
 
+    init(deployment: Deployment, path: String, queue: DatabaseQueue) {
+        self.deployment = deployment
+        self.path = path
+        self.queue = queue
+    }
+
     /// Opens a store, makes it when there is no file, and brings the schema of an older release up to date.
     ///
     /// It blocks on the disk: for start-up. A new file gets the mode 0600, whatever the umask; its directory must exist.
@@ -36,6 +42,34 @@ public struct SQLiteIssuerStore: IssuerStorage {
             throw .reporting(error, path: path)
         }
         self.path = path
+    }
+
+    /// Opens a store for reading only, beside the agent that uses it: every call that writes throws `.unavailable`.
+    ///
+    /// - Throws: `StoreError`, with `.unavailable` also for a store of an older release that has not been brought up to date.
+    public init(reading path: String, tenant: String?, busyTimeout: Duration = .seconds(5)) throws(StoreError) {
+        let path = URL(fileURLWithPath: path).path
+        let migrator = Schema.migrator(minted: Deployment(id: "", tenant: ""))
+        do {
+            queue = try StoreFile.openForReading(path, migrator: migrator, busyTimeout: busyTimeout)
+            let stored = try queue.read { database in
+                guard try migrator.hasCompletedMigrations(database) else {
+                    throw StoreError(
+                        .unavailable, "the store \(path) is of an older release", hint: "start the agent of this release once")
+                }
+                return try Self.storedDeployment(database, path)
+            }
+            deployment = Deployment(id: stored.id, tenant: tenant ?? stored.tenant)
+        } catch {
+            throw .reporting(error, path: path)
+        }
+        self.path = path
+    }
+
+    /// Refuses a file that others can write or replace, one of another user, and an empty one. Opening does so too; a lock
+    /// beside the file is better taken after.
+    public static func checkOwnership(of path: String) throws(StoreError) {
+        do { try StoreFile.checkOwnership(of: path) } catch { throw .reporting(error, path: path) }
     }
 
     private static func storedDeployment(_ database: Database, _ path: String) throws -> Deployment {

@@ -18,8 +18,42 @@ enum Schema {
             try database.execute(
                 literal: "INSERT INTO deployment (singleton, id, tenant) VALUES (1, \(deployment.id), \(deployment.tenant))")
         }
+        migrator.registerMigration("recovery") { database in
+            try database.execute(sql: recovery)
+        }
         return migrator
     }
+
+    /// The release that brings a store and a token together again. `copied_at` marks a copy; a row of `destruction` with
+    /// `lost_at` was not carried out: its key went with a token.
+    private static let recovery = """
+        ALTER TABLE meta ADD COLUMN token_label TEXT;
+        ALTER TABLE meta ADD COLUMN token_serial TEXT;
+        ALTER TABLE meta ADD COLUMN copied_at INTEGER;
+
+        ALTER TABLE signing_key ADD COLUMN lost_at INTEGER;
+
+        ALTER TABLE destruction ADD COLUMN public_key BLOB;
+        ALTER TABLE destruction ADD COLUMN stray INTEGER NOT NULL DEFAULT 0 CHECK (stray IN (0, 1));
+        ALTER TABLE destruction ADD COLUMN lost_at INTEGER;
+
+        DROP INDEX pending_destruction;
+        CREATE INDEX pending_destruction ON destruction (sequence) WHERE destroyed_at IS NULL AND lost_at IS NULL;
+
+        CREATE TABLE quarantined_key (
+          sequence INTEGER PRIMARY KEY,
+          key_id BLOB NOT NULL UNIQUE CHECK (length(key_id) = 16),
+          kid TEXT,
+          issuer TEXT NOT NULL,
+          public_key BLOB,
+          since INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE former_issuer (
+          name TEXT NOT NULL PRIMARY KEY,
+          generation INTEGER NOT NULL
+        ) STRICT;
+        """
 
     /// Times are seconds since 1970-01-01T00:00:00Z, `key_id` is the `CKA_ID`, `public_key` SubjectPublicKeyInfo in DER.
     /// `sequence` keeps the order of arrival, which a clock set back does not change.

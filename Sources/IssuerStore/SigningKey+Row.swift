@@ -14,7 +14,8 @@ extension SigningKey {
             publishedAt: try row.timestamp("published_at"), knownFrom: try row.timestamp("known_from"),
             activatedAt: try row.optionalTimestamp("activated_at"), retiringAt: try row.optionalTimestamp("retiring_at"),
             expiresAt: try row.optionalTimestamp("expires_at"), retiredAt: try row.optionalTimestamp("retired_at"),
-            revokedAt: try row.optionalTimestamp("revoked_at"), latestExpiry: try row.optionalTimestamp("latest_expiry"))
+            revokedAt: try row.optionalTimestamp("revoked_at"), latestExpiry: try row.optionalTimestamp("latest_expiry"),
+            lostAt: try row.optionalTimestamp("lost_at"))
     }
 
     func insert(into database: Database, issuer: IssuerName, position: Int) throws {
@@ -22,12 +23,12 @@ extension SigningKey {
             literal: """
                 INSERT INTO signing_key (
                   kid, key_id, issuer, position, algorithm, public_key, state, published_at, known_from, activated_at,
-                  retiring_at, expires_at, retired_at, revoked_at, latest_expiry
+                  retiring_at, expires_at, retired_at, revoked_at, latest_expiry, lost_at
                 ) VALUES (
                   \(kid), \(keyID.blob), \(issuer.text), \(position), \(algorithm.rawValue), \(Data(publicKey)),
                   \(state.rawValue), \(publishedAt.seconds), \(knownFrom.seconds), \(activatedAt?.seconds),
                   \(retiringAt?.seconds), \(expiresAt?.seconds), \(retiredAt?.seconds), \(revokedAt?.seconds),
-                  \(latestExpiry?.seconds)
+                  \(latestExpiry?.seconds), \(lostAt?.seconds)
                 )
                 """)
     }
@@ -39,7 +40,8 @@ extension SigningKey {
                 UPDATE signing_key SET
                   state = \(state.rawValue), activated_at = \(activatedAt?.seconds), retiring_at = \(retiringAt?.seconds),
                   expires_at = \(expiresAt?.seconds), retired_at = \(retiredAt?.seconds),
-                  revoked_at = \(revokedAt?.seconds), latest_expiry = \(latestExpiry?.seconds)
+                  revoked_at = \(revokedAt?.seconds), latest_expiry = \(latestExpiry?.seconds),
+                  lost_at = \(lostAt?.seconds)
                 WHERE kid = \(kid)
                 """)
     }

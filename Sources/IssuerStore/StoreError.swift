@@ -16,6 +16,8 @@ public struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         public static let newerSchema = Code(rawValue: "newer-schema")
         /// The store holds what no release writes.
         public static let corrupt = Code(rawValue: "corrupt")
+        /// Others than this user can change the store, or it belongs to another.
+        public static let exposed = Code(rawValue: "exposed")
     }
 
     public let code: Code

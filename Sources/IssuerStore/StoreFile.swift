@@ -10,6 +10,11 @@ enum StoreFile {
     /// not yet private, and one that another process makes at the same moment is not replaced.
     static func makeIfMissing(_ path: String, migrator: DatabaseMigrator, busyTimeout: Duration) throws {
         guard !FileManager.default.fileExists(atPath: path) else { return }
+        guard !FileManager.default.fileExists(atPath: path + "-wal") else {
+            throw StoreError(
+                .corrupt, "the store \(path) is gone, and its write-ahead log \(path)-wal is still there",
+                hint: "put both back together, or move the log away and restore a backup")
+        }
         let fresh = "\(path).\(SystemRandom.hexadecimal(bytes: 8)).new"
         do {
             try AtomicFile.write([], to: fresh, mode: 0o600)
@@ -21,6 +26,7 @@ enum StoreFile {
         try open(fresh, migrator: migrator, busyTimeout: busyTimeout).close()
         do {
             try FileManager.default.linkItem(atPath: fresh, toPath: path)
+            try AtomicFile.synchronizeDirectory(of: path)
         } catch {
             guard !FileManager.default.fileExists(atPath: path) else { return }
             throw StoreError(
@@ -33,18 +39,9 @@ enum StoreFile {
     ///
     /// A file that is no store, or a newer release's, is left as it is.
     static func open(_ path: String, migrator: DatabaseMigrator, busyTimeout: Duration) throws -> DatabaseQueue {
-        var configuration = Configuration()
-        configuration.label = "privyseal.store"
-        configuration.foreignKeysEnabled = true
+        try checkOwnership(of: path)
+        var configuration = configuration(path, migrator: migrator, busyTimeout: busyTimeout)
         configuration.journalMode = .wal
-        configuration.busyMode = .timeout(busyTimeout / .seconds(1))
-        configuration.prepareDatabase { database in
-            // One transaction, one moment: another process may be making its tables.
-            try database.inTransaction(.deferred) {
-                try admit(database, path, migrator)
-                return .commit
-            }
-        }
         let queue = try DatabaseQueue(path: path, configuration: configuration)
         try queue.writeWithoutTransaction { database in
             // GRDB sets NORMAL with WAL, under which a power failure takes back commits that have returned.
@@ -70,6 +67,36 @@ enum StoreFile {
         return queue
     }
 
+    /// Opens the file for reading beside whoever writes to it.
+    ///
+    /// - Throws: `StoreError` with `.unavailable` for a store of an older release, whose tables are not all there.
+    static func openForReading(_ path: String, migrator: DatabaseMigrator, busyTimeout: Duration) throws -> DatabaseQueue {
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw StoreError(.unavailable, "there is no store \(path)", hint: "name the file of a store")
+        }
+        try checkOwnership(of: path)
+        var configuration = configuration(path, migrator: migrator, busyTimeout: busyTimeout)
+        configuration.readonly = true
+        return try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    private static func configuration(
+        _ path: String, migrator: DatabaseMigrator, busyTimeout: Duration
+    ) -> Configuration {
+        var configuration = Configuration()
+        configuration.label = "privyseal.store"
+        configuration.foreignKeysEnabled = true
+        configuration.busyMode = .timeout(busyTimeout / .seconds(1))
+        configuration.prepareDatabase { database in
+            // One transaction, one moment: another process may be making its tables.
+            try database.inTransaction(.deferred) {
+                try admit(database, path, migrator)
+                return .commit
+            }
+        }
+        return configuration
+    }
+
     /// Refuses, before anything is written, a file that is no store and one of a newer release.
     private static func admit(_ database: Database, _ path: String, _ migrator: DatabaseMigrator) throws {
         let applicationID = try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0
@@ -84,5 +111,8 @@ enum StoreFile {
                 .newerSchema, "the store \(path) was written by a newer release",
                 hint: "run that release or a later one, or restore a backup made before the upgrade")
         }
+        // A damaged page may lie where nothing looks for months.
+        guard let finding = try String.fetchOne(database, sql: "PRAGMA quick_check(1)"), finding != "ok" else { return }
+        throw StoreError.corrupt("the store \(path) is damaged: \(finding.split(whereSeparator: \.isNewline).joined(separator: " "))")
     }
 }

@@ -1,18 +1,20 @@
 extension Issuer {
     /// A new issuer, its first key active from the start.
     ///
-    /// - Parameter url: where its documents are served, ending in a slash; `nil` leaves the OIDC profile disabled.
+    /// - Parameters:
+    ///   - url: where its documents are served, ending in a slash; `nil` leaves the OIDC profile disabled.
+    ///   - former: the last generation of a deleted issuer of this name: a plan made for that one must not fit this one.
     /// - Throws: `LifecycleError` with `.policyInvalid` for settings out of bounds, `.conflict` for a key of another
     ///   algorithm.
     public static func creating(
-        _ name: IssuerName, settings: IssuerSettings, url: String?, firstKey: GeneratedKey, at moment: Timestamp
+        _ name: IssuerName, settings: IssuerSettings, url: String?, firstKey: GeneratedKey, former: Int = 0, at moment: Timestamp
     ) throws(LifecycleError) -> IssuerChange {
         try settings.validate()
         try firstKey.require(settings.algorithm)
         let key = SigningKey(firstKey, state: .active, publishedAt: moment, knownFrom: moment)
         return IssuerChange(
             creating: Issuer(
-                name: name, generation: 1, createdAt: moment, changedAt: moment, settings: settings,
+                name: name, generation: former + 1, createdAt: moment, changedAt: moment, settings: settings,
                 profile: url.map { .enabled(url: $0) } ?? .disabled, acceptedIssuers: [], ring: KeyRing(keys: [key]),
                 lastRotationAt: nil, maxAgeHorizon: nil))
     }

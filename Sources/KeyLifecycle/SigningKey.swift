@@ -66,13 +66,15 @@ public struct SigningKey: Hashable, Sendable {
     /// The latest `exp` it was allowed to sign, where that cannot be told from the issuer's present bounds: they have been
     /// lowered since, the clock has been set back, or the key has been rotated out.
     public internal(set) var latestExpiry: Timestamp?
+    /// When its private key was lost with its token, or with what the token held: nothing looks for it on a token any more.
+    public internal(set) var lostAt: Timestamp?
 
     /// For stores, which keep a key as they were given it.
     public init(
         kid: String, keyID: KeyID, algorithm: SignatureAlgorithm, publicKey: [UInt8], state: KeyState,
         publishedAt: Timestamp, knownFrom: Timestamp, activatedAt: Timestamp? = nil, retiringAt: Timestamp? = nil,
         expiresAt: Timestamp? = nil, retiredAt: Timestamp? = nil, revokedAt: Timestamp? = nil,
-        latestExpiry: Timestamp? = nil
+        latestExpiry: Timestamp? = nil, lostAt: Timestamp? = nil
     ) {
         self.kid = kid
         self.keyID = keyID
@@ -87,6 +89,7 @@ public struct SigningKey: Hashable, Sendable {
         self.retiredAt = retiredAt
         self.revokedAt = revokedAt
         self.latestExpiry = latestExpiry
+        self.lostAt = lostAt
     }
 
     /// A generated key as it enters a ring.

@@ -6,7 +6,6 @@ public enum AtomicFile {
     ///
     /// `mode` counts as it is given, whatever the umask. Throws ``PlatformError``; then `path` is as it was.
     public static func write(_ bytes: [UInt8], to path: String, mode: UInt32 = 0o600) throws(PlatformError) {
-        let directory = directory(of: path)
         let temporary = "\(path).\(SystemRandom.hexadecimal(bytes: 8)).tmp"
         do throws(PlatformError) {
             let file = try OwnedDescriptor(opening: temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
@@ -18,6 +17,12 @@ public enum AtomicFile {
             unsafe unlink(temporary)
             throw error
         }
+        try synchronizeDirectory(of: path)
+    }
+
+    /// Makes a name that was made, replaced or removed survive a power failure: flushes the directory it stands in.
+    public static func synchronizeDirectory(of path: String) throws(PlatformError) {
+        let directory = directory(of: path)
         let parent = try OwnedDescriptor(opening: directory, flags: O_RDONLY | O_DIRECTORY)
         try parent.synchronize(directory)
     }

@@ -3,7 +3,6 @@ import ArgumentParser
 import DaemonKit
 import Foundation
 import IssuerStore
-import Logging
 import Platform
 
 /// `privyseald check`
@@ -24,13 +23,10 @@ struct Check: AsyncParsableCommand {
             let startup = try Startup(configuration: config)
             let settings = startup.settings
             try Self.checkSocket(settings.socket)
-            let store = try Self.storeIfThere(startup)
-            let quiet = Logger(label: "privyseald") { _ in SwiftLogNoOpLogHandler() }
+            let (store, lock) = try Self.storeIfThere(startup)
+            defer { lock?.hold() }
             try await AgentServer.rehearse(
-                startup.agentConfiguration(), store: store,
-                environment: AgentEnvironment(
-                    clock: Startup.clock, log: quiet, metrics: { "" },
-                    reload: { ReloadedConfiguration(publicBaseURL: settings.publicBaseURL, applied: [], needsRestart: []) }))
+                startup.agentConfiguration(), store: store, environment: startup.agentEnvironment())
             print("ok: the agent would start on \(settings.socket) with \(settings.token)")
         } catch {
             let failure = StartupFailure(mapping: error)
@@ -54,11 +50,14 @@ struct Check: AsyncParsableCommand {
     }
 
     /// A store is not made by looking: its owner would be whoever looked.
-    private static func storeIfThere(_ startup: Startup) throws -> SQLiteIssuerStore? {
+    private static func storeIfThere(_ startup: Startup) throws -> (SQLiteIssuerStore?, StoreLock?) {
         let path = startup.settings.file.store.sqlite
-        if FileManager.default.fileExists(atPath: path) { return try startup.openStore() }
+        if FileManager.default.fileExists(atPath: path) {
+            let lock = try StoreLock(store: path)
+            return (try startup.openStore(), lock)
+        }
         try checkDirectory(of: path, "store")
-        return nil
+        return (nil, nil)
     }
 
     private static func checkDirectory(of path: String, _ what: String) throws {

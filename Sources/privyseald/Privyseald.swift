@@ -15,11 +15,17 @@ struct Privyseald: AsyncParsableCommand {
             Prepare a token with "privyseald token init", write a configuration file, look it over with "privyseald check", \
             then run "privyseald serve".
 
+            For the worst day: "backup" copies the store while the agent runs; "reconcile" says how store and token stand to \
+            each other; "recover" brings a lost or restored store and its token together; "replace-token" moves the issuers to \
+            another token when theirs is gone for good.
+
             Exit status: 0 done, 1 failed, 64 usage, 75 the PKCS#11 module hangs, 77 the token refused the PIN, 78 the \
             configuration is wrong. After 75 starting again helps; after 77 and 78 not before something was corrected.
             """,
         version: ProtocolVersion.agent,
-        subcommands: [Serve.self, Check.self, Token.self])
+        subcommands: [
+            Serve.self, Check.self, Token.self, ReconcileCommand.self, Backup.self, Recover.self, ReplaceToken.self,
+        ])
 }
 
 /// Exit statuses beside 0 and 1 (sysexits(3)).

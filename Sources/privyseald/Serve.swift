@@ -36,6 +36,8 @@ struct Serve: AsyncParsableCommand {
     private func serve() async throws {
         try ProcessHardening.apply()
         let startup = try Startup(configuration: config)
+        let lock = try StoreLock(store: startup.settings.file.store.sqlite)
+        defer { lock.hold() }
         let daemonLog = DaemonLog(startup.settings.log, clock: { WallClock.now() })
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)

@@ -23,9 +23,25 @@ struct Startup {
         }
     }
 
-    /// Opens the store, minting an identity for a new one.
-    func openStore() throws -> SQLiteIssuerStore {
-        try SQLiteIssuerStore(settings)
+    /// Opens the store, making a new one where there is none. To be called with its lock held.
+    ///
+    /// - Parameter deployment: the identity of a new store; a random one unless given.
+    func openStore(deployment: String? = nil) throws -> SQLiteIssuerStore {
+        try SQLiteIssuerStore(settings, deployment: deployment)
+    }
+
+    /// Opens the store for reading, beside whoever uses it.
+    func readStore() throws -> SQLiteIssuerStore {
+        try SQLiteIssuerStore(reading: settings.file.store.sqlite, tenant: settings.file.tenant)
+    }
+
+    func agentEnvironment() -> AgentEnvironment {
+        let quiet = Logger(label: "privyseald") { _ in SwiftLogNoOpLogHandler() }
+        return AgentEnvironment(
+            clock: Startup.clock, log: quiet, metrics: { "" },
+            reload: { [settings] in
+                ReloadedConfiguration(publicBaseURL: settings.publicBaseURL, applied: [], needsRestart: [])
+            })
     }
 
     func agentConfiguration() -> AgentConfiguration {
@@ -42,10 +58,10 @@ struct Startup {
 
 extension SQLiteIssuerStore {
     /// Opens the store of a configuration, minting an identity for a new one.
-    init(_ settings: AgentSettings) throws(StoreError) {
+    init(_ settings: AgentSettings, deployment: String? = nil) throws(StoreError) {
         try self.init(
             path: settings.file.store.sqlite, tenant: settings.file.tenant,
-            minted: Deployment(id: SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()))
+            minted: Deployment(id: deployment ?? SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()))
     }
 }
 
@@ -56,6 +72,8 @@ extension StartupFailure {
         case let error as StartupFailure: self = error
         case let error as ConfigurationError: self.init(error)
         case let error as PlatformError: self.init(error)
+        case let error as StoreInUse: self.init(error)
+        case let error as RecoveryRefusal: self.init(what: error.message, todo: error.hint)
         case let error as StoreError: self.init(what: error.message, todo: error.hint)
         case let error as HSMError where error.code == .pinRefused:
             self.init(what: error.message, todo: error.hint, exitCode: ExitStatus.pinRefused)

@@ -142,7 +142,8 @@ struct ProtocolDocumentTests {
         kind(RevokeKeyParameters.self), kind(IssuerStatusParameters.self), kind(IssuerCreateParameters.self),
         kind(IssuerUpdateParameters.self), kind(IssuerDeleteParameters.self), kind(IssuerListParameters.self),
         kind(GetDiscoveryParameters.self), kind(WatchParameters.self), kind(HealthParameters.self),
-        kind(VersionParameters.self), kind(MetricsParameters.self), kind(ReloadParameters.self),
+        kind(VersionParameters.self), kind(MetricsParameters.self), kind(ReconcileParameters.self),
+        kind(ReloadParameters.self),
     ])
 }
 

@@ -54,15 +54,23 @@ struct FailingStore: IssuerStorage {
         try await store.bury(keyID)
     }
 
-    func abandon(_ keyID: KeyID, at moment: Timestamp) async throws {
+    func abandon(_ keyID: KeyID, publicKey: [UInt8]?, at moment: Timestamp) async throws {
         try failures.check(.abandon)
-        try await store.abandon(keyID, at: moment)
+        try await store.abandon(keyID, publicKey: publicKey, at: moment)
     }
 
     func markDestroyed(_ keyID: KeyID, at moment: Timestamp) async throws {
         try failures.check(.markDestroyed)
         try await store.markDestroyed(keyID, at: moment)
     }
+
+    func strandDestructions() async throws { try await store.strandDestructions() }
+
+    func recognised(_ keyIDs: Set<KeyID>) async throws -> Set<KeyID> { try await store.recognised(keyIDs) }
+
+    func noteToken(_ token: TokenIdentity) async throws { try await store.noteToken(token) }
+
+    func settle(_ settlement: Settlement) async throws { try await store.settle(settlement) }
 
     func refusedPIN() async throws -> RefusedPIN? { try await store.refusedPIN() }
 

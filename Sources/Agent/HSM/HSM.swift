@@ -8,6 +8,8 @@ import Platform
 /// The HSM token of an agent: the threads that sign, the one that manages keys, and those that watch over them, with one
 /// login.
 final class HSM: Sendable {
+    /// The state of the PIN's source when it was read.
+    let pinIdentity: String
     let custody: any KeyCustody
     let status: HSMStatus
     private let access: TokenAccess
@@ -31,7 +33,10 @@ final class HSM: Sendable {
     ///
     /// Must not run on the cooperative pool.
     /// - Throws: `HSMError`, with `.pinRefused` when the token did not take the PIN.
-    init(_ configuration: HSMConfiguration, pin: PIN, clock: AgentClock, log: Logger) throws(HSMError) {
+    init(
+        _ configuration: HSMConfiguration, pin: PIN, pinIdentity: String, clock: AgentClock, log: Logger
+    ) throws(HSMError) {
+        self.pinIdentity = pinIdentity
         self.configuration = configuration
         self.clock = clock
         self.log = log

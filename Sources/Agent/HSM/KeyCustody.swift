@@ -1,3 +1,4 @@
+import IssuerStore
 import KeyLifecycle
 import PKCS11
 
@@ -20,8 +21,16 @@ protocol KeyCustody: Sendable {
     /// Whether the token shows any key object with this `CKA_ID`.
     func contains(_ keyID: KeyID) async throws -> Bool
 
-    /// Destroys the pair with this `CKA_ID`, or what is left of it. One that is not there is no error.
-    func destroy(_ keyID: KeyID) async throws
+    /// The token as it names itself.
+    var tokenIdentity: TokenIdentity { get }
+
+    /// Every key object the token shows. It takes a call or two for each.
+    ///
+    /// - Parameter keyIDs: what the store knows of: these are listed whatever their label.
+    func inventory(knowing keyIDs: Set<KeyID>) async throws -> TokenInventory
+
+    /// Destroys a key pair, or what is left of it, the private half first, unless what the token shows is another one.
+    func destroy(_ key: DoomedKey) async throws -> DoomedKey.Outcome
 
     /// What the token says about a private key; `nil` when it does not show it.
     func attributes(of keyID: KeyID) async throws -> CustodyAttributes?

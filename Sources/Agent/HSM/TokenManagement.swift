@@ -4,7 +4,7 @@ import PKCS11
 
 /// Generates, reads and destroys keys: work for the management thread.
 final class TokenManagement: Sendable {
-    private let access: TokenAccess
+    let access: TokenAccess
     private let thread: ManagementThread
 
     init(access: TokenAccess, thread: ManagementThread) {
@@ -13,7 +13,7 @@ final class TokenManagement: Sendable {
     }
 
     /// Runs work that finds what it needs by itself, and may so be run a second time on another session.
-    private func perform<Value: Sendable>(
+    func perform<Value: Sendable>(
         writing isWriting: Bool = false, _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
         try await thread.perform(ManagementThread.Kind(isWriting: isWriting, isRepeatable: true), work)
@@ -63,12 +63,6 @@ extension TokenManagement: KeyCustody {
         try await perform { session in try !session.objects(of: keyID).isEmpty }
     }
 
-    func destroy(_ keyID: KeyID) async throws {
-        try await perform(writing: true) { session in
-            for object in try session.objects(of: keyID) { try session.destroyObject(object) }
-        }
-    }
-
     func attributes(of keyID: KeyID) async throws -> CustodyAttributes? {
         try await perform { session in
             do throws(PKCS11Error) {
@@ -89,7 +83,7 @@ extension Session {
 }
 
 extension PublicKey {
-    fileprivate init(_ material: PublicKeyMaterial) throws {
+    init(_ material: PublicKeyMaterial) throws {
         switch material {
         case .rsa(let modulus, let exponent): try self.init(rsaModulus: modulus, exponent: exponent)
         case .ec(_, let point): try self.init(p256Point: point)

@@ -18,6 +18,8 @@ extension IssuerRegistry {
     }
 
     private func carryOutCreation(_ name: IssuerName, _ settings: IssuerSettings, _ enabled: Bool) async throws -> Issuer {
+        try requireServing(name)
+        if let copiedAt { throw LifecycleError.quarantined(name, .copiedStore(copiedAt)) }
         guard issuers[name] == nil else {
             throw LifecycleError(.issuerExists, "issuer \"\(name)\" exists already", hint: "update it, or choose another name")
         }
@@ -25,7 +27,8 @@ extension IssuerRegistry {
         try await commit(
             of: name, with: key,
             try Issuer.creating(
-                name, settings: settings, url: enabled ? mintURL() : nil, firstKey: key, at: clock.wall()))
+                name, settings: settings, url: enabled ? mintURL() : nil, firstKey: key, former: formerGenerations[name] ?? 0,
+                at: clock.wall()))
         log.notice("created an issuer", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])
         return try await finish(name)
     }
@@ -46,7 +49,7 @@ extension IssuerRegistry {
     private func carryOutUpdate(
         _ name: IssuerName, _ expected: Int?, _ decide: @Sendable (Issuer, String) throws -> IssuerUpdate
     ) async throws -> (before: Issuer, after: Issuer) {
-        let before = try issuer(named: name.text)
+        let before = try servingIssuer(named: name.text)
         try before.require(generation: expected)
         let update = try decide(before, mintURL())
         try update.settings?.validate()
@@ -55,9 +58,14 @@ extension IssuerRegistry {
             ? try await generateKey(for: name, update.settings?.algorithm ?? before.settings.algorithm) : nil
         let moment = board.freeze(name.text, clock: clock)
         defer { board.thaw(name.text) }
-        guard let change = try accountingForSignatures(before).updating(update, freshStandby: fresh, at: moment) else {
-            return (before, before)
+        let change: IssuerChange?
+        do {
+            change = try accountingForSignatures(before).updating(update, freshStandby: fresh, at: moment)
+        } catch {
+            if let fresh { await settle(fresh.keyID, of: name) }
+            throw error
         }
+        guard let change else { return (before, before) }
         if let fresh { try await commit(of: name, with: fresh, change) } else { try await commit(change) }
         log.notice("updated an issuer", metadata: ["issuer": "\(name)", "generation": "\(before.generation + 1)"])
         return (before, try await finish(name))
@@ -74,11 +82,11 @@ extension IssuerRegistry {
     }
 
     private func carryOutDeletion(_ name: IssuerName, _ expected: Int?) async throws -> Issuer {
-        let issuer = try issuer(named: name.text)
+        let issuer = try servingIssuer(named: name.text)
         try issuer.require(generation: expected)
         let former = try await commit(issuer.deleting(at: clock.wall()))
         await former?.use.drained()
-        await queue.enqueue(name) { await self.followUp(name) }
+        await enqueueFollowUp(name)
         log.notice("deleted an issuer", metadata: ["issuer": "\(name)"])
         return issuer
     }
@@ -87,7 +95,7 @@ extension IssuerRegistry {
     func finish(_ name: IssuerName) async throws -> Issuer {
         let issuer = try issuer(named: name.text)
         if issuer.needsStandby || destructions.contains(where: { $0.issuer == name }) {
-            await queue.enqueue(name) { await self.followUp(name) }
+            await enqueueFollowUp(name)
         }
         return issuer
     }

@@ -4,30 +4,65 @@ import Logging
 import Platform
 
 extension IssuerRegistry {
-    /// Seconds before work on the token that failed is tried again.
-    private static let retryInterval: Int64 = 15
-
     /// Generates a key pair for an issuer: intent first, so that the pair is recognised whatever happens next.
     ///
+    /// The caller ends with `commit(of:with:_:)`, or with `settle(_:of:)` if it comes to no change.
     /// - Throws: `HSMError`, `StoreError`. The pair, should it exist all the same, is left to be destroyed.
     func generateKey(for issuer: IssuerName, _ algorithm: SignatureAlgorithm) async throws -> GeneratedKey {
         if !mayTouchToken { try await proveToken() }
-        guard mayTouchToken else {
-            throw HSMError(
-                .unavailable, "the token shows none of the keys in the store", hint: "check that it is the right token")
-        }
+        guard mayTouchToken else { throw HSMError.unproven(custody.tokenIdentity, last: knownToken) }
+        if issuers.isEmpty { try await leaveFormerToken() }
+        return try await makeKey(for: issuer, algorithm)
+    }
+
+    /// As `generateKey`, on whatever token there is.
+    func makeKey(for issuer: IssuerName, _ algorithm: SignatureAlgorithm) async throws -> GeneratedKey {
+        let tokenGeneration = custody.tokenGeneration
         // 16 bytes are what a KeyID takes.
         let keyID = KeyID(SystemRandom.bytes(KeyID.length))!
-        try await noting {
-            try await store.record(
-                GenerationIntent(keyID: keyID, issuer: issuer, algorithm: algorithm, recordedAt: clock.wall()))
+        // A token that does not answer gets no intent: it would leave a tombstone at each try.
+        guard try await !custody.contains(keyID) else {
+            throw HSMError(
+                .unavailable, "the token claims to hold a key that was never made", hint: "have the token examined")
         }
+        let intent = GenerationIntent(keyID: keyID, issuer: issuer, algorithm: algorithm, recordedAt: clock.wall())
+        underWay.insert(keyID)
         do {
-            return try await custody.generate(
-                algorithm, keyID: keyID, label: "privyseal/\(store.deployment.id)/\(issuer)")
+            try await noting { try await store.record(intent) }
+        } catch {
+            underWay.remove(keyID)
+            throw error
+        }
+        cutOff[keyID] = intent
+        do {
+            let key = try await custody.generate(
+                algorithm, keyID: keyID, label: KeyLabel(deployment: store.deployment.id, issuer: issuer).description)
+            guard custody.tokenGeneration == tokenGeneration else {
+                throw HSMError(
+                    .unavailable, "the module was initialised anew while a key was generated", hint: "try again in a moment")
+            }
+            return key
         } catch {
             await settle(keyID, of: issuer)
             throw error
+        }
+    }
+
+    /// With the last issuer gone, nothing tells a token from another but the keys that are still to be destroyed. Those that
+    /// it does not show are on another one, unless it is by name the token that had them.
+    private func leaveFormerToken() async throws {
+        for name in Set(destructions.map(\.issuer)) { try? await destroyPending(of: name) }
+        guard destructions.contains(where: { !$0.isStray }), custody.tokenIdentity != knownToken else { return }
+        try await noting { try await store.strandDestructions() }
+        log.warning(
+            "private keys of deleted issuers are on another token than this one and cannot be destroyed from here",
+            metadata: [
+                "keys": "\(destructions.count)", "token": "\(custody.tokenIdentity)",
+                "last": "\(knownToken?.description ?? "unknown")",
+            ])
+        destructions = destructions.map { row in
+            PendingDestruction(
+                keyID: row.keyID, issuer: row.issuer, requestedAt: row.requestedAt, publicKey: row.publicKey, isStray: true)
         }
     }
 
@@ -38,7 +73,8 @@ extension IssuerRegistry {
     ) async throws -> KeyReference? {
         do {
             let former = try await commit(try change(), fulfilling: [key.keyID])
-            isTokenProven = true
+            underWay.remove(key.keyID)
+            await noteProven()
             return former
         } catch {
             await settle(key.keyID, of: issuer)
@@ -46,66 +82,48 @@ extension IssuerRegistry {
         }
     }
 
-    /// Decides what becomes of an intent whose key did not enter a ring. What cannot be decided now is at the next start.
-    private func settle(_ keyID: KeyID, of issuer: IssuerName) async {
+    /// Decides what becomes of an intent whose key did not enter a ring. What cannot be decided now, such as when the store
+    /// cannot be written, is tried again with what else the issuer has left to do.
+    func settle(_ keyID: KeyID, of issuer: IssuerName) async {
+        defer { underWay.remove(keyID) }
         do {
             if try await custody.contains(keyID) {
                 try await abandon(keyID, of: issuer)
-                await queue.enqueue(issuer) { await self.followUp(issuer) }
+                await enqueueFollowUp(issuer)
             } else {
                 try await noting { try await store.bury(keyID) }
             }
+            cutOff[keyID] = nil
         } catch {
+            note(error, unfinishedFor: issuer)
             log.warning(
-                "a key generation was cut off and is looked after at the next start",
+                "a key generation was cut off and is looked after later",
                 metadata: ["issuer": "\(issuer)", "keyID": "\(keyID)", "reason": "\(error)"])
         }
     }
 
     /// Leaves a key that is on the token and not wanted to be destroyed.
-    func abandon(_ keyID: KeyID, of issuer: IssuerName) async throws {
-        let moment = clock.wall()
-        try await noting { try await store.abandon(keyID, at: moment) }
-        destructions.append(PendingDestruction(keyID: keyID, issuer: issuer, requestedAt: moment))
-    }
-
-    /// Does for an issuer what its last change left to do: destroys private keys, publishes a missing standby key.
     ///
-    /// What fails is tried again by `tick()`.
-    func followUp(_ name: IssuerName) async {
-        do {
-            try await destroyPending(of: name)
-            try await publishMissingStandby(of: name)
-            unfinished[name] = nil
-        } catch {
-            unfinished[name] = Unfinished(
-                message: "\(error)", retryAt: clock.monotonicSeconds + Self.retryInterval)
-            log.warning("keys of an issuer are not in order yet", metadata: ["issuer": "\(name)", "reason": "\(error)"])
-        }
+    /// - Parameter known: its public key, if it is known already.
+    func abandon(_ keyID: KeyID, of issuer: IssuerName, publicKey known: [UInt8]? = nil) async throws {
+        let moment = clock.wall()
+        var publicKey = known
+        // Read while it is there: what has to be destroyed may be all there is to tell its token by.
+        if publicKey == nil { publicKey = try? await custody.publicKey(of: keyID) }
+        let read = publicKey
+        try await noting { try await store.abandon(keyID, publicKey: read, at: moment) }
+        quarantinedKeys.removeAll { $0.keyID == keyID }
+        destructions.append(
+            PendingDestruction(keyID: keyID, issuer: issuer, requestedAt: moment, publicKey: read))
     }
+}
 
-    private func destroyPending(of name: IssuerName) async throws {
-        let pending = destructions.filter { $0.issuer == name }
-        guard !pending.isEmpty else { return }
-        if !isTokenProven { try await proveToken() }
-        guard isTokenProven else {
-            throw HSMError(
-                .unavailable, "a private key is still to be destroyed, and the token shows no other key of the store",
-                hint: "check that it is the right token")
-        }
-        for pending in pending {
-            try await custody.destroy(pending.keyID)
-            try await noting { try await store.markDestroyed(pending.keyID, at: clock.wall()) }
-            destructions.removeAll { $0.keyID == pending.keyID }
-            log.info("destroyed a private key", metadata: ["issuer": "\(name)", "keyID": "\(pending.keyID)"])
-        }
-    }
-
-    private func publishMissingStandby(of name: IssuerName) async throws {
-        guard let issuer = issuers[name], issuer.needsStandby else { return }
-        let key = try await generateKey(for: name, issuer.settings.algorithm)
-        try await commit(
-            of: name, with: key, try self.issuer(named: name.text).publishingStandby(key, at: clock.wall()))
-        log.info("published a standby key", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])
+extension HSMError {
+    /// A token that is not, or not known to be, the store's.
+    static func unproven(_ token: TokenIdentity, last: TokenIdentity?) -> HSMError {
+        let former = last.map { $0 == token ? "" : "; the last one that did was \($0)" } ?? ""
+        return HSMError(
+            .unavailable, "the token \(token) shows none of the keys in the store\(former)",
+            hint: "give the agent the token the keys were made on; for one that is lost for good: privyseald replace-token")
     }
 }

@@ -64,6 +64,7 @@ extension IssuerRegistry {
         _ name: IssuerName, dryRun: Bool, fallsBack: Bool, _ decide: @escaping Decision
     ) async throws -> RotationOutcome {
         // A key whose time is over must not make this a second rotation, just because nobody had looked at the clock.
+        try requireServing(name)
         if !dryRun { await expire(name) }
         let committed = try issuer(named: name.text)
         let issuer = trustedNow().flatMap { committed.expiring(at: $0)?.issuer } ?? committed

@@ -3,81 +3,139 @@ import KeyLifecycle
 import Logging
 
 extension IssuerRegistry {
+    /// Seconds between looks at a token that could not be looked at.
+    private static let checkInterval: Int64 = 1
+
     /// Reads the store, brings token and store together, and starts to serve what is there.
     ///
-    /// - Throws: `StoreError`; trouble with the token is logged and left to `health`.
+    /// - Throws: `StoreError`; trouble with the token is logged and left to `health`, and the token is looked at again.
     func start() async throws {
+        try await load()
+        await checkToken()
+    }
+
+    /// Reads the store. Nothing is signed before the token has been looked at.
+    ///
+    /// - Throws: `StoreError`.
+    func load() async throws {
         let contents = try await store.contents()
         clockGuard = ClockGuard(lastChange: contents.lastChange)
         clockGuard.observe(wall: clock.wall(), monotonic: clock.monotonicSeconds)
         destructions = contents.destructions
+        quarantinedKeys = contents.quarantined
+        formerGenerations = contents.formerGenerations
+        knownToken = contents.token
+        copiedAt = contents.copiedAt
+        if let copiedAt {
+            quarantine = Dictionary(uniqueKeysWithValues: contents.issuers.map { ($0.name, .copiedStore(copiedAt)) })
+        }
         for issuer in contents.issuers {
             show(issuer, try signingState(of: issuer), named: issuer.name)
         }
+    }
+
+    /// Looks at the token as a whole and decides whether the store fits it; then finishes what a crash has left.
+    ///
+    /// A failure leaves every issuer refusing signatures until `tick()` has had the token looked at.
+    func checkToken() async {
         do {
-            try await proveToken()
-            try await reconcile(contents.intents)
-        } catch let error as HSMError {
-            log.error("the token could not be checked at start", metadata: ["reason": "\(error)"])
+            // Whatever comes of the steps: what fails is tried again issuer by issuer.
+            for failure in try await bringTogether().steps.compactMap(\.failure) {
+                log.warning("token and store could not be brought together", metadata: ["reason": "\(failure)"])
+            }
+            await queueFollowUps()
+        } catch {
+            nextTokenCheck = clock.monotonicSeconds + Self.checkInterval
+            log.error("the token could not be checked", metadata: ["reason": "\(error)"])
         }
-        for issuer in contents.issuers { await queue.enqueue(issuer.name) { await self.followUp(issuer.name) } }
-        for name in Set(destructions.map(\.issuer)) where issuers[name] == nil {
-            await queue.enqueue(name) { await self.followUp(name) }
+    }
+
+    /// Looks at the token, decides which issuers may serve, and finishes what a crash has left.
+    ///
+    /// - Throws: `HSMError`, `StoreError`.
+    func bringTogether() async throws -> (plan: ReconciliationPlan, steps: [ReconciliationStep]) {
+        let plan = try await planReconciliation()
+        adopt(plan)
+        return (plan, await execute(plan))
+    }
+
+    /// What the first look at the token means for the issuers. One that serves already goes on serving whatever a later look
+    /// shows: it is told in `health`, and counts at the next start.
+    private func adopt(_ plan: ReconciliationPlan) {
+        quarantine = plan.quarantine.filter { !isTokenChecked || quarantine[$0.key] != nil }
+        isTokenChecked = true
+        for issuer in allIssuers {
+            board.setRefusal(refusal(of: issuer.name), for: issuer.name.text)
+            // A frontend asks again for what it was refused.
+            announce(issuer)
         }
+        for (name, why) in quarantine.sorted(by: { $0.key < $1.key }) {
+            log.error(
+                "an issuer is in quarantine: it signs nothing, and nothing of it is published, made or destroyed",
+                metadata: ["issuer": "\(name)", "reason": "\(why.reason)", "hint": "\(Quarantine.hint)"])
+        }
+        if issuers.isEmpty, !plan.otherDeployments.isEmpty {
+            log.warning(
+                "the store has no issuers, and the token has keys of another deployment",
+                metadata: [
+                    "keys": "\(plan.otherDeployments.values.reduce(0, +))",
+                    "hint": "if a store was lost, stop the agent and rebuild it: privyseald recover --from-token",
+                ])
+        }
+    }
+
+    private func queueFollowUps() async {
+        let names = Set(issuers.keys).union(destructions.map(\.issuer)).subtracting(quarantine.keys)
+        for name in names { await enqueueFollowUp(name) }
+    }
+
+    /// Whether the token has to be looked at now: for the first time, or because it may be another one than that which put
+    /// issuers in quarantine.
+    var isTokenCheckDue: Bool {
+        guard tokenCheck == nil, nextTokenCheck <= clock.monotonicSeconds else { return false }
+        return !isTokenChecked
+            || (!quarantine.isEmpty && copiedAt == nil && lastPlan?.tokenGeneration != custody.tokenGeneration)
     }
 
     /// Looks for one key of the store on the token.
     func proveToken() async throws {
-        for key in allIssuers.flatMap(\.ring.published) where !isTokenProven {
-            isTokenProven = try await custody.publicKey(of: key.keyID) == key.publicKey
+        for key in allIssuers.flatMap(\.ring.published) where !isTokenProven && key.lostAt == nil {
+            guard try await custody.publicKey(of: key.keyID) == key.publicKey else { continue }
+            await noteProven()
         }
-        if !isTokenProven, !issuers.isEmpty {
-            log.error(
-                "the token shows none of the keys in the store: nothing on it is made or destroyed",
-                metadata: ["hint": "check that it is the token the keys were made on"])
-        }
+        if !isTokenProven, !issuers.isEmpty { logUnproven() }
     }
 
-    /// Finishes what a crash left between the store and the token.
-    ///
-    /// A key that was generated and is wanted enters its ring; one that is not wanted is destroyed; one that is not there
-    /// leaves a tombstone, so that it is recognised should it appear.
-    private func reconcile(_ intents: [GenerationIntent]) async throws {
-        guard mayTouchToken else { return }
-        for intent in intents {
-            if try await !custody.contains(intent.keyID) {
-                if intent.isTombstone { continue }
-                try await noting { try await store.bury(intent.keyID) }
-            } else if try await !adopt(intent) {
-                try await abandon(intent.keyID, of: intent.issuer)
-            }
+    func logUnproven() {
+        log.error(
+            "the token shows none of the keys in the store: nothing on it is made or destroyed",
+            metadata: [
+                "token": "\(custody.tokenIdentity)", "last": "\(knownToken?.description ?? "unknown")",
+                "hint": "check that it is the token the keys were made on",
+            ])
+    }
+
+    /// The token has shown a key of the store: remembers which token it is. That another one does is only worth a word: the
+    /// members of a group of HSMs have a serial number each.
+    func noteProven() async {
+        isTokenProven = true
+        let token = custody.tokenIdentity
+        guard token != knownToken else { return }
+        if let knownToken {
             log.notice(
-                "reconciled a key generation that was cut off",
-                metadata: ["issuer": "\(intent.issuer)", "keyID": "\(intent.keyID)"])
+                "another token than the last time has the keys of the store",
+                metadata: ["token": "\(token)", "last": "\(knownToken)"])
         }
-    }
-
-    private func adopt(_ intent: GenerationIntent) async throws -> Bool {
-        guard !intent.isTombstone, let issuer = issuers[intent.issuer], issuer.needsStandby,
-            issuer.settings.algorithm == intent.algorithm, let key = try await custody.generatedKey(intent)
-        else { return false }
-        try await commit(issuer.publishingStandby(key, at: clock.wall()), fulfilling: [key.keyID])
-        return true
+        do {
+            try await noting { try await store.noteToken(token) }
+            knownToken = token
+        } catch {
+            log.warning("which token has the keys could not be noted", metadata: ["reason": "\(error)"])
+        }
     }
 
     /// Whether keys may be made and destroyed: not on a token that holds none of the store's keys, unless it has none yet.
     var mayTouchToken: Bool {
         isTokenProven || issuers.isEmpty
-    }
-}
-
-extension KeyCustody {
-    /// The key pair of an intent, if it is complete and held as it should be.
-    fileprivate func generatedKey(_ intent: GenerationIntent) async throws -> GeneratedKey? {
-        guard let publicKey = try await publicKey(of: intent.keyID),
-            let attributes = try await attributes(of: intent.keyID), attributes.refusals.isEmpty,
-            let kid = intent.algorithm.kid(of: publicKey)
-        else { return nil }
-        return GeneratedKey(keyID: intent.keyID, kid: kid, algorithm: intent.algorithm, publicKey: publicKey)
     }
 }

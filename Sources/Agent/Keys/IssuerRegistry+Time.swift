@@ -8,7 +8,7 @@ extension IssuerRegistry {
     /// Called about once a second. Waits for nothing: what is due is queued with the issuer's other changes.
     func tick() async {
         if let now = trustedNow() {
-            for issuer in allIssuers where !due.contains(issuer.name) {
+            for issuer in allIssuers where !due.contains(issuer.name) && quarantine[issuer.name] == nil {
                 let expires = issuer.expiring(at: now) != nil
                 guard expires || issuer.planningScheduledRotation(at: now) != nil else { continue }
                 let name = issuer.name
@@ -17,9 +17,17 @@ extension IssuerRegistry {
             }
         }
         if storeTrouble != nil { await probeStore() }
-        for (name, work) in unfinished where work.retryAt <= clock.monotonicSeconds {
-            unfinished[name] = Unfinished(message: work.message, retryAt: .max)
-            await queue.enqueue(name) { await self.followUp(name) }
+        if isTokenCheckDue {
+            tokenCheck = Task {
+                await checkToken()
+                tokenCheck = nil
+            }
+        }
+        let tokenGeneration = custody.tokenGeneration
+        for (name, work) in unfinished where work.isDue(at: clock.monotonicSeconds, tokenGeneration: tokenGeneration) {
+            unfinished[name]?.retryAt = .max
+            unfinished[name]?.tokenGeneration = tokenGeneration
+            await enqueueFollowUp(name)
         }
     }
 
@@ -45,7 +53,9 @@ extension IssuerRegistry {
 
     /// Ends the overlaps of an issuer that are over. What fails is tried again by `tick()`.
     func expire(_ name: IssuerName) async {
-        guard let now = trustedNow(), let change = issuers[name]?.expiring(at: now) else { return }
+        guard quarantine[name] == nil, let now = trustedNow(), let change = issuers[name]?.expiring(at: now) else {
+            return
+        }
         do {
             try await commit(change)
             log.notice(
@@ -74,6 +84,13 @@ extension IssuerRegistry {
 
     /// Returns once nothing is under way.
     func drain() async {
+        await tokenCheck?.value
         await queue.drain()
+    }
+}
+
+extension IssuerRegistry.Unfinished {
+    fileprivate func isDue(at now: Int64, tokenGeneration: Int) -> Bool {
+        retryAt <= now || self.tokenGeneration != tokenGeneration
     }
 }

@@ -23,6 +23,28 @@ actor IssuerRegistry {
     private var references: [String: KeyReference] = [:]
     /// Key pairs that have to go from the token, oldest first.
     var destructions: [PendingDestruction] = []
+    /// Key pairs that only an operator can have destroyed.
+    var quarantinedKeys: [QuarantinedKey] = []
+    /// The last generation of each deleted issuer.
+    var formerGenerations: [IssuerName: Int] = [:]
+    /// The token that last showed a key of this store.
+    var knownToken: TokenIdentity?
+    /// When the store was copied from another, as long as nobody has settled what the other did since.
+    var copiedAt: Timestamp?
+    /// Generations that were cut off and are still to be looked after, by `CKA_ID`.
+    var cutOff: [KeyID: GenerationIntent] = [:]
+    /// Generations under way: intents that nobody but their own change may decide about.
+    var underWay: Set<KeyID> = []
+    /// Issuers that do nothing until an operator has decided about them, and why.
+    var quarantine: [IssuerName: Quarantine] = [:]
+    /// Whether the token has been looked at since the start. Until then nobody knows whether the store is older than it.
+    var isTokenChecked = false
+    /// The look at the token that is under way.
+    var tokenCheck: Task<Void, Never>?
+    /// When the token is to be looked at again, in seconds of the monotonic clock, if it is to be.
+    var nextTokenCheck: Int64 = 0
+    /// What the token has shown when it was last looked at.
+    var lastPlan: ReconciliationPlan?
     /// The token generation in which the token has shown a key of this store.
     private var provenGeneration: Int?
     /// Whether the token, as it is now, has shown a key of this store. Until then nothing on it is destroyed.
@@ -41,7 +63,11 @@ actor IssuerRegistry {
     /// Work on the token that failed, and when to try it again.
     struct Unfinished: Sendable {
         let message: String
-        let retryAt: Int64
+        var retryAt: Int64
+        /// How often it has failed in a row.
+        let failures: Int
+        /// The token generation it failed under: under another one it is tried at once.
+        var tokenGeneration: Int
     }
 
     init(
@@ -60,6 +86,15 @@ actor IssuerRegistry {
 
     func issuer(named text: String) throws -> Issuer {
         guard let name = IssuerName(text), let issuer = issuers[name] else { throw LifecycleError.issuerNotFound(text) }
+        return issuer
+    }
+
+    /// An issuer whose keys may be used and changed.
+    ///
+    /// - Throws: `LifecycleError`: `.issuerNotFound`, `.issuerQuarantined`.
+    func servingIssuer(named text: String) throws -> Issuer {
+        let issuer = try issuer(named: text)
+        try requireServing(issuer.name)
         return issuer
     }
 
@@ -98,8 +133,10 @@ actor IssuerRegistry {
             throw error
         }
         destructions += change.destroyed.map {
-            PendingDestruction(keyID: $0.keyID, issuer: change.name, requestedAt: change.at)
+            PendingDestruction(keyID: $0.keyID, issuer: change.name, requestedAt: change.at, publicKey: $0.publicKey)
         }
+        for keyID in keyIDs { cutOff[keyID] = nil }
+        if change.issuer == nil { formerGenerations[change.name] = change.expectedGeneration }
         for key in change.destroyed {
             references[key.kid] = nil
             hsmStatus.putInUse(key.kid)
@@ -137,9 +174,14 @@ actor IssuerRegistry {
         let generation = issuer?.generation ?? issuers[name]?.generation ?? 0
         issuers[name] = issuer
         hsmStatus.notePublished(issuer?.ring.published ?? [], of: name.text)
-        let former = board.install(signing, for: name.text)
+        let former = board.install(signing, refusing: refusal(of: name), for: name.text)
         feed.publish(WatchedIssuer(name: name.text, generation: generation, deleted: issuer == nil ? true : nil))
         return former
+    }
+
+    /// Has watchers look at an issuer again.
+    func announce(_ issuer: Issuer) {
+        feed.publish(WatchedIssuer(name: issuer.name.text, generation: issuer.generation))
     }
 
     func signingState(of issuer: Issuer) throws -> SigningState {
@@ -153,6 +195,7 @@ actor IssuerRegistry {
     /// What another writer has made of an issuer.
     private func reload(_ name: IssuerName) async throws {
         let contents = try await store.contents()
+        formerGenerations = contents.formerGenerations
         let issuer = contents.issuers.first { $0.name == name }
         guard issuer != issuers[name] else { return }
         show(issuer, try issuer.map(signingState), named: name)
@@ -169,6 +212,8 @@ actor IssuerRegistry {
 extension LifecycleError.Code {
     static let issuerNotFound = LifecycleError.Code(rawValue: "issuer-not-found")
     static let issuerExists = LifecycleError.Code(rawValue: "issuer-exists")
+    /// The store is older than the token, or may be: an operator has to decide first.
+    static let issuerQuarantined = LifecycleError.Code(rawValue: "issuer-quarantined")
     static let issuerNameInvalid = LifecycleError.Code(rawValue: "issuer-name-invalid")
 }
 

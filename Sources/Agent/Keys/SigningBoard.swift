@@ -1,3 +1,4 @@
+import AgentProtocol
 import KeyLifecycle
 import Platform
 
@@ -8,34 +9,48 @@ import Platform
 final class SigningBoard: Sendable {
     private struct Entry {
         var state: SigningState
+        /// What every request gets instead of a signature.
+        var refusal: ProtocolError?
         /// Requests that have to wait until the issuer is thawed.
         var waiting: [@Sendable () -> Void] = []
     }
 
     private let entries = Locked<[String: Entry]>([:])
 
-    /// Takes the issuer's key for one signature, which must be ended with `key.use.end()`; `nil` for an unknown issuer.
-    func begin(_ issuer: String) -> SigningState? {
-        entries.withLock { entries in
-            guard let state = entries[issuer]?.state else { return nil }
-            state.key.use.begin()
-            return state
+    /// Takes the issuer's key for one signature, which must be ended with `key.use.end()`.
+    ///
+    /// - Throws: `ISSUER_NOT_FOUND`, or what the issuer refuses signatures with.
+    func begin(_ issuer: String) throws(ProtocolError) -> SigningState {
+        let found: Result<SigningState, ProtocolError> = entries.withLock { entries in
+            guard let entry = entries[issuer] else { return .failure(ProtocolError(LifecycleError.issuerNotFound(issuer))) }
+            if let refusal = entry.refusal { return .failure(refusal) }
+            entry.state.key.use.begin()
+            return .success(entry.state)
         }
+        return try found.get()
     }
 
     /// Puts a state in place, or with `nil` takes the issuer off the board. Thaws the issuer.
     ///
+    /// - Parameter refusal: what requests get instead of a signature, if they get none.
     /// - Returns: the key it replaces, when that is another one.
     @discardableResult
-    func install(_ state: SigningState?, for issuer: String) -> KeyReference? {
+    func install(
+        _ state: SigningState?, refusing refusal: ProtocolError? = nil, for issuer: String
+    ) -> KeyReference? {
         let (former, waiting) = entries.withLock { entries -> (KeyReference?, [@Sendable () -> Void]) in
             let before = entries[issuer]
-            entries[issuer] = state.map { Entry(state: $0) }
+            entries[issuer] = state.map { Entry(state: $0, refusal: refusal) }
             let former = before?.state.key
             return (former === state?.key ? nil : former, before?.waiting ?? [])
         }
         for resume in waiting { resume() }
         return former
+    }
+
+    /// From now on requests for the issuer get this instead of a signature; with `nil`, signatures.
+    func setRefusal(_ refusal: ProtocolError?, for issuer: String) {
+        entries.withLock { $0[issuer]?.refusal = refusal }
     }
 
     /// Freezes the dates of an issuer's JWTs and returns the moment they are frozen at.

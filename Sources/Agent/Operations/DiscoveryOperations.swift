@@ -7,7 +7,7 @@ struct GetDiscovery: Operation {
     let clock: AgentClock
 
     func run(_ parameters: GetDiscoveryParameters, _ context: OperationContext) async throws -> DiscoveryResult {
-        let issuer = try await registry.issuer(named: parameters.issuer)
+        let issuer = try await registry.servingIssuer(named: parameters.issuer)
         return try IssuerDocuments.discovery(of: issuer, at: clock.wall())
     }
 

@@ -25,6 +25,7 @@ extension ProtocolError {
             case .noKeyLeft: .hsmUnavailable
             case .issuerNotFound: .issuerNotFound
             case .issuerExists: .issuerExists
+            case .issuerQuarantined: .issuerQuarantined
             case .issuerNameInvalid: .invalidParams
             default: .internalError
             }

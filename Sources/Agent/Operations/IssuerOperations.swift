@@ -71,7 +71,8 @@ struct ShowIssuer: Operation {
     let views: IssuerViews
 
     func run(_ parameters: IssuerStatusParameters, _ context: OperationContext) async throws -> IssuerStatus {
-        views.status(try await registry.issuer(named: parameters.issuer))
+        let issuer = try await registry.issuer(named: parameters.issuer)
+        return views.status(issuer, await registry.quarantine[issuer.name])
     }
 }
 
@@ -82,7 +83,9 @@ struct ListIssuers: Operation {
 
     func run(_ parameters: IssuerListParameters, _ context: OperationContext) async throws -> IssuerList {
         let page = try Page(await registry.allIssuers, parameters) { $0.name.text }
-        return IssuerList(issuers: page.entries.map(views.status), nextCursor: page.nextCursor)
+        let quarantine = await registry.quarantine
+        return IssuerList(
+            issuers: page.entries.map { views.status($0, quarantine[$0.name]) }, nextCursor: page.nextCursor)
     }
 }
 
@@ -91,7 +94,8 @@ struct IssuerViews: Sendable {
     let clock: AgentClock
     let hsm: HSM
 
-    func status(_ issuer: Issuer) -> IssuerStatus {
-        IssuerStatus(issuer, isHSMUp: hsm.status.reading.trouble == nil, at: clock.wall())
+    func status(_ issuer: Issuer, _ quarantine: Quarantine? = nil) -> IssuerStatus {
+        IssuerStatus(
+            issuer, isHSMUp: hsm.status.reading.trouble == nil, quarantine: quarantine, at: clock.wall())
     }
 }

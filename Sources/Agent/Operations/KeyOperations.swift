@@ -56,7 +56,10 @@ struct RevokeKey: Operation {
     let registry: IssuerRegistry
 
     func run(_ parameters: RevokeKeyParameters, _ context: OperationContext) async throws -> RotationResult {
-        RotationResult(
+        if let key = await registry.quarantinedKey(named: parameters.kid) {
+            return try await registry.revoke(key, dryRun: parameters.dryRun ?? false)
+        }
+        return RotationResult(
             try await registry.revoke(
                 parameters.kid, ifGeneration: parameters.ifGeneration, dryRun: parameters.dryRun ?? false))
     }

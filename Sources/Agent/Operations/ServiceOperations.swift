@@ -25,12 +25,7 @@ struct ReportHealth: Operation {
                     component: "hsm", message: "\(reading.stuckCalls) calls into the PKCS#11 module have not returned",
                     hint: "have the module and the HSM examined; the agent ends itself when there are too many"))
         }
-        if await !registry.mayTouchToken {
-            problems.append(
-                HealthProblem(
-                    component: "hsm", message: "the token shows none of the keys in the store",
-                    hint: "check that it is the token the keys were made on"))
-        }
+        problems += await registry.tokenProblems
         if let storeTrouble {
             problems.append(HealthProblem(component: "store", message: storeTrouble.message, hint: storeTrouble.hint))
         }
@@ -41,6 +36,7 @@ struct ReportHealth: Operation {
                     component: "lifecycle", message: "keys of issuer \(name) are not in order: \(work.message)",
                     hint: "the agent tries again by itself"))
         }
+        problems += await registry.quarantineProblems
         let token = hsm.tokenInfo
         return Health(
             status: reading.trouble != nil ? "unavailable" : problems.isEmpty ? "ok" : "degraded",

@@ -31,8 +31,11 @@ struct Sign: Sendable {
     private func begin(_ pending: Pending) {
         // The clock is read before the key is taken: see SigningBoard.freeze.
         let now = clock.wall()
-        guard let state = board.begin(pending.parameters.issuer) else {
-            return fail(pending.id, ProtocolError(LifecycleError.issuerNotFound(pending.parameters.issuer)), pending.reply)
+        let state: SigningState
+        do throws(ProtocolError) {
+            state = try board.begin(pending.parameters.issuer)
+        } catch {
+            return fail(pending.id, error, pending.reply)
         }
         let facts = ClaimsFacts(pending.parameters)
         do throws(LifecycleError) {

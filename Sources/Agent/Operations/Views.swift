@@ -11,7 +11,7 @@ extension WireTime {
 
 extension IssuerStatus {
     /// - Parameter now: when the answer is put together.
-    init(_ issuer: Issuer, isHSMUp: Bool, at now: Timestamp) {
+    init(_ issuer: Issuer, isHSMUp: Bool, quarantine: Quarantine? = nil, at now: Timestamp) {
         let settings = issuer.settings
         let ring = issuer.ring
         let url: String? = if case .enabled(let url) = issuer.profile { url } else { nil }
@@ -35,7 +35,7 @@ extension IssuerStatus {
             rotateEverySeconds: settings.rotateEvery ?? 0, lastRotationAt: issuer.lastRotationAt.map(WireTime.init),
             nextRotationAt: next.map(WireTime.init), overlapEndsAt: ring.retiring?.expiresAt.map(WireTime.init),
             hsm: isHSMUp ? "up" : "down", dataTimestamp: WireTime(now),
-            refreshHintSeconds: Self.refreshHint(issuer, at: now))
+            refreshHintSeconds: Self.refreshHint(issuer, at: now), quarantine: quarantine?.reason)
     }
 
     /// Until something is due by time, a minute at most and a second at least.

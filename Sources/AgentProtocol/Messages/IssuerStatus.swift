@@ -34,6 +34,8 @@ public struct IssuerStatus: Codable, Sendable, Equatable {
     public var dataTimestamp: WireTime
     /// After how long it is worth asking again.
     public var refreshHintSeconds: Int
+    /// Why the issuer signs nothing until an operator has decided about it; absent unless it is in quarantine.
+    public var quarantine: String?
 
     public init(
         name: String, generation: Int, createdAt: WireTime, issuer: String, oidcIssuerProfile: OIDCIssuerProfileView,
@@ -41,7 +43,7 @@ public struct IssuerStatus: Codable, Sendable, Equatable {
         activeKid: String, activeAlgorithm: String, keyCounts: KeyCounts, lifetimeSeconds: Int,
         maximumLifetimeSeconds: Int, overlapSeconds: Int, jwksMaxAgeSeconds: Int, standby: Bool, rotateEverySeconds: Int,
         lastRotationAt: WireTime?, nextRotationAt: WireTime?, overlapEndsAt: WireTime?, hsm: String,
-        dataTimestamp: WireTime, refreshHintSeconds: Int
+        dataTimestamp: WireTime, refreshHintSeconds: Int, quarantine: String? = nil
     ) {
         self.name = name
         self.generation = generation
@@ -67,6 +69,7 @@ public struct IssuerStatus: Codable, Sendable, Equatable {
         self.hsm = hsm
         self.dataTimestamp = dataTimestamp
         self.refreshHintSeconds = refreshHintSeconds
+        self.quarantine = quarantine
     }
 }
 

@@ -20,7 +20,8 @@ public actor InMemoryIssuerStore: IssuerStorage {
         try checkOutage()
         return StoreContents(
             issuers: state.issuers.values.sorted { $0.name < $1.name }, intents: state.intents,
-            destructions: state.destructions.filter { state.destroyed[$0.keyID] == nil }, lastChange: state.lastChange)
+            destructions: state.pending, lastChange: state.lastChange, quarantined: state.quarantined,
+            formerGenerations: state.former, token: state.token)
     }
 
     public func commit(_ change: IssuerChange, fulfilling: [KeyID]) throws {
@@ -45,12 +46,17 @@ public actor InMemoryIssuerStore: IssuerStorage {
         }
     }
 
-    public func abandon(_ keyID: KeyID, at moment: Timestamp) throws {
+    public func abandon(_ keyID: KeyID, publicKey: [UInt8]?, at moment: Timestamp) throws {
         try transaction { state in
-            if let index = state.intents.firstIndex(where: { $0.keyID == keyID }) {
+            if let index = state.quarantined.firstIndex(where: { $0.keyID == keyID }) {
+                let key = state.quarantined.remove(at: index)
+                state.destructions.append(
+                    PendingDestruction(keyID: keyID, issuer: key.issuer, requestedAt: moment, publicKey: key.publicKey))
+            } else if let index = state.intents.firstIndex(where: { $0.keyID == keyID }) {
                 let intent = state.intents.remove(at: index)
-                state.destructions.append(PendingDestruction(keyID: keyID, issuer: intent.issuer, requestedAt: moment))
-            } else if !state.destructions.contains(where: { $0.keyID == keyID }) || state.destroyed[keyID] != nil {
+                state.destructions.append(
+                    PendingDestruction(keyID: keyID, issuer: intent.issuer, requestedAt: moment, publicKey: publicKey))
+            } else if !state.pending.contains(where: { $0.keyID == keyID }) {
                 throw StoreError.conflict("no intent for \(keyID)")
             }
         }
@@ -58,10 +64,44 @@ public actor InMemoryIssuerStore: IssuerStorage {
 
     public func markDestroyed(_ keyID: KeyID, at moment: Timestamp) throws {
         try transaction { state in
-            guard state.destructions.contains(where: { $0.keyID == keyID }) else {
+            guard state.destructions.contains(where: { $0.keyID == keyID }), !state.lost.contains(keyID) else {
                 throw StoreError.conflict("\(keyID) is not to be destroyed")
             }
             state.destroyed[keyID] = state.destroyed[keyID] ?? moment
+        }
+    }
+
+    public func strandDestructions() throws {
+        try transaction { state in
+            let pending = Set(state.pending.map(\.keyID))
+            state.destructions = state.destructions.map { row in
+                PendingDestruction(
+                    keyID: row.keyID, issuer: row.issuer, requestedAt: row.requestedAt, publicKey: row.publicKey,
+                    isStray: row.isStray || pending.contains(row.keyID))
+            }
+        }
+    }
+
+    public func recognised(_ keyIDs: Set<KeyID>) throws -> Set<KeyID> {
+        try checkOutage()
+        return keyIDs.filter(state.knows)
+    }
+
+    public func noteToken(_ token: TokenIdentity) throws {
+        try transaction { state in state.token = token }
+    }
+
+    public func settle(_ settlement: Settlement) throws {
+        try transaction { state in
+            for (change, fulfilling) in settlement.changes { try state.commit(change, fulfilling: fulfilling) }
+            if let lostAt = settlement.lostAt {
+                state.destructions += state.quarantined.map { key in
+                    PendingDestruction(keyID: key.keyID, issuer: key.issuer, requestedAt: lostAt, publicKey: key.publicKey)
+                }
+                state.quarantined = []
+                state.lost.formUnion(state.pending.map(\.keyID))
+            }
+            state.token = settlement.token
         }
     }
 
@@ -94,19 +134,31 @@ private struct State {
     /// Carried out or not.
     var destructions: [PendingDestruction] = []
     var destroyed: [KeyID: Timestamp] = [:]
+    var lost: Set<KeyID> = []
+    var quarantined: [QuarantinedKey] = []
+    /// The last generation of deleted issuers.
+    var former: [IssuerName: Int] = [:]
+    var token: TokenIdentity?
     var lastChange: Timestamp?
     var refusedPIN: RefusedPIN?
 
+    var pending: [PendingDestruction] {
+        destructions.filter { destroyed[$0.keyID] == nil && !lost.contains($0.keyID) }
+    }
+
     func knows(_ keyID: KeyID) -> Bool {
-        intents.contains { $0.keyID == keyID } || destructions.contains { $0.keyID == keyID }
+        quarantined.contains { $0.keyID == keyID } || intents.contains { $0.keyID == keyID } || destructions.contains { $0.keyID == keyID }
             || issuers.values.contains { $0.ring.keys.contains { $0.keyID == keyID } }
     }
 
     mutating func commit(_ change: IssuerChange, fulfilling: [KeyID]) throws(StoreError) {
         let stored = issuers[change.name]
         guard stored?.generation == change.expectedGeneration else { throw .conflict("another generation of \(change.name)") }
+        if stored == nil, let new = change.issuer, new.generation <= former[change.name] ?? 0 {
+            throw .conflict("a deleted \(change.name) had the generation already")
+        }
         let added = try added(by: change, to: stored?.ring.keys ?? [])
-        guard Set(added.map(\.keyID)) == Set(fulfilling) else { throw .conflict("new keys without intents, or the reverse") }
+        guard Set(added.map(\.keyID)).subtracting([change.retained].compactMap(\.self)) == Set(fulfilling) else { throw .conflict("new keys without intents, or the reverse") }
         for keyID in Set(fulfilling) {
             guard
                 let index = intents.firstIndex(where: {
@@ -116,8 +168,11 @@ private struct State {
             intents.remove(at: index)
         }
         for key in change.destroyed {
-            destructions.append(PendingDestruction(keyID: key.keyID, issuer: change.name, requestedAt: change.at))
+            destructions.append(
+                PendingDestruction(keyID: key.keyID, issuer: change.name, requestedAt: change.at, publicKey: key.publicKey))
         }
+        quarantined += change.quarantined
+        if change.issuer == nil { former[change.name] = stored?.generation }
         issuers[change.name] = change.issuer
         lastChange = max(lastChange ?? change.at, change.at)
     }
@@ -125,7 +180,7 @@ private struct State {
     /// The new keys of a change that goes on from the stored ones.
     private func added(by change: IssuerChange, to stored: [SigningKey]) throws(StoreError) -> [SigningKey] {
         guard let keys = change.issuer?.ring.keys else {
-            let published = Set(stored.filter(\.state.isPublished).map(\.keyID))
+            let published = Set(stored.filter { $0.state.isPublished && $0.lostAt == nil }.map(\.keyID))
             guard published == Set(change.destroyed.map(\.keyID)) else { throw .otherKeys(change.name) }
             return []
         }

@@ -1,0 +1,104 @@
+import IssuerStore
+import KeyLifecycle
+import Logging
+
+extension IssuerRegistry {
+    /// Seconds before work on the token that failed is tried again: doubled with each failure up to the maximum, since each
+    /// generation that a full token refuses leaves a tombstone.
+    private static let retryInterval: Int64 = 15
+    private static let maximumRetryInterval: Int64 = 300
+
+    func enqueueFollowUp(_ name: IssuerName) async {
+        await queue.enqueue(name) { await self.followUp(name) }
+    }
+
+    /// Does for an issuer what its last change left to do: looks after generations that were cut off, destroys private keys,
+    /// publishes a missing standby key.
+    ///
+    /// What fails is tried again by `tick()`.
+    func followUp(_ name: IssuerName) async {
+        guard quarantine[name] == nil, copiedAt == nil else { return }
+        do {
+            try await resolveCutOff(of: name)
+            try await destroyPending(of: name)
+            try await publishMissingStandby(of: name)
+            unfinished[name] = nil
+        } catch {
+            note(error, unfinishedFor: name)
+            log.warning("keys of an issuer are not in order yet", metadata: ["issuer": "\(name)", "reason": "\(error)"])
+        }
+    }
+
+    func note(_ error: any Error, unfinishedFor name: IssuerName) {
+        let failures = (unfinished[name]?.failures ?? 0) + 1
+        let pause = min(Self.retryInterval << min(failures - 1, 10), Self.maximumRetryInterval)
+        unfinished[name] = Unfinished(
+            message: "\(error)", retryAt: clock.monotonicSeconds + pause, failures: failures,
+            tokenGeneration: custody.tokenGeneration)
+    }
+
+    private func resolveCutOff(of name: IssuerName) async throws {
+        let intents = cutOff.values.filter { $0.issuer == name && !underWay.contains($0.keyID) }
+        guard !intents.isEmpty else { return }
+        if !mayTouchToken { try await proveToken() }
+        guard mayTouchToken else { throw HSMError.unproven(custody.tokenIdentity, last: knownToken) }
+        for intent in intents { _ = try await resolve(intent) }
+    }
+
+    enum DestructionOutcome {
+        case done, waiting, stray, another
+    }
+
+    /// Destroys what is to be destroyed of an issuer, as far as the token may be the one it is on.
+    func destroyPending(of name: IssuerName) async throws {
+        let pending = destructions.filter { $0.issuer == name }
+        guard !pending.isEmpty else { return }
+        if !isTokenProven { try await proveToken() }
+        var outcomes: Set<DestructionOutcome> = []
+        for pending in pending { outcomes.insert(try await carryOut(pending)) }
+        if outcomes.contains(.another) {
+            throw HSMError(
+                .unavailable, "the token shows another key under the CKA_ID of one that is to be destroyed; it is left alone",
+                hint: "see which with: privyseal reconcile --dry-run")
+        }
+        if outcomes.contains(.waiting) {
+            throw HSMError(
+                .unavailable, "a private key is still to be destroyed, and the token shows no other key of the store",
+                hint: "check that it is the right token")
+        }
+    }
+
+    /// Destroys one key pair, or finds that it has gone, and only then says so to the store.
+    func carryOut(_ pending: PendingDestruction) async throws -> DestructionOutcome {
+        let outcome = try await custody.destroy(
+            DoomedKey(
+                keyID: pending.keyID, publicKey: pending.publicKey,
+                label: KeyLabel(deployment: store.deployment.id, issuer: pending.issuer),
+                tokenGeneration: custody.tokenGeneration, isTokenProven: isTokenProven))
+        switch outcome {
+        case .differs: return .another
+        case .unproven: return pending.isStray ? .stray : .waiting
+        case .absent where pending.isStray: return .stray
+        case .absent where !isTokenProven && !isKnownTokenOfEmptyStore: return .waiting
+        case .absent, .destroyed: break
+        }
+        try await noting { try await store.markDestroyed(pending.keyID, at: clock.wall()) }
+        destructions.removeAll { $0.keyID == pending.keyID }
+        log.info("destroyed a private key", metadata: ["issuer": "\(pending.issuer)", "keyID": "\(pending.keyID)"])
+        return .done
+    }
+
+    /// With no issuer left, no key can prove the token; that it is by name and number the one that last did has to do, to
+    /// take a key that it does not show for destroyed.
+    private var isKnownTokenOfEmptyStore: Bool {
+        issuers.isEmpty && custody.tokenIdentity == knownToken && !custody.tokenIdentity.serial.isEmpty
+    }
+
+    private func publishMissingStandby(of name: IssuerName) async throws {
+        guard let issuer = issuers[name], issuer.needsStandby else { return }
+        let key = try await generateKey(for: name, issuer.settings.algorithm)
+        try await commit(
+            of: name, with: key, try self.issuer(named: name.text).publishingStandby(key, at: clock.wall()))
+        log.info("published a standby key", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])
+    }
+}

@@ -1,0 +1,143 @@
+import IssuerStore
+import KeyLifecycle
+import Logging
+
+/// What came of one step of a reconciliation.
+struct ReconciliationStep: Hashable, Sendable {
+    enum Kind: Hashable, Sendable {
+        case intent(ReconciliationPlan.Intent)
+        case destruction(ReconciliationPlan.Destruction)
+    }
+
+    let kind: Kind
+    /// Whether it has been carried out; false in a dry run.
+    var isDone = false
+    /// Why it could not be.
+    var failure: String?
+}
+
+extension IssuerRegistry {
+    /// Puts token and store side by side, and with `dryRun` leaves it at that.
+    ///
+    /// - Throws: `HSMError`, `StoreError`. What fails of the execution is in the steps.
+    func reconcile(dryRun: Bool) async throws -> (plan: ReconciliationPlan, steps: [ReconciliationStep]) {
+        let plan = try await planReconciliation()
+        return (plan, dryRun ? plan.steps : await execute(plan))
+    }
+
+    /// What token and store ask for, as both are now.
+    func planReconciliation() async throws -> ReconciliationPlan {
+        var known = Set(allIssuers.flatMap { $0.ring.published.map(\.keyID) })
+        known.formUnion(destructions.map(\.keyID))
+        let before = underWay
+        let inventory = try await custody.inventory(knowing: known)
+        // The store is read after the token: a key that is there by now had its intent before.
+        let (contents, recognised) = try await noting {
+            (try await store.contents(), try await store.recognised(Set(inventory.entries.keys)))
+        }
+        let plan = ReconciliationPlan(
+            inventory, contents, recognised: recognised, deployment: store.deployment.id,
+            underWay: before.union(underWay), at: clock.wall())
+        lastPlan = plan
+        guard custody.tokenGeneration == plan.tokenGeneration else { return plan }
+        if plan.isProven { await noteProven() } else if !issuers.isEmpty { logUnproven() }
+        return plan
+    }
+
+    /// Carries a plan out, each step among the other changes of its issuer. Issuers in quarantine are left alone, and on a
+    /// token that shows none of the store's keys nothing happens.
+    func execute(_ plan: ReconciliationPlan) async -> [ReconciliationStep] {
+        var steps: [ReconciliationStep] = []
+        for planned in plan.steps {
+            var step = planned
+            if quarantine[planned.issuer] == nil && copiedAt == nil {
+                do {
+                    step.isDone = try await queue.run(planned.issuer) { try await self.carryOut(planned.kind) }
+                } catch {
+                    step.failure = "\(error)"
+                }
+            }
+            steps.append(step)
+        }
+        return steps
+    }
+
+    private func carryOut(_ step: ReconciliationStep.Kind) async throws -> Bool {
+        switch step {
+        case .intent(let item):
+            guard item.step != .keep, mayTouchToken else { return false }
+            return try await resolve(item.intent) != .kept
+        case .destruction(let item):
+            guard item.step == .destroy || item.step == .conclude else { return false }
+            if !destructions.contains(where: { $0.keyID == item.destruction.keyID }) { return true }
+            return try await carryOut(item.destruction) == .done
+        }
+    }
+
+    enum IntentOutcome {
+        case adopted, abandoned, buried, kept
+    }
+
+    /// Decides what becomes of a cut-off generation, by what the token shows now.
+    func resolve(_ intent: GenerationIntent) async throws -> IntentOutcome {
+        let outcome = try await decide(intent)
+        cutOff[intent.keyID] = nil
+        guard outcome != .kept else { return .kept }
+        log.notice(
+            "reconciled a key generation that was cut off",
+            metadata: ["issuer": "\(intent.issuer)", "keyID": "\(intent.keyID)", "outcome": "\(outcome)"])
+        return outcome
+    }
+
+    private func decide(_ intent: GenerationIntent) async throws -> IntentOutcome {
+        do {
+            guard try await custody.contains(intent.keyID) else {
+                guard !intent.isTombstone else { return .kept }
+                try await noting { try await store.bury(intent.keyID) }
+                return .buried
+            }
+            if try await adopt(intent) { return .adopted }
+            try await abandon(intent.keyID, of: intent.issuer)
+            await enqueueFollowUp(intent.issuer)
+            return .abandoned
+        } catch let error as StoreError where error.code == .conflict {
+            // Somebody else has decided meanwhile.
+            return .kept
+        }
+    }
+
+    private func adopt(_ intent: GenerationIntent) async throws -> Bool {
+        guard !intent.isTombstone, let issuer = issuers[intent.issuer], issuer.needsStandby,
+            issuer.settings.algorithm == intent.algorithm, let key = try await custody.generatedKey(intent)
+        else { return false }
+        try await commit(issuer.publishingStandby(key, at: clock.wall()), fulfilling: [key.keyID])
+        return true
+    }
+}
+
+extension ReconciliationPlan {
+    /// Everything that is to be done or waited for, in the order in which it is.
+    var steps: [ReconciliationStep] {
+        intents.map { ReconciliationStep(kind: .intent($0)) } + destructions.map { ReconciliationStep(kind: .destruction($0)) }
+    }
+}
+
+extension ReconciliationStep {
+    var issuer: IssuerName {
+        switch kind {
+        case .intent(let item): item.intent.issuer
+        case .destruction(let item): item.destruction.issuer
+        }
+    }
+}
+
+extension KeyCustody {
+    /// The key pair of an intent, if it is complete and held as it should be.
+    fileprivate func generatedKey(_ intent: GenerationIntent) async throws -> GeneratedKey? {
+        guard let publicKey = try await publicKey(of: intent.keyID),
+            let attributes = try await attributes(of: intent.keyID), attributes.refusals.isEmpty,
+            let kid = intent.algorithm.kid(of: publicKey)
+        else { return nil }
+        return GeneratedKey(keyID: intent.keyID, kid: kid, algorithm: intent.algorithm, publicKey: publicKey)
+    }
+}

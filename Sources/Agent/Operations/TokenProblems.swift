@@ -1,0 +1,51 @@
+import AgentProtocol
+import KeyLifecycle
+
+/// What `health` says of token and store as a pair.
+extension IssuerRegistry {
+    /// Whose token it is.
+    var tokenProblems: [HealthProblem] {
+        guard isTokenChecked else {
+            return [
+                HealthProblem(
+                    component: "hsm", message: "the token has not been looked at since the start, so nothing is signed",
+                    hint: "the agent tries again by itself; bring the token back")
+            ]
+        }
+        guard !mayTouchToken else { return [] }
+        let unproven = HSMError.unproven(custody.tokenIdentity, last: knownToken)
+        return [HealthProblem(component: "hsm", message: unproven.message, hint: unproven.hint)]
+    }
+
+    /// Which of the two is older.
+    var quarantineProblems: [HealthProblem] {
+        var problems = quarantine.sorted { $0.key < $1.key }.map { name, why in
+            HealthProblem(
+                component: "lifecycle", message: "issuer \(name) is in quarantine: \(why.reason)", hint: Quarantine.hint)
+        }
+        if let copiedAt, quarantine.isEmpty {
+            problems.append(
+                HealthProblem(
+                    component: "store", message: "the store is a copy made at \(WireTime(copiedAt)), and no issuer can be made",
+                    hint: Quarantine.hint))
+        }
+        // Found while the agent was running: it goes on, since it cannot tell who is wrong.
+        for (name, why) in (lastPlan?.quarantine ?? [:]).sorted(by: { $0.key < $1.key }) where quarantine[name] == nil {
+            problems.append(
+                HealthProblem(
+                    component: "lifecycle", message: "issuer \(name) would be in quarantine after a restart: \(why.reason)",
+                    hint: "make sure that no other agent uses the token with a copy of this store; then: "
+                        + "privyseal reconcile --dry-run"))
+        }
+        if issuers.isEmpty, let others = lastPlan?.otherDeployments, !others.isEmpty {
+            let count = others.values.reduce(0, +)
+            problems.append(
+                HealthProblem(
+                    component: "store",
+                    message: "the store has no issuers, and the token has \(count) keys of another deployment",
+                    hint: "if a store was lost, stop the agent and rebuild it: privyseald recover --from-token; "
+                        + "otherwise create an issuer"))
+        }
+        return problems
+    }
+}

@@ -1,0 +1,65 @@
+import Foundation
+
+extension StoreFile {
+    /// Refuses a file that others can write or replace: what it says of keys would be theirs to say.
+    ///
+    /// Also one of another user, such as the agent's when root runs a command: the files SQLite makes beside it would lock
+    /// the owner out.
+    /// - Throws: `StoreError` with `.exposed`; `.corrupt` for an empty file, which no store ever is.
+    static func checkOwnership(of path: String) throws {
+        let path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        let attributes = try attributes(of: path)
+        guard attributes[.type] as? FileAttributeType == .typeRegular else {
+            throw StoreError(.unavailable, "\(path) is not a regular file", hint: "name the file of the store")
+        }
+        try check(attributes, path, forbidden: 0o022, "the store \(path)")
+        if (attributes[.size] as? NSNumber)?.intValue == 0 {
+            throw StoreError(
+                .corrupt, "the store \(path) is empty: it was cut off, and no store is",
+                hint: "restore a backup, or move it away and rebuild the store with: privyseald recover --from-token")
+        }
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let bits = mode(try Self.attributes(of: directory))
+        guard bits & 0o002 == 0 || bits & 0o1000 != 0 else {
+            throw StoreError(
+                .exposed, "everybody can replace the files in \(directory), the store's directory (mode \(octal(bits)))",
+                hint: "chmod o-w \(directory), and make sure that the store is the one you know")
+        }
+    }
+
+    private static func check(
+        _ attributes: [FileAttributeKey: Any], _ path: String, forbidden: Int, _ what: String
+    ) throws {
+        let bits = mode(attributes)
+        guard bits & forbidden == 0 else {
+            throw StoreError(
+                .exposed, "\(what) can be written by others than its owner (mode \(octal(bits)))",
+                hint: "chmod 0600 \(path), and make sure that nobody has changed it")
+        }
+        let owner = (attributes[.ownerAccountID] as? NSNumber)?.uint32Value
+        guard owner == geteuid() else {
+            throw StoreError(
+                .exposed, "\(what) belongs to uid \(owner.map(String.init) ?? "?"), and this runs as uid \(geteuid())",
+                hint: "run this as the store's owner, or give it to the user the agent runs as")
+        }
+    }
+
+    private static func attributes(of path: String) throws -> [FileAttributeKey: Any] {
+        do {
+            return try FileManager.default.attributesOfItem(atPath: path)
+        } catch {
+            throw StoreError(
+                .unavailable, "cannot look at \(path)", hint: "name a file in a directory that exists and this user may enter",
+                cause: error)
+        }
+    }
+
+    private static func mode(_ attributes: [FileAttributeKey: Any]) -> Int {
+        (attributes[.posixPermissions] as? NSNumber)?.intValue ?? 0
+    }
+
+    private static func octal(_ bits: Int) -> String {
+        let digits = String(bits, radix: 8)
+        return String(repeating: "0", count: max(4 - digits.count, 0)) + digits
+    }
+}

@@ -1,0 +1,56 @@
+import ArgumentParser
+import DaemonKit
+import Foundation
+import Platform
+
+/// A command an operator runs beside the agent: it ends with two lines when it fails.
+protocol OperatorCommand: AsyncParsableCommand {
+    var config: String { get }
+    func run(_ startup: Startup) async throws
+}
+
+extension OperatorCommand {
+    func run() async throws {
+        do {
+            try ProcessHardening.apply()
+            try await run(Startup(configuration: config))
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            let failure = StartupFailure(mapping: error)
+            failure.report()
+            throw ExitCode(failure.exitCode)
+        }
+    }
+}
+
+/// `--dry-run` and `--yes`, and the question asked without either.
+struct Consent: ParsableArguments {
+    @Flag(help: "Show the plan and change nothing.")
+    var dryRun = false
+
+    @Flag(name: [.customShort("y"), .long], help: "Do not ask. Needed where there is no terminal to ask on.")
+    var yes = false
+
+    /// Shows a plan; returns whether it is to be carried out.
+    ///
+    /// - Throws: `StartupFailure` without consent and without a terminal.
+    func isGiven(for plan: [String], question: String) throws -> Bool {
+        for line in plan { print(line) }
+        if dryRun {
+            print("dry run: nothing was changed")
+            return false
+        }
+        if yes { return true }
+        guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else {
+            throw StartupFailure(
+                what: "this needs a confirmation, and there is no terminal to ask on; nothing was changed",
+                todo: "add --yes when you are sure")
+        }
+        StandardError.write(Array("\(question)\nContinue? [y/N] ".utf8))
+        guard ["y", "yes"].contains((readLine() ?? "").lowercased().trimmingCharacters(in: .whitespaces)) else {
+            throw StartupFailure(what: "not confirmed; nothing was changed", todo: "look at the plan again with --dry-run")
+        }
+        return true
+    }
+}

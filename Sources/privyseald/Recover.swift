@@ -1,0 +1,150 @@
+import Agent
+import ArgumentParser
+import DaemonKit
+import Foundation
+import IssuerStore
+import KeyLifecycle
+
+/// `privyseald recover`
+struct Recover: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Bring a lost or a restored store and its token together.",
+        discussion: """
+            --from-token rebuilds a store that is lost: the issuers from the labels of the keys on the token. --restored ends the \
+            quarantine of a store that is older than its token, or a copy. Each issuer that differs gets a new active key; at \
+            most one of its former keys, named with --retain, stays valid for the overlap; all others are kept on the token in \
+            quarantine, unpublished, until "privyseal keys revoke". Where nothing differs, nothing changes.
+
+            The key to retain is the one that signed last: the first in the JWKS that relying parties still have.
+
+            Examples:
+              privyseald recover --restored --dry-run
+              privyseald recover --restored --retain 3oVjnGYkyVmcYDCa1VZz2rNzJ8xLb4Y5n1kq7mXhQxY
+              privyseald recover --from-token --issuer-url demo=https://oidc.example.com/t/u/ --retain KID
+            """)
+
+    @Option(name: .long, help: ArgumentHelp("The agent's configuration file.", valueName: "file"))
+    var config = "/etc/privyseal/agent.yaml"
+
+    @Flag(help: "Rebuild a lost store from the token's keys.")
+    var fromToken = false
+
+    @Flag(help: "Decide about a restored store that is older than the token, or a copy.")
+    var restored = false
+
+    @Option(
+        name: .long, parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("A key that comes back as retiring; at most one for each issuer.", valueName: "kid"))
+    var retain: [String] = []
+
+    @Option(
+        name: .long, help: ArgumentHelp("Where the documents of a rebuilt issuer were served: its iss.", valueName: "name=url"))
+    var issuerURL: [String] = []
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("What a rebuilt issuer signs with, where its keys leave a choice.", valueName: "name=algorithm"))
+    var algorithm: [String] = []
+
+    @Option(
+        name: .long, help: ArgumentHelp("The lost store's deployment, when the token has keys of several.", valueName: "id"))
+    var deployment: String?
+
+    @OptionGroup var consent: Consent
+
+    func validate() throws {
+        guard fromToken != restored else { throw ValidationError("give either --from-token or --restored") }
+        guard fromToken || deployment == nil else { throw ValidationError("--deployment goes with --from-token") }
+    }
+
+    func run(_ startup: Startup) async throws {
+        let request = RecoveryRequest(
+            retained: retain, urls: try pairs(issuerURL, "--issuer-url") { $0 },
+            algorithms: try pairs(algorithm, "--algorithm", SignatureAlgorithm.init(rawValue:)))
+        let path = startup.settings.file.store.sqlite
+        let lock = consent.dryRun ? nil : try StoreLock(store: path)
+        defer { lock?.hold() }
+        if restored {
+            try await decide(request, startup)
+        } else {
+            try await rebuild(request, startup, isThere: FileManager.default.fileExists(atPath: path))
+        }
+    }
+
+    private func decide(_ request: RecoveryRequest, _ startup: Startup) async throws {
+        let store = consent.dryRun ? try startup.readStore() : try startup.openStore()
+        try await OfflineAgent.with(
+            startup.agentConfiguration(), store: store, environment: startup.agentEnvironment()
+        ) { agent in
+            let plan = try await agent.planRecovery(request)
+            let question =
+                plan.isEmpty
+                ? "The store is taken as it stands."
+                : "JWTs by keys that end stop verifying, and nothing brings these keys back into service."
+            guard try consent.isGiven(for: plan.lines, question: question) else { return }
+            report(try await agent.recover(plan))
+        }
+    }
+
+    private func rebuild(_ request: RecoveryRequest, _ startup: Startup, isThere: Bool) async throws {
+        var own: String?
+        if isThere {
+            let store = consent.dryRun ? try startup.readStore() : try startup.openStore()
+            let count = try await store.contents().issuers.count
+            guard count == 0 else {
+                throw StartupFailure(
+                    what: "the store \(store.path) holds \(count) issuers: it is not lost",
+                    todo: "for one that is older than the token: privyseald recover --restored")
+            }
+            own = store.deployment.id
+        }
+        let survey = try await TokenSurvey.of(startup.agentConfiguration(), environment: startup.agentEnvironment())
+        let deployment = try choose(survey, own: own)
+        let plan = try survey.planRecovery(request, deployment: deployment, at: Startup.clock.wall())
+        let question = "JWTs by keys that do not come back stop verifying."
+        guard try consent.isGiven(for: ["deployment \(deployment)"] + plan.lines, question: question) else { return }
+        var store = try startup.openStore(deployment: deployment)
+        if store.deployment.id != deployment { store = try await store.takingOver(deployment: deployment) }
+        try await OfflineAgent.with(
+            startup.agentConfiguration(), store: store, environment: startup.agentEnvironment()
+        ) { agent in report(try await agent.recover(agent.planRecovery(request))) }
+    }
+
+    /// The deployment whose keys the token has; named, where it has those of several.
+    private func choose(_ survey: TokenSurvey, own: String?) throws(StartupFailure) -> String {
+        let found = survey.deployments
+        let wanted = deployment ?? own.flatMap { found[$0] == nil ? nil : $0 } ?? (found.count == 1 ? found.keys.first : nil)
+        if let wanted, found[wanted] != nil { return wanted }
+        let names = found.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value) keys)" }.joined(separator: ", ")
+        if found.isEmpty {
+            throw StartupFailure(
+                what: "the token \(survey.token) has no key of a PrivySeal deployment",
+                todo: "check that it is the right token; where nothing was lost, just start the agent")
+        }
+        throw StartupFailure(
+            what: wanted.map { "the token \(survey.token) has no key of the deployment \($0)" }
+                ?? "the token \(survey.token) has keys of several deployments",
+            todo: "name one with --deployment: \(names)")
+    }
+
+    private func report(_ renewed: [RenewedIssuer]) {
+        for issuer in renewed { print("done: issuer \(issuer.name) signs with \(issuer.activeKid)") }
+        print(renewed.isEmpty ? "done: the store counts as it stands" : "done: start the agent again")
+    }
+
+    private func pairs<Value>(
+        _ arguments: [String], _ option: String, _ value: (String) -> Value?
+    ) throws(StartupFailure) -> [IssuerName: Value] {
+        var pairs: [IssuerName: Value] = [:]
+        for argument in arguments {
+            let parts = argument.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2, let name = IssuerName(String(parts[0])), let value = value(String(parts[1])),
+                pairs.updateValue(value, forKey: name) == nil
+            else {
+                throw StartupFailure(
+                    what: "\(option) \(argument) is not understood", todo: "give an issuer once, as in \(option) demo=...")
+            }
+        }
+        return pairs
+    }
+}

@@ -1,0 +1,61 @@
+import DaemonKit
+import Foundation
+import IssuerStore
+import Platform
+
+/// One process at a time changes a store: whoever holds this, for as long as it lives.
+///
+/// A lock file beside the database, found by the database's real path, so that two names of one store are one store.
+struct StoreLock {
+    private let lock: FileLock
+
+    /// - Throws: `StartupFailure` naming the process that holds it; `StoreError` for a store that is not to be touched.
+    init(store: String) throws {
+        let path = URL(fileURLWithPath: store).resolvingSymlinksInPath().path
+        if FileManager.default.fileExists(atPath: path) {
+            try SQLiteIssuerStore.checkOwnership(of: path)
+        } else {
+            try Self.checkMaker(of: path)
+        }
+        do throws(PlatformError) {
+            lock = try FileLock(path: path + ".lock")
+        } catch {
+            guard error.code == .locked else {
+                throw StartupFailure(
+                    what: "the store \(path) cannot be locked: \(error.message)",
+                    todo: "let the agent's user write the store's directory")
+            }
+            throw StoreInUse(store: path, holder: error.message)
+        }
+    }
+
+    /// Keeps the lock until here.
+    func hold() {
+        withExtendedLifetime(lock) {}
+    }
+
+    /// A store belongs to whoever makes it: root would make one that the agent cannot open.
+    private static func checkMaker(of path: String) throws(StartupFailure) {
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let owner = try? FileManager.default.attributesOfItem(atPath: directory)[.ownerAccountID] as? NSNumber
+        guard geteuid() == 0, let owner = owner ?? nil, owner.uint32Value != 0 else { return }
+        throw StartupFailure(
+            what: "the store would be root's, in a directory of uid \(owner)",
+            todo: "run this as the agent's user, such as with: setpriv --reuid \(owner) --clear-groups")
+    }
+}
+
+/// Another process uses the store.
+struct StoreInUse: Error {
+    let store: String
+    /// Who holds the lock, with its pid.
+    let holder: String
+}
+
+extension StartupFailure {
+    init(_ error: StoreInUse) {
+        self.init(
+            what: "the store \(error.store) is in use: \(error.holder)",
+            todo: "stop that process first; two must not change one store")
+    }
+}
