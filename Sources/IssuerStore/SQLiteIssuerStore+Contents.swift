@@ -8,11 +8,11 @@ extension SQLiteIssuerStore {
     }
 
     static func contents(_ database: Database) throws -> StoreContents {
-            StoreContents(
-                issuers: try Self.issuers(database), intents: try Self.intents(database),
-                destructions: try Self.pendingDestructions(database), lastChange: try Self.lastChange(database),
-                quarantined: try Self.quarantined(database), formerGenerations: try Self.formerGenerations(database),
-                token: try Self.token(database), copiedAt: try Self.copiedAt(database))
+        StoreContents(
+            issuers: try Self.issuers(database), intents: try Self.intents(database),
+            destructions: try Self.pendingDestructions(database), lastChange: try Self.lastChange(database),
+            quarantined: try Self.quarantined(database), formerGenerations: try Self.formerGenerations(database),
+            token: try Self.token(database), copiedAt: try Self.copiedAt(database))
     }
 
     static func acceptedIssuers(of name: IssuerName, _ database: Database) throws -> [AcceptedIssuer] {

@@ -1,6 +1,6 @@
-public import KeyLifecycle
 import Foundation
 import GRDB
+public import KeyLifecycle
 import Platform
 
 extension SQLiteIssuerStore {
@@ -14,7 +14,9 @@ extension SQLiteIssuerStore {
         let temporary = "\(destination).\(SystemRandom.hexadecimal(bytes: 8)).new"
         do {
             try refuseToReplace(destination)
-            defer { for suffix in ["", "-wal", "-shm", "-journal"] { try? FileManager.default.removeItem(atPath: temporary + suffix) } }
+            defer {
+                for suffix in ["", "-wal", "-shm", "-journal"] { try? FileManager.default.removeItem(atPath: temporary + suffix) }
+            }
             try write(path, to: temporary, at: moment)
             try verify(temporary)
             do {

@@ -18,7 +18,9 @@ extension StoreError {
     }
 
     static func corrupt(_ message: String, cause: (any Error)? = nil) -> StoreError {
-        StoreError(.corrupt, message, hint: "restore a backup, or move it away and rebuild the store with: privyseald recover --from-token", cause: cause)
+        StoreError(
+            .corrupt, message,
+            hint: "restore a backup, or move it away and rebuild the store with: privyseald recover --from-token", cause: cause)
     }
 
     private static func reporting(_ error: DatabaseError, _ path: String) -> StoreError {

@@ -25,7 +25,7 @@ struct SigningAttemptTests {
 
     static let table = [
         Row(.sessionHandleInvalid, .sessionClosed, steps: "fresh session, the old one lost", "fail and probe"),
-        Row(.objectHandleInvalid, .keyHandleInvalid, steps: "fresh session", "fail, key out of use"),
+        Row(.objectHandleInvalid, .keyHandleInvalid, steps: "fresh session", "fail, key absent"),
         Row(.userNotLoggedIn, steps: "log in", "fresh session", "fail and probe"),
         Row(
             .deviceRemoved, .tokenNotPresent, .tokenNotRecognized, .slotIDInvalid, .cryptokiNotInitialized,
@@ -54,10 +54,10 @@ struct SigningAttemptTests {
     @Test("a key that is not there is looked for on a fresh session, then out of use; a trial of it costs no session")
     func absentKey() throws {
         let absent = PKCS11Error(.objectNotFound, "the token shows no key")
-        #expect(try steps(after: absent) == ["fresh session", "fail, key out of use"])
-        #expect(try steps(after: absent, isTrial: true) == ["fail, key out of use"])
+        #expect(try steps(after: absent) == ["fresh session", "fail, key absent"])
+        #expect(try steps(after: absent, isTrial: true) == ["fail, key absent"])
         // A token that logged the process out shows no key at all.
-        #expect(try steps(after: absent, isTrial: true, isLoggedIn: false) == ["fresh session", "fail, key out of use"])
+        #expect(try steps(after: absent, isTrial: true, isLoggedIn: false) == ["fresh session", "fail, key absent"])
     }
 
     @Test("a faulty RSA signature is made anew once; after a faulty EC signature the key is out of use at once")
@@ -104,6 +104,7 @@ struct SigningAttemptTests {
         case .none: "fail"
         case .probe: "fail and probe"
         case .keyOutOfUse: "fail, key out of use"
+        case .keyAbsent: "fail, key absent"
         case .shedLoad: failure.error.code == .busy ? "busy, shed load" : "shed load"
         case .latch: "fail and latch"
         }

@@ -44,7 +44,12 @@ struct TokenFaultTests {
             #expect(clients.takeTallies().values.allSatisfy { $0.failures.isEmpty && $0.unverified == 0 })
             // Disturbances are shown for a while after they end; nothing else is.
             agent.clock.pass(11)
-            #expect(await eventually { try await client.health().status == "ok" })
+            let isWell = await eventually {
+                await agent.settle()
+                return try await client.health().status == "ok"
+            }
+            let left = try await client.healthText()
+            #expect(isWell, "health shows: \(left)")
             try await client.rotate("ec")
         }
     }
@@ -133,6 +138,7 @@ struct TokenFaultTests {
             #expect(clients.takeTallies().values.allSatisfy { $0.failures.isEmpty })
             try await client.create("third")
             try token.clear()
+            #expect(await eventually { try await !client.healthText().contains("have not returned") })
         }
     }
 
@@ -178,9 +184,9 @@ struct TokenFaultTests {
             try await AgentFixture.stopped(on: token) { agent in
                 agent.configuration.withLock { configuration in
                     configuration.hsm.sessions = 3
-                    configuration.hsm.deadlineSeconds = 2
-                    configuration.hsm.callLimitSeconds = 1.5
-                    configuration.hsm.changeLimitSeconds = 3
+                    configuration.hsm.deadlineSeconds = 3
+                    configuration.hsm.callLimitSeconds = 4
+                    configuration.hsm.changeLimitSeconds = 8
                     configuration.hsm.initialisationIntervalSeconds = 0.5
                     configuration.pin = PINSource(identity: identity) { token.softHSM.pin() }
                 }

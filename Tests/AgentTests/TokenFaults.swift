@@ -92,7 +92,7 @@ struct TokenFault: Sendable, CustomTestStringConvertible {
         } + [
             TokenFault(
                 "the token is taken out", "* absent", "C_Sign return=CKR_DEVICE_REMOVED", harm: down, cure: .initialisation,
-                health: "no token matches"),
+                health: "the token"),
             TokenFault(
                 "the token is blank", "* blank", "C_Sign invalidate-sessions count=1", harm: down,
                 cure: .initialisation, health: "shows none of the keys"),

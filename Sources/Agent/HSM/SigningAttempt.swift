@@ -36,6 +36,8 @@ struct SigningAttempt: Sendable {
             case probe
             /// Refuse the key until a trial has succeeded.
             case keyOutOfUse
+            /// The same, and ask the token whether it shows any key.
+            case keyAbsent
             /// Refuse what waits.
             case shedLoad
             /// Use nothing of the token before the PIN's source has changed.
@@ -95,7 +97,8 @@ struct SigningAttempt: Sendable {
         switch then {
         case .probe: return .fail(Failure(error: HSMError(signing: error), consequence: .probe))
         case .keyUnavailable:
-            return .fail(Failure(error: HSMError(keyUnavailable: error, job.key.kid), consequence: .keyOutOfUse))
+            let failure = HSMError(keyUnavailable: error, job.key.kid)
+            return .fail(Failure(error: failure, consequence: failure.code == .signatureFaulty ? .keyOutOfUse : .keyAbsent))
         }
     }
 }

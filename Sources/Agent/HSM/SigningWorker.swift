@@ -188,6 +188,10 @@ final class SigningWorker: Sendable {
         case .none: break
         case .probe, .latch: recovery.suspect(failure.error.cause ?? failure.error)
         case .keyOutOfUse: status.takeOutOfUse(attempt.job.key.kid, failure.error)
+        case .keyAbsent:
+            status.takeOutOfUse(attempt.job.key.kid, failure.error)
+            // Of a key that has been missing for long, enough is known.
+            if !attempt.isTrial { recovery.suspect(failure.error) }
         case .shedLoad:
             for job in queue.takeAll() { job.completion(.failure(failure.error)) }
         }

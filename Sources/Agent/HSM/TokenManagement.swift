@@ -51,11 +51,10 @@ extension TokenManagement: KeyCustody {
         try await perform { session in
             do {
                 _ = try session.findKey(.privateKey, id: keyID.bytes)
-                let object = try session.findKey(.publicKey, id: keyID.bytes)
-                return try PublicKey(session.publicKey(of: object)).subjectPublicKeyInfo
             } catch let error as PKCS11Error where error.isAbsence {
                 return nil
             }
+            return try session.subjectPublicKeyInfo(ofKey: keyID.bytes)
         }
     }
 
@@ -79,6 +78,17 @@ extension Session {
     /// The key objects with this `CKA_ID`, private ones first.
     fileprivate func objects(of keyID: KeyID) throws(PKCS11Error) -> [ObjectHandle] {
         try findObjects([.class(.privateKey), .id(keyID.bytes)]) + findObjects([.class(.publicKey), .id(keyID.bytes)])
+    }
+}
+
+extension Session {
+    /// The public half with this `CKA_ID`; `nil` when the token does not show one, or more than one.
+    func subjectPublicKeyInfo(ofKey id: [UInt8]) throws -> [UInt8]? {
+        do {
+            return try PublicKey(publicKey(of: findKey(.publicKey, id: id))).subjectPublicKeyInfo
+        } catch let error as PKCS11Error where error.isAbsence {
+            return nil
+        }
     }
 }
 

@@ -103,7 +103,8 @@ final class TokenRecovery: Sendable {
 
     /// - Returns: `nil` when the thread has been given up meanwhile.
     private func watched(_ thread: WatchedThread, _ work: () throws -> Void) -> Outcome? {
-        guard thread.begin() else { return nil }
+        // Each of the calls may take its time.
+        guard thread.begin(limitSeconds: 6 * drainLimit) else { return nil }
         var outcome = Outcome(error: nil)
         do {
             try work()
@@ -156,25 +157,28 @@ final class TokenRecovery: Sendable {
         try signWithWitness()
     }
 
-    /// Any key that signs is enough. Without published keys, being logged in is.
+    /// Any key that signs is enough. Without published keys being logged in is, and without private keys one of the public
+    /// keys, since then nothing is wrong with the rest of the token.
     private func signWithWitness() throws {
         let session = try access.openSession(.readOnly)
         let witnesses = status.witnesses(limit: Self.witnesses)
         var failure: (any Error)?
         var handles = SigningHandles()
+        var isAnyShown = witnesses.isEmpty
         for key in witnesses {
             do {
                 let job = SigningJob(key: try KeyReference(key), digest: Self.digest, deadline: .max) { _ in }
                 _ = try handles.sign(job, session, verifying: true)
                 return
             } catch let error as HSMError where error.code == .keyUnavailable {
-                continue
+                // A token whose private key somebody has destroyed is still the one it was.
+                isAnyShown = try isAnyShown || session.subjectPublicKeyInfo(ofKey: key.keyID.bytes) == key.publicKey
             } catch {
                 failure = failure ?? error
             }
         }
         if let failure { throw failure }
-        if !witnesses.isEmpty { throw HSMError.stranger(access.info) }
+        if !isAnyShown { throw HSMError.stranger(access.info) }
     }
 
     private static let digest = SigningDigest(of: Array("privyseal probe".utf8))

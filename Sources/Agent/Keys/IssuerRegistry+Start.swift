@@ -62,6 +62,7 @@ extension IssuerRegistry {
     /// What the first look at the token means for the issuers. One that serves already goes on serving whatever a later look
     /// shows: it is told in `health`, and counts at the next start.
     private func adopt(_ plan: ReconciliationPlan) {
+        examinedGeneration = plan.tokenGeneration
         quarantine = plan.quarantine.filter { !isTokenChecked || quarantine[$0.key] != nil }
         isTokenChecked = true
         for issuer in allIssuers {
@@ -89,11 +90,11 @@ extension IssuerRegistry {
         for name in names { await enqueueFollowUp(name) }
     }
 
-    /// Whether the token has to be looked at now: for the first time, or because it may be another one than that which put
-    /// issuers in quarantine.
+    /// Whether the token has to be looked at now: for the first time, because the module was initialised anew, or because it
+    /// may be another one than that which put issuers in quarantine.
     var isTokenCheckDue: Bool {
-        guard tokenCheck == nil, nextTokenCheck <= clock.monotonicSeconds else { return false }
-        return !isTokenChecked
+        guard tokenCheck == nil, nextTokenCheck <= clock.monotonicSeconds, hsmStatus.trouble == nil else { return false }
+        return !isTokenChecked || (!mayTouchToken && examinedGeneration != custody.tokenGeneration)
             || (!quarantine.isEmpty && copiedAt == nil && lastPlan?.tokenGeneration != custody.tokenGeneration)
     }
 
@@ -103,6 +104,7 @@ extension IssuerRegistry {
             guard try await custody.publicKey(of: key.keyID) == key.publicKey else { continue }
             await noteProven()
         }
+        examinedGeneration = custody.tokenGeneration
         if !isTokenProven, !issuers.isEmpty { logUnproven() }
     }
 

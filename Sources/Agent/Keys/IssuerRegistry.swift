@@ -47,6 +47,8 @@ actor IssuerRegistry {
     var lastPlan: ReconciliationPlan?
     /// The token generation in which the token has shown a key of this store.
     private var provenGeneration: Int?
+    /// The token generation in which the token was last looked at for keys of this store.
+    var examinedGeneration: Int?
     /// Whether the token, as it is now, has shown a key of this store. Until then nothing on it is destroyed.
     var isTokenProven: Bool {
         get { provenGeneration == custody.tokenGeneration }

@@ -22,7 +22,8 @@ enum Quarantine: Hashable, Sendable {
         }
     }
 
-    static let hint = "see what differs with: privyseal reconcile --dry-run; then stop the agent and decide with: "
+    static let hint =
+        "see what differs with: privyseal reconcile --dry-run; then stop the agent and decide with: "
         + "privyseald recover --restored"
 
     private static func keys(_ count: Int) -> String {

@@ -12,7 +12,8 @@ extension IssuerRegistry {
                     hint: "the agent tries again by itself; bring the token back")
             ]
         }
-        guard !mayTouchToken else { return [] }
+        // One that has just been found again is looked at in a moment.
+        guard !mayTouchToken, examinedGeneration == custody.tokenGeneration else { return [] }
         let unproven = HSMError.unproven(custody.tokenIdentity, last: knownToken)
         return [HealthProblem(component: "hsm", message: unproven.message, hint: unproven.hint)]
     }

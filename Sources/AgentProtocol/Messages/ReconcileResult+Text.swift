@@ -37,7 +37,8 @@ extension ReconcileResult {
         return switch finding.finding {
         case "missing": "missing: the token does not show the \(finding.state ?? "") key \(key)"
         case "unknown": "unknown: the store has never heard of the key \(key) on the token"
-        case "quarantined": "quarantined: the key \(key) is kept until it is revoked: privyseal keys revoke \(finding.kid ?? finding.keyID)"
+        case "quarantined":
+            "quarantined: the key \(key) is kept until it is revoked: privyseal keys revoke \(finding.kid ?? finding.keyID)"
         case "tombstone": "tombstone: the key \(key) was given up, and would be destroyed if it appeared"
         case "waiting": "waiting: the key \(key) is to be destroyed, and this token is not known to be the one it is on"
         case "differs": "differs: the token has another key under the CKA_ID of \(key), which is to be destroyed; left alone"

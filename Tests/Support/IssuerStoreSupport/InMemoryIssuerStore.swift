@@ -147,7 +147,8 @@ private struct State {
     }
 
     func knows(_ keyID: KeyID) -> Bool {
-        quarantined.contains { $0.keyID == keyID } || intents.contains { $0.keyID == keyID } || destructions.contains { $0.keyID == keyID }
+        quarantined.contains { $0.keyID == keyID } || intents.contains { $0.keyID == keyID }
+            || destructions.contains { $0.keyID == keyID }
             || issuers.values.contains { $0.ring.keys.contains { $0.keyID == keyID } }
     }
 
@@ -158,7 +159,9 @@ private struct State {
             throw .conflict("a deleted \(change.name) had the generation already")
         }
         let added = try added(by: change, to: stored?.ring.keys ?? [])
-        guard Set(added.map(\.keyID)).subtracting([change.retained].compactMap(\.self)) == Set(fulfilling) else { throw .conflict("new keys without intents, or the reverse") }
+        guard Set(added.map(\.keyID)).subtracting([change.retained].compactMap(\.self)) == Set(fulfilling) else {
+            throw .conflict("new keys without intents, or the reverse")
+        }
         for keyID in Set(fulfilling) {
             guard
                 let index = intents.firstIndex(where: {
