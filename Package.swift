@@ -155,7 +155,7 @@ let package = Package(
             [
                 "privyseal", "AgentClient", "AgentProtocol", "JOSE", "Platform", "RelyingParty", .argumentParser, .crypto,
             ]),
-        tests("FaultyTokenTests", ["FaultyTokenSupport", "PKCS11", "SoftHSMSupport", .crypto]),
+        tests("FaultyTokenTests", ["CCryptoki", "FaultyTokenSupport", "PKCS11", "Platform", "SoftHSMSupport", .crypto]),
         tests("LayoutTests", []),
     ]
 )
