@@ -147,8 +147,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "AgentClient", "AgentProtocol", "PKCS11", "Platform", "RelyingParty", "SoftHSMSupport", "privyseal",
-                "privyseal-issuer", "privyseald", .subprocess,
+                "AgentClient", "AgentProtocol", "FaultyTokenSupport", "KeyLifecycle", "PKCS11", "Platform", "RelyingParty",
+                "SoftHSMSupport", "privyseal", "privyseal-issuer", "privyseald", .subprocess,
             ]),
         tests(
             "PrivySealCLITests",
