@@ -147,15 +147,15 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "AgentClient", "AgentProtocol", "PKCS11", "Platform", "RelyingParty", "SoftHSMSupport", "privyseal",
-                "privyseal-issuer", "privyseald", .subprocess,
+                "AgentClient", "AgentProtocol", "FaultyTokenSupport", "KeyLifecycle", "PKCS11", "Platform", "RelyingParty",
+                "SoftHSMSupport", "privyseal", "privyseal-issuer", "privyseald", .subprocess,
             ]),
         tests(
             "PrivySealCLITests",
             [
                 "privyseal", "AgentClient", "AgentProtocol", "JOSE", "Platform", "RelyingParty", .argumentParser, .crypto,
             ]),
-        tests("FaultyTokenTests", ["FaultyTokenSupport", "PKCS11", "SoftHSMSupport", .crypto]),
+        tests("FaultyTokenTests", ["CCryptoki", "FaultyTokenSupport", "PKCS11", "Platform", "SoftHSMSupport", .crypto]),
         tests("LayoutTests", []),
     ]
 )

@@ -1,5 +1,6 @@
 import AgentClient
 import AgentProtocol
+import FaultyTokenSupport
 import Foundation
 import SoftHSMSupport
 import Testing
@@ -13,10 +14,17 @@ final class Installation {
     var agentConfiguration: String { directory + "/agent.yaml" }
     var issuerConfiguration: String { directory + "/issuer.yaml" }
     var environment: [String: String] { ["PRIVYSEAL_SOCKET": socket] }
+    /// What the agent loads.
+    private let modulePath: String
+    /// What the agent finds in its environment beside what the tests do.
+    private let agentEnvironment: [String: String]
     private var daemons: [Daemon] = []
 
-    init(_ token: SoftHSMToken) throws {
+    /// - Parameter modulePath: a module in front of the token's own; that one itself otherwise.
+    init(_ token: SoftHSMToken, modulePath: String? = nil, agentEnvironment: [String: String] = [:]) throws {
         self.token = token
+        self.modulePath = modulePath ?? token.modulePath
+        self.agentEnvironment = agentEnvironment
         directory = token.directory
         port = try Self.freePort()
         try writeAgentConfiguration()
@@ -33,7 +41,7 @@ final class Installation {
     func writeAgentConfiguration(replacing replacements: [String: String] = [:]) throws {
         var text = """
             socket: { path: \(socket), mode: "0600" }
-            token: { uri: "\(token.tokenURI)", module: \(token.modulePath), pinFile: \(token.pinFile) }
+            token: { uri: "\(token.tokenURI)", module: \(modulePath), pinFile: \(token.pinFile) }
             store: { sqlite: \(directory)/store.db }
             publicBaseURL: http://127.0.0.1:\(port)
             """
@@ -43,16 +51,25 @@ final class Installation {
 
     /// Runs `body` with an installation on a token of its own; ends what it started.
     static func with(_ body: (Installation) async throws -> Void) async throws {
-        try await SoftHSMToken.with { token in
-            let installation = try Installation(token)
-            do {
-                try await body(installation)
-            } catch {
-                await installation.endAll()
-                throw error
-            }
-            await installation.endAll()
+        try await SoftHSMToken.with { token in try await Installation(token).run(body) }
+    }
+
+    /// Runs `body` with an installation whose agent loads the faulty module; ends what it started.
+    static func withFaultyToken(_ body: (Installation, FaultyToken) async throws -> Void) async throws {
+        try await FaultyToken.with { token in
+            try await Installation(token.softHSM, modulePath: token.modulePath).run { site in try await body(site, token) }
         }
+    }
+
+    /// Runs `body` and ends what it started.
+    func run(_ body: (Installation) async throws -> Void) async throws {
+        do {
+            try await body(self)
+        } catch {
+            await endAll()
+            throw error
+        }
+        await endAll()
     }
 
     private func endAll() async {
@@ -62,7 +79,9 @@ final class Installation {
     /// Starts the agent and waits until it answers.
     @discardableResult
     func startAgent() async throws -> Daemon {
-        let daemon = try Daemon("privyseald", configuration: agentConfiguration, log: directory + "/privyseald.log")
+        let daemon = try Daemon(
+            "privyseald", configuration: agentConfiguration, log: directory + "/privyseald.log",
+            environment: agentEnvironment)
         daemons.append(daemon)
         let answers = await poll("the agent") {
             guard daemon.process.isRunning else { return true }

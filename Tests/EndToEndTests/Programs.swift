@@ -60,13 +60,14 @@ final class Daemon {
     let process = Process()
     let log: String
 
-    init(_ name: String, configuration: String, log: String) throws {
+    init(_ name: String, configuration: String, log: String, environment: [String: String] = [:]) throws {
         self.log = log
         if !FileManager.default.fileExists(atPath: log) { try Data().write(to: URL(fileURLWithPath: log)) }
         let output = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
         try output.seekToEnd()
         process.executableURL = URL(fileURLWithPath: "\(Programs.directory)/\(name)")
         process.arguments = ["serve", "--config", configuration]
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, given in given }
         process.standardError = output
         process.standardOutput = output
         process.standardInput = FileHandle.nullDevice

@@ -29,4 +29,19 @@ import Testing
             #expect(!reason.isEmpty)
         }
     }
+
+    @Test("in the tests, only the faulty token and its tests see Cryptoki itself")
+    func cryptoki() throws {
+        let files = FileManager.default.enumerator(at: SourceTree.tests, includingPropertiesForKeys: nil)
+        var seeing: Set<String> = []
+        for case let file as URL in try #require(files) where ["swift", "c", "h"].contains(file.pathExtension) {
+            let path = file.resolvingSymlinksInPath().path.dropFirst(SourceTree.tests.path.count + 1)
+            let text = try String(contentsOf: file, encoding: .utf8)
+            let source = SourceFile(path: String(path), text: text)
+            let includes = source.lines.contains { $0.hasPrefix("#include <p11-kit/") }
+            guard includes || source.imports.contains(where: { $0.module == "CCryptoki" }) else { continue }
+            seeing.insert(String(path.prefix { $0 != "/" }))
+        }
+        #expect(seeing == Rules.cryptokiTests)
+    }
 }

@@ -56,6 +56,9 @@ enum Rules {
         ("DaemonKit", ["privyseald/", "privyseal-issuer/"]),
     ]
 
+    /// The targets in `Tests` that may see Cryptoki itself: what stands in for a token, and the tests of that.
+    static let cryptokiTests: Set = ["FaultyToken", "FaultyTokenTests"]
+
     /// Modules whose name begins like an exclusive one and is another.
     static let exclusiveExceptions: Set = ["AgentClient", "AgentProtocol"]
 

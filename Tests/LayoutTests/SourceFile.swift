@@ -58,6 +58,7 @@ enum SourceTree {
         .deletingLastPathComponent().deletingLastPathComponent()
 
     static let sources = root.appendingPathComponent("Sources")
+    static let tests = root.appendingPathComponent("Tests")
 
     /// The directories in `Sources`.
     static func targets() throws -> [String] {

@@ -39,6 +39,7 @@ public final class FaultyToken: Sendable {
     }
 
     /// Makes a token, calls with it, lets go of every call that is held, and removes the token.
+    @discardableResult
     public static func with<Result>(
         label: String = "privyseal-test", lacking functions: [String] = [], isolation: isolated (any Actor)? = #isolation,
         _ body: (FaultyToken) async throws -> Result
