@@ -136,7 +136,7 @@ let package = Package(
                 "Agent", "AgentClient", "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
                 "RelyingParty", "SoftHSMSupport", .crypto, .logging,
             ]),
-        tests("RelyingPartyTests", ["RelyingParty", "JOSE", .crypto]),
+        tests("RelyingPartyTests", ["RelyingParty", "JOSE", .crypto, .cryptoExtras]),
         tests(
             "OIDCFrontendTests",
             [

@@ -18,8 +18,16 @@ enum Schema {
             try database.execute(
                 literal: "INSERT INTO deployment (singleton, id, tenant) VALUES (1, \(deployment.id), \(deployment.tenant))")
         }
+        migrator.registerMigration("algorithms") { database in
+            try database.execute(sql: algorithms)
+        }
         return migrator
     }
+
+    /// The release that signs with more than RS256 of 2048 bits and ES256.
+    private static let algorithms = """
+        ALTER TABLE issuer ADD COLUMN rsa_bits INTEGER NOT NULL DEFAULT 2048;
+        """
 
     /// Times are seconds since 1970-01-01T00:00:00Z, `key_id` is the `CKA_ID`, `public_key` SubjectPublicKeyInfo in DER.
     /// `sequence` keeps the order of arrival, which a clock set back does not change.

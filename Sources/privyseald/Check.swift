@@ -31,6 +31,9 @@ struct Check: AsyncParsableCommand {
                 environment: AgentEnvironment(
                     clock: Startup.clock, log: quiet, metrics: { "" },
                     reload: { ReloadedConfiguration(publicBaseURL: settings.publicBaseURL, applied: [], needsRestart: []) }))
+            if let relaxations = settings.custody.relaxations {
+                print("note: the custody rules are relaxed by the configuration: \(relaxations)")
+            }
             print("ok: the agent would start on \(settings.socket) with \(settings.token)")
         } catch {
             let failure = StartupFailure(mapping: error)

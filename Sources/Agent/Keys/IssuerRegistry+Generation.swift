@@ -10,21 +10,22 @@ extension IssuerRegistry {
     /// Generates a key pair for an issuer: intent first, so that the pair is recognised whatever happens next.
     ///
     /// - Throws: `HSMError`, `StoreError`. The pair, should it exist all the same, is left to be destroyed.
-    func generateKey(for issuer: IssuerName, _ algorithm: SignatureAlgorithm) async throws -> GeneratedKey {
+    func generateKey(for issuer: IssuerName, _ specification: KeySpecification) async throws -> GeneratedKey {
         if !mayTouchToken { try await proveToken() }
         guard mayTouchToken else {
             throw HSMError(
                 .unavailable, "the token shows none of the keys in the store", hint: "check that it is the right token")
         }
+        try await custody.requireMechanisms(for: specification)
         // 16 bytes are what a KeyID takes.
         let keyID = KeyID(SystemRandom.bytes(KeyID.length))!
         try await noting {
             try await store.record(
-                GenerationIntent(keyID: keyID, issuer: issuer, algorithm: algorithm, recordedAt: clock.wall()))
+                GenerationIntent(keyID: keyID, issuer: issuer, algorithm: specification.algorithm, recordedAt: clock.wall()))
         }
         do {
             return try await custody.generate(
-                algorithm, keyID: keyID, label: "privyseal/\(store.deployment.id)/\(issuer)")
+                specification, keyID: keyID, label: "privyseal/\(store.deployment.id)/\(issuer)")
         } catch {
             await settle(keyID, of: issuer)
             throw error
@@ -103,7 +104,7 @@ extension IssuerRegistry {
 
     private func publishMissingStandby(of name: IssuerName) async throws {
         guard let issuer = issuers[name], issuer.needsStandby else { return }
-        let key = try await generateKey(for: name, issuer.settings.algorithm)
+        let key = try await generateKey(for: name, issuer.settings.keySpecification)
         try await commit(
             of: name, with: key, try self.issuer(named: name.text).publishingStandby(key, at: clock.wall()))
         log.info("published a standby key", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])
