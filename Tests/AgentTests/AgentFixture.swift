@@ -23,7 +23,7 @@ final class AgentFixture: Sendable {
 
     static let publicBaseURL = "https://oidc.example.com"
 
-    private init(_ token: SoftHSMToken) throws {
+    init(_ token: SoftHSMToken) throws {
         self.token = token
         socketPath = token.directory + "/agent.sock"
         store = try SQLiteIssuerStore(
@@ -49,16 +49,18 @@ final class AgentFixture: Sendable {
 
     /// Calls with an agent that has not been started, and stops what has been started by then.
     static func stopped(_ body: (AgentFixture) async throws -> Void) async throws {
-        try await SoftHSMToken.with { token in
-            let agent = try AgentFixture(token)
-            do {
-                try await body(agent)
-            } catch {
-                await agent.stop()
-                throw error
-            }
-            await agent.stop()
+        try await SoftHSMToken.with { token in try await AgentFixture(token).stoppedAfter(body) }
+    }
+
+    /// Calls, and stops what has been started by then.
+    func stoppedAfter(_ body: (AgentFixture) async throws -> Void) async throws {
+        do {
+            try await body(self)
+        } catch {
+            await stop()
+            throw error
         }
+        await stop()
     }
 
     var tenant: String { store.deployment.tenant }
