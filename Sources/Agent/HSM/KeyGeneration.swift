@@ -106,11 +106,6 @@ extension Session {
             return nil
         }
     }
-
-    /// The key objects with this `CKA_ID`, private ones first.
-    func objects(of keyID: KeyID) throws(PKCS11Error) -> [ObjectHandle] {
-        try findObjects([.class(.privateKey), .id(keyID.bytes)]) + findObjects([.class(.publicKey), .id(keyID.bytes)])
-    }
 }
 
 extension PublicKey {

@@ -66,7 +66,9 @@ extension TokenManagement: KeyCustody {
 
     func destroy(_ keyID: KeyID) async throws {
         try await perform(writing: true) { session in
-            for object in try session.objects(of: keyID) { try session.destroyObject(object) }
+            for type in [ObjectClass.privateKey, .publicKey] {
+                for object in try session.ownObjects(type, of: keyID) { try session.destroyObject(object) }
+            }
         }
     }
 
