@@ -134,9 +134,9 @@ let package = Package(
             "AgentTests",
             [
                 "Agent", "AgentClient", "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                "RelyingParty", "SoftHSMSupport", "FaultyTokenSupport", .crypto, .logging,
+                "RelyingParty", "FaultyTokenSupport", "SoftHSMSupport", .crypto, .logging,
             ]),
-        tests("RelyingPartyTests", ["RelyingParty", "JOSE", .crypto]),
+        tests("RelyingPartyTests", ["RelyingParty", "JOSE", .crypto, .cryptoExtras]),
         tests(
             "OIDCFrontendTests",
             [

@@ -27,12 +27,12 @@ extension Issuer {
         try database.execute(
             literal: """
                 INSERT INTO issuer (
-                  name, generation, created_at, changed_at, algorithm, default_issuer, lifetime, maximum_lifetime, overlap,
-                  jwks_max_age, standby, rotate_every, url, last_rotation_at, max_age_horizon
+                  name, generation, created_at, changed_at, algorithm, rsa_bits, default_issuer, lifetime, maximum_lifetime,
+                  overlap, jwks_max_age, standby, rotate_every, url, last_rotation_at, max_age_horizon
                 ) VALUES (
                   \(name.text), \(generation), \(createdAt.seconds), \(changedAt.seconds), \(settings.algorithm.rawValue),
-                  \(settings.defaultIssuer), \(settings.lifetime), \(settings.maximumLifetime), \(settings.overlap),
-                  \(settings.jwksMaxAge), \(settings.standby), \(settings.rotateEvery), \(profile.url),
+                  \(settings.rsaBits), \(settings.defaultIssuer), \(settings.lifetime), \(settings.maximumLifetime),
+                  \(settings.overlap), \(settings.jwksMaxAge), \(settings.standby), \(settings.rotateEvery), \(profile.url),
                   \(lastRotationAt?.seconds), \(maxAgeHorizon?.seconds)
                 )
                 """)
@@ -44,7 +44,7 @@ extension Issuer {
             literal: """
                 UPDATE issuer SET
                   generation = \(generation), changed_at = \(changedAt.seconds), algorithm = \(settings.algorithm.rawValue),
-                  default_issuer = \(settings.defaultIssuer), lifetime = \(settings.lifetime),
+                  rsa_bits = \(settings.rsaBits), default_issuer = \(settings.defaultIssuer), lifetime = \(settings.lifetime),
                   maximum_lifetime = \(settings.maximumLifetime), overlap = \(settings.overlap),
                   jwks_max_age = \(settings.jwksMaxAge), standby = \(settings.standby),
                   rotate_every = \(settings.rotateEvery), url = \(profile.url),
@@ -58,8 +58,8 @@ extension Issuer {
 extension IssuerSettings {
     fileprivate init(_ row: Row) throws {
         self.init(
-            algorithm: try row.algorithm("algorithm"), defaultIssuer: try row.decode(forColumn: "default_issuer"),
-            lifetime: try row.decode(forColumn: "lifetime"),
+            algorithm: try row.algorithm("algorithm"), rsaBits: try row.decode(forColumn: "rsa_bits"),
+            defaultIssuer: try row.decode(forColumn: "default_issuer"), lifetime: try row.decode(forColumn: "lifetime"),
             maximumLifetime: try row.decode(forColumn: "maximum_lifetime"), overlap: try row.decode(forColumn: "overlap"),
             jwksMaxAge: try row.decode(forColumn: "jwks_max_age"), standby: try row.decode(forColumn: "standby"),
             rotateEvery: try row.decode(Int?.self, forColumn: "rotate_every"))

@@ -18,11 +18,19 @@ enum Schema {
             try database.execute(
                 literal: "INSERT INTO deployment (singleton, id, tenant) VALUES (1, \(deployment.id), \(deployment.tenant))")
         }
+        migrator.registerMigration("algorithms") { database in
+            try database.execute(sql: algorithms)
+        }
         migrator.registerMigration("recovery") { database in
             try database.execute(sql: recovery)
         }
         return migrator
     }
+
+    /// The release that signs with more than RS256 of 2048 bits and ES256.
+    private static let algorithms = """
+        ALTER TABLE issuer ADD COLUMN rsa_bits INTEGER NOT NULL DEFAULT 2048;
+        """
 
     /// The release that brings a store and a token together again. `copied_at` marks a copy; a row of `destruction` with
     /// `lost_at` was not carried out: its key went with a token.

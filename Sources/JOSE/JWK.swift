@@ -1,8 +1,8 @@
-/// A public key as a JSON Web Key (RFC 7517 §4, RFC 7518 §6.2.1 and §6.3.1), as it is published and shown.
+/// A public key as a JSON Web Key (RFC 7517 §4, RFC 7518 §6.2.1 and §6.3.1, RFC 8037 §2), as it is published and shown.
 public struct JWK: Codable, Sendable, Equatable {
     /// What the key is for, always `sig` here (RFC 7517 §4.2).
     public let use: String
-    /// The key type, `RSA` or `EC` (RFC 7517 §4.1).
+    /// The key type, `RSA`, `EC` or `OKP` (RFC 7517 §4.1).
     public let kty: String
     /// The key's id (RFC 7517 §4.5).
     public let kid: String
@@ -12,9 +12,9 @@ public struct JWK: Codable, Sendable, Equatable {
     public let n: String?
     /// RSA: the public exponent, base64url (RFC 7518 §6.3.1.2).
     public let e: String?
-    /// EC: the curve, `P-256` (RFC 7518 §6.2.1.1).
+    /// EC and OKP: the curve, such as `P-256` or `Ed25519` (RFC 7518 §6.2.1.1, RFC 8037 §2).
     public let crv: String?
-    /// EC: the x coordinate at the curve's full width, base64url (RFC 7518 §6.2.1.2).
+    /// EC: the x coordinate at the curve's full width (RFC 7518 §6.2.1.2); OKP: the public key (RFC 8037 §2). base64url.
     public let x: String?
     /// EC: the y coordinate at the curve's full width, base64url (RFC 7518 §6.2.1.3).
     public let y: String?
@@ -23,29 +23,30 @@ public struct JWK: Codable, Sendable, Equatable {
     ///
     /// - Throws: ``JOSEError/Code/algorithmMismatch`` when the algorithm belongs to another key type.
     public init(_ key: PublicKey, _ algorithm: JWSAlgorithm) throws(JOSEError) {
-        guard algorithm.keyType == key.keyType else {
-            throw JOSEError(
-                .algorithmMismatch, "\(algorithm.rawValue) does not go with a key of type \(key.keyType.rawValue)")
+        try key.require(algorithm)
+        switch key.parameters {
+        case .rsa(let modulus, let exponent):
+            self.init(key, algorithm, kty: "RSA", n: modulus, e: exponent)
+        case .ec(let curve, let x, let y):
+            self.init(key, algorithm, kty: "EC", crv: curve.rawValue, x: x, y: y)
+        case .ed25519(let bytes):
+            self.init(key, algorithm, kty: "OKP", crv: "Ed25519", x: bytes)
         }
+    }
+
+    private init(
+        _ key: PublicKey, _ algorithm: JWSAlgorithm, kty: String, n: [UInt8]? = nil, e: [UInt8]? = nil,
+        crv: String? = nil, x: [UInt8]? = nil, y: [UInt8]? = nil
+    ) {
         use = "sig"
         kid = key.kid
         alg = algorithm.rawValue
-        switch key.parameters {
-        case .rsa(let modulus, let exponent):
-            kty = "RSA"
-            n = Base64URL.encodeToString(modulus)
-            e = Base64URL.encodeToString(exponent)
-            crv = nil
-            x = nil
-            y = nil
-        case .p256(let xCoordinate, let yCoordinate):
-            kty = "EC"
-            n = nil
-            e = nil
-            crv = "P-256"
-            x = Base64URL.encodeToString(xCoordinate)
-            y = Base64URL.encodeToString(yCoordinate)
-        }
+        self.kty = kty
+        self.n = n.map(Base64URL.encodeToString)
+        self.e = e.map(Base64URL.encodeToString)
+        self.crv = crv
+        self.x = x.map(Base64URL.encodeToString)
+        self.y = y.map(Base64URL.encodeToString)
     }
 
     /// The JSON that is published: compact, members in the order `use`, `kty`, `kid`, `alg`, then `n`, `e` or `crv`, `x`, `y`.

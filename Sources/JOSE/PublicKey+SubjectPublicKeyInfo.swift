@@ -27,14 +27,16 @@ extension PublicKey {
             }
             try self.init(rsaModulus: modulus, exponent: exponent)
         case ObjectIdentifier.ecPublicKey:
-            guard let curve = algorithm.take(DER.objectIdentifier) else { throw malformed }
-            guard curve == ObjectIdentifier.prime256v1 else {
-                throw JOSEError(.keyTypeUnsupported, "the elliptic curve of the public key is not P-256")
+            guard let identifier = algorithm.take(DER.objectIdentifier) else { throw malformed }
+            guard let curve = Curve.allCases.first(where: { $0.objectIdentifier == identifier }) else {
+                throw JOSEError(.keyTypeUnsupported, "the elliptic curve of the public key is not P-256, P-384 or P-521")
             }
             guard subjectPublicKey.first == 0x04 else { throw malformed }
-            try self.init(p256Point: subjectPublicKey)
+            try self.init(ecPoint: subjectPublicKey, on: curve)
+        case ObjectIdentifier.ed25519:
+            try self.init(ed25519: subjectPublicKey)
         default:
-            throw JOSEError(.keyTypeUnsupported, "the public key is neither RSA nor EC")
+            throw JOSEError(.keyTypeUnsupported, "the public key is neither RSA, EC nor Ed25519")
         }
         // One check for all of DER's "exactly one encoding": shortest lengths and integers, the right parameters,
         // nothing after any member. Two encodings of one key would be two kids.
@@ -48,11 +50,14 @@ extension PublicKey {
         case .rsa(let modulus, let exponent):
             algorithm = DER.element(DER.objectIdentifier, ObjectIdentifier.rsaEncryption) + DER.null
             key = DER.element(DER.sequence, DER.integer(magnitude: modulus) + DER.integer(magnitude: exponent))
-        case .p256(let x, let y):
+        case .ec(let curve, let x, let y):
             algorithm =
                 DER.element(DER.objectIdentifier, ObjectIdentifier.ecPublicKey)
-                + DER.element(DER.objectIdentifier, ObjectIdentifier.prime256v1)
+                + DER.element(DER.objectIdentifier, curve.objectIdentifier)
             key = [0x04] + x + y
+        case .ed25519(let bytes):
+            algorithm = DER.element(DER.objectIdentifier, ObjectIdentifier.ed25519)
+            key = bytes
         }
         return DER.element(DER.sequence, DER.element(DER.sequence, algorithm) + DER.bitString(key))
     }
@@ -64,6 +69,6 @@ enum ObjectIdentifier {
     static let rsaEncryption: [UInt8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01]
     /// 1.2.840.10045.2.1 (RFC 5480 §2.1.1).
     static let ecPublicKey: [UInt8] = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01]
-    /// 1.2.840.10045.3.1.7, secp256r1 (RFC 5480 §2.1.1.1).
-    static let prime256v1: [UInt8] = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07]
+    /// 1.3.101.112 (RFC 8410 §3).
+    static let ed25519: [UInt8] = [0x2B, 0x65, 0x70]
 }

@@ -4,13 +4,13 @@ extension Issuer {
     /// - Parameters:
     ///   - url: where its documents are served, ending in a slash; `nil` leaves the OIDC profile disabled.
     ///   - former: the last generation of a deleted issuer of this name: a plan made for that one must not fit this one.
-    /// - Throws: `LifecycleError` with `.policyInvalid` for settings out of bounds, `.conflict` for a key of another
-    ///   algorithm.
+    /// - Throws: `LifecycleError` with `.policyInvalid` for settings out of bounds, `.conflict` for another key than they
+    ///   want.
     public static func creating(
         _ name: IssuerName, settings: IssuerSettings, url: String?, firstKey: GeneratedKey, former: Int = 0, at moment: Timestamp
     ) throws(LifecycleError) -> IssuerChange {
         try settings.validate()
-        try firstKey.require(settings.algorithm)
+        try firstKey.require(settings.keySpecification)
         let key = SigningKey(firstKey, state: .active, publishedAt: moment, knownFrom: moment)
         return IssuerChange(
             creating: Issuer(
@@ -26,12 +26,12 @@ extension Issuer {
 
     /// Publishes a standby key where one is wanted and missing.
     ///
-    /// - Throws: `LifecycleError` with `.conflict` when none is wanted any more, or one of another algorithm.
+    /// - Throws: `LifecycleError` with `.conflict` when none is wanted any more, or another one.
     public func publishingStandby(_ key: GeneratedKey, at moment: Timestamp) throws(LifecycleError) -> IssuerChange {
         guard needsStandby else {
             throw LifecycleError(.conflict, "a standby key is not wanted any more", hint: "plan again")
         }
-        try key.require(settings.algorithm)
+        try key.require(settings.keySpecification)
         return changed(at: moment) { next, moment in next.publish(key, at: moment) }
     }
 

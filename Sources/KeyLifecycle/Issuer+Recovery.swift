@@ -60,7 +60,7 @@ extension Issuer {
     public func recovering(
         with key: GeneratedKey, retaining retained: RetainedKey?, _ difference: KeyDifference, at moment: Timestamp
     ) throws(LifecycleError) -> IssuerChange {
-        try key.require(settings.algorithm)
+        try key.require(settings.keySpecification)
         if let retained {
             let known = ring[retained.kid]
             guard known.map({ $0.state.isPublished && !difference.missing.contains($0.keyID) }) ?? true else {
@@ -89,7 +89,7 @@ extension Issuer {
     ///
     /// - Throws: `LifecycleError` with `.conflict` for a fresh key of another algorithm.
     public func replacingToken(with key: GeneratedKey, at moment: Timestamp) throws(LifecycleError) -> IssuerChange {
-        try key.require(settings.algorithm)
+        try key.require(settings.keySpecification)
         let effective = max(moment, changedAt)
         var next = self
         for key in ring.published {

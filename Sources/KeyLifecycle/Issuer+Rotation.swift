@@ -12,7 +12,7 @@ extension Issuer {
                 revoked: [], isRevoking: false)
         }
         return plan(
-            at: moment, incoming: .fresh(settings.algorithm), activeRetires: true, revoked: [], isRevoking: false)
+            at: moment, incoming: .fresh(settings.keySpecification), activeRetires: true, revoked: [], isRevoking: false)
     }
 
     /// Plans `revoke-key` for one published key.
@@ -40,13 +40,12 @@ extension Issuer {
 
     /// A published standby key for the plan, in place of the present one.
     ///
-    /// - Throws: `LifecycleError` with `.conflict` when the plan was made for another generation, or wants no key or one of
-    ///   another algorithm.
+    /// - Throws: `LifecycleError` with `.conflict` when the plan was made for another generation, or wants no key or another one.
     public func publishingFresh(
         _ key: GeneratedKey, for plan: RotationPlan, at moment: Timestamp
     ) throws(LifecycleError) -> IssuerChange {
         try require(plan)
-        guard let wanted = plan.freshAlgorithm else {
+        guard let wanted = plan.freshKey else {
             throw LifecycleError(.conflict, "the plan wants no fresh key", hint: "execute it as it stands")
         }
         try key.require(wanted)
@@ -71,7 +70,7 @@ extension Issuer {
     ///   generated, or was continued on a ring in which its fresh key is not the standby key any more.
     public func executing(_ plan: RotationPlan) throws(LifecycleError) -> IssuerChange {
         try require(plan)
-        guard plan.freshAlgorithm == nil else {
+        guard plan.freshKey == nil else {
             throw LifecycleError(.conflict, "the plan wants a fresh key first", hint: "generate and publish it, then go on")
         }
         // An ended key must not come back.
@@ -113,13 +112,13 @@ extension Issuer {
     /// The active key retires, what is retiring or standby is revoked, a fresh key takes over.
     private func revokingRotation(at moment: Timestamp) -> RotationPlan {
         plan(
-            at: moment, incoming: .fresh(settings.algorithm), activeRetires: true,
+            at: moment, incoming: .fresh(settings.keySpecification), activeRetires: true,
             revoked: [ring.retiring, ring.standby].compactMap { $0?.kid }, isRevoking: true)
     }
 
     private func revokingActive(_ kid: String, at moment: Timestamp) -> RotationPlan {
         plan(
-            at: moment, incoming: .fresh(settings.algorithm), activeRetires: false,
+            at: moment, incoming: .fresh(settings.keySpecification), activeRetires: false,
             revoked: [kid] + [ring.standby].compactMap { $0?.kid }, isRevoking: true)
     }
 

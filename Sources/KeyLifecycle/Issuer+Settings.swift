@@ -20,20 +20,20 @@ extension Issuer {
     /// Whether the update needs a generated key to replace the standby key.
     public func needsFreshStandby(for update: IssuerUpdate) -> Bool {
         guard let settings = update.settings, settings.standby else { return false }
-        return settings.algorithm != self.settings.algorithm
+        return settings.keySpecification != self.settings.keySpecification
     }
 
     /// Changes settings and profile in one step; `nil` when that changes nothing.
     ///
     /// A profile that is enabled or disabled already stays as it is, URL included.
-    /// - Parameter freshStandby: with a new algorithm, the key that replaces the standby key at once.
-    /// - Throws: `LifecycleError` with `.policyInvalid` for settings out of bounds, `.conflict` for a `freshStandby` of
-    ///   another algorithm.
+    /// - Parameter freshStandby: with a new algorithm or length of keys, the key that replaces the standby key at once.
+    /// - Throws: `LifecycleError` with `.policyInvalid` for settings out of bounds, `.conflict` for another
+    ///   `freshStandby` than they want.
     public func updating(
         _ update: IssuerUpdate, freshStandby: GeneratedKey? = nil, at moment: Timestamp
     ) throws(LifecycleError) -> IssuerChange? {
         try update.settings?.validate()
-        try freshStandby?.require((update.settings ?? settings).algorithm)
+        try freshStandby?.require((update.settings ?? settings).keySpecification)
         let change = changed(at: moment) { next, moment in
             if let enabled = update.enabled { next.setProfile(enabled: enabled, freshURL: update.freshURL, at: moment) }
             if update.immediately { next.acceptedIssuers = [] }
@@ -66,7 +66,7 @@ extension Issuer {
             ring.update(active.kid) { $0.latestExpiry = latest }
         }
         if new.jwksMaxAge < settings.jwksMaxAge { maxAgeHorizon = cachedUntil(moment) }
-        let standbyEnds = !new.standby || new.algorithm != settings.algorithm
+        let standbyEnds = !new.standby || new.keySpecification != settings.keySpecification
         settings = new
         if standbyEnds, let standby = ring.standby { ring.revoke(standby.kid, at: moment) }
         if let freshStandby, needsStandby { publish(freshStandby, at: moment) }

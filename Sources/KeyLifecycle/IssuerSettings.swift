@@ -2,6 +2,8 @@
 public struct IssuerSettings: Hashable, Sendable {
     /// What new keys sign with.
     public var algorithm: SignatureAlgorithm
+    /// The length of new RSA keys in bits, one of `rsaLengths`; kept, and without effect, with an algorithm that is not RSA.
+    public var rsaBits: Int
     /// `iss` while the OIDC profile is disabled.
     public var defaultIssuer: String
     /// Seconds a JWT lives when its request names no lifetime.
@@ -29,12 +31,17 @@ public struct IssuerSettings: Hashable, Sendable {
     /// Scheduled rotations are no further apart, in seconds: ten years.
     public static let maximumRotateEvery = 315_360_000
 
+    /// The lengths an RSA key may have, in bits.
+    public static let rsaLengths = [2_048, 3_072, 4_096]
+
     public init(
-        algorithm: SignatureAlgorithm = .rs256, defaultIssuer: String = Self.defaultIssuerURL, lifetime: Int = 3_600,
+        algorithm: SignatureAlgorithm = .rs256, rsaBits: Int = 2_048, defaultIssuer: String = Self.defaultIssuerURL,
+        lifetime: Int = 3_600,
         maximumLifetime: Int = 86_400, overlap: Int = 86_400, jwksMaxAge: Int = 300, standby: Bool = true,
         rotateEvery: Int? = nil
     ) {
         self.algorithm = algorithm
+        self.rsaBits = rsaBits
         self.defaultIssuer = defaultIssuer
         self.lifetime = lifetime
         self.maximumLifetime = maximumLifetime
@@ -43,6 +50,9 @@ public struct IssuerSettings: Hashable, Sendable {
         self.standby = standby
         self.rotateEvery = rotateEvery
     }
+
+    /// What new keys are to be.
+    public var keySpecification: KeySpecification { KeySpecification(algorithm, rsaBits: rsaBits) }
 
     /// Refuses settings under which a JWT could outlive the publication of its key, or live too long or too short.
     ///
@@ -55,6 +65,11 @@ public struct IssuerSettings: Hashable, Sendable {
             maximumLifetime...Self.maximumOverlap, contains: overlap, "the overlap",
             because: "a JWT must not outlive the publication of its key")
         try Self.require(0...Self.maximumMaxAge, contains: jwksMaxAge, "the JWKS max-age")
+        guard Self.rsaLengths.contains(rsaBits) else {
+            let lengths = Self.rsaLengths.map(String.init).joined(separator: ", ")
+            throw LifecycleError(
+                .policyInvalid, "RSA keys of \(rsaBits) bits are not made", hint: "choose one of \(lengths) bits")
+        }
         try validateDefaultIssuer()
         if let rotateEvery { try validateSchedule(rotateEvery) }
     }

@@ -5,7 +5,7 @@ public struct RotationPlan: Hashable, Sendable {
         /// The published standby key.
         case standby(kid: String, algorithm: SignatureAlgorithm)
         /// A key still to be generated. It is published before it signs.
-        case fresh(SignatureAlgorithm)
+        case fresh(KeySpecification)
     }
 
     /// The key that stays valid until `expiresAt`.
@@ -33,7 +33,7 @@ public struct RotationPlan: Hashable, Sendable {
     public let exposure: Int
 
     /// The key to be generated, if there is one.
-    public var freshAlgorithm: SignatureAlgorithm? {
-        if case .fresh(let algorithm) = incoming { algorithm } else { nil }
+    public var freshKey: KeySpecification? {
+        if case .fresh(let specification) = incoming { specification } else { nil }
     }
 }

@@ -25,22 +25,25 @@ public struct GeneratedKey: Hashable, Sendable {
     public let keyID: KeyID
     /// base64url(SHA-256(SubjectPublicKeyInfo)), unpadded.
     public let kid: String
-    public let algorithm: SignatureAlgorithm
+    /// What it turned out to be.
+    public let specification: KeySpecification
     /// SubjectPublicKeyInfo, DER (RFC 5280 §4.1.2.7).
     public let publicKey: [UInt8]
 
-    public init(keyID: KeyID, kid: String, algorithm: SignatureAlgorithm, publicKey: [UInt8]) {
+    public init(keyID: KeyID, kid: String, specification: KeySpecification, publicKey: [UInt8]) {
         self.keyID = keyID
         self.kid = kid
-        self.algorithm = algorithm
+        self.specification = specification
         self.publicKey = publicKey
     }
 
-    /// - Throws: `LifecycleError` with `.conflict` for a key of another algorithm than the one wanted.
-    func require(_ wanted: SignatureAlgorithm) throws(LifecycleError) {
-        guard algorithm == wanted else {
+    public var algorithm: SignatureAlgorithm { specification.algorithm }
+
+    /// - Throws: `LifecycleError` with `.conflict` for another key than the one wanted.
+    func require(_ wanted: KeySpecification) throws(LifecycleError) {
+        guard specification == wanted else {
             throw LifecycleError(
-                .conflict, "the generated key is for \(algorithm.rawValue), \(wanted.rawValue) is wanted", hint: "plan again")
+                .conflict, "the generated key is for \(specification), \(wanted) is wanted", hint: "plan again")
         }
     }
 }

@@ -79,7 +79,7 @@ public struct JWTVerifier: Sendable {
             throw VerificationError(
                 .unknownKid, "no published key has the JWT's kid \(Self.quoted(header.kid))",
                 hint: keys.kids.isEmpty
-                    ? "The key set holds no key for RS256 or ES256: check that it is the issuer's jwks_uri."
+                    ? "The key set holds no key that can be used: check that it is the issuer's jwks_uri."
                     : "Fetch the key set again; if the kid stays away, its key was rotated out or revoked, or another issuer signed."
             )
         }

@@ -38,7 +38,7 @@ struct PublishedKeys: Sendable {
                     hint: "The issuer must publish every kid once; report it to whoever runs the issuer.")
             }
             // A collection of one, so that jwt-kit cannot fall back to a default key.
-            guard let alg = jwk.algorithm?.rawValue, Self.isStrong(jwk),
+            guard let alg = jwk.algorithm?.rawValue, Self.isUsable(jwk),
                 let collection = try? await JWTKeyCollection().add(jwk: jwk),
                 let algorithm = try? await collection.getKey(for: JWKIdentifier(string: kid))
             else { continue }
@@ -47,9 +47,13 @@ struct PublishedKeys: Sendable {
         self.keys = keys
     }
 
-    /// Whether an RSA key has the numbers of one that may be used (RFC 7518 §3.3); jwt-kit takes short ones.
-    private static func isStrong(_ jwk: JWTKit.JWK) -> Bool {
-        guard jwk.keyType == .rsa else { return true }
+    /// Whether an RSA key has the numbers of one that may be used (RFC 7518 §3.3), and another the curve of its algorithm:
+    /// jwt-kit takes short RSA keys, and does not look at the curve of an EC key.
+    private static func isUsable(_ jwk: JWTKit.JWK) -> Bool {
+        guard jwk.keyType == .rsa else {
+            let algorithm = jwk.algorithm.flatMap { JWSAlgorithm(rawValue: $0.rawValue) }
+            return algorithm.map { "\($0.keyType)" } == jwk.curve?.rawValue
+        }
         guard let n = jwk.modulus, let e = jwk.exponent,
             let modulus = try? Base64URL.decode(n), let exponent = try? Base64URL.decode(e)
         else { return false }
@@ -77,7 +81,7 @@ private enum Entry: Decodable {
 
     init(from decoder: any Decoder) throws {
         // The algorithms the product signs with; jwt-kit would take symmetric and weaker ones too.
-        let signatureAlgorithms: Set = ["RS256", "ES256"]
+        let signatureAlgorithms = Set(JWSAlgorithm.allCases.map(\.rawValue))
         guard let members = try? decoder.container(keyedBy: CodingKeys.self),
             let kid = try? members.decode(String.self, forKey: .kid),
             let alg = try? members.decode(String.self, forKey: .alg), signatureAlgorithms.contains(alg),

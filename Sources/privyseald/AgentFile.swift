@@ -1,3 +1,4 @@
+import Agent
 import DaemonKit
 
 /// The agent's configuration file, key by key.
@@ -17,8 +18,17 @@ struct AgentFile: Decodable {
         var pinFile: String?
         var pinCredential: String?
         var pinEnvironment: String?
+        var custody: Custody?
 
-        enum CodingKeys: String, CodingKey, CaseIterable { case uri, module, pinFile, pinCredential, pinEnvironment }
+        enum CodingKeys: String, CodingKey, CaseIterable { case uri, module, pinFile, pinCredential, pinEnvironment, custody }
+    }
+
+    /// What is accepted of a token that does not hold keys as the agent asks.
+    struct Custody: Decodable {
+        var acceptUnreported: [CustodyRules.Unreported]?
+        var acceptUsages: [CustodyRules.Usage]?
+
+        enum CodingKeys: String, CodingKey, CaseIterable { case acceptUnreported, acceptUsages }
     }
 
     struct Store: Decodable {

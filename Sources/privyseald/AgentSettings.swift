@@ -15,6 +15,13 @@ struct AgentSettings {
     let pin: PINSetting
     let signing: SigningSettings
 
+    /// How the token has to hold a key.
+    var custody: CustodyRules {
+        CustodyRules(
+            acceptingUnreported: Set(file.token.custody?.acceptUnreported ?? []),
+            usages: Set(file.token.custody?.acceptUsages ?? []))
+    }
+
     var log: LogConfiguration { file.log ?? LogConfiguration() }
 
     /// - Throws: `ConfigurationError` with file, line and column; `PlatformError` for a group that does not exist.

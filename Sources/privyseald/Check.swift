@@ -27,6 +27,9 @@ struct Check: AsyncParsableCommand {
             defer { lock?.hold() }
             try await AgentServer.rehearse(
                 startup.agentConfiguration(), store: store, environment: startup.agentEnvironment())
+            if let relaxations = settings.custody.relaxations {
+                print("note: the custody rules are relaxed by the configuration: \(relaxations)")
+            }
             print("ok: the agent would start on \(settings.socket) with \(settings.token)")
         } catch {
             let failure = StartupFailure(mapping: error)

@@ -50,6 +50,7 @@ extension AgentSettings {
             ("token.pinFile", file.token.pinFile != other.file.token.pinFile),
             ("token.pinCredential", file.token.pinCredential != other.file.token.pinCredential),
             ("token.pinEnvironment", file.token.pinEnvironment != other.file.token.pinEnvironment),
+            ("token.custody", custody != other.custody),
             ("store.sqlite", file.store.sqlite != other.file.store.sqlite), ("tenant", file.tenant != other.file.tenant),
             ("signing.sessions", signing.sessions != other.signing.sessions),
             ("signing.queue", signing.queue != other.signing.queue),

@@ -43,6 +43,9 @@ struct Serve: AsyncParsableCommand {
         MetricsSystem.bootstrap(metrics)
         let log = daemonLog.logger(label: "privyseald")
         log.notice("no access rules are configured: serving uid \(getuid()) only")
+        if let relaxations = startup.settings.custody.relaxations {
+            log.warning("the custody rules are relaxed by the configuration", metadata: ["accepted": "\(relaxations)"])
+        }
         let reload = Reloading(path: config, started: startup.settings, log: daemonLog)
         let agent = AgentService {
             let server = try await AgentServer.start(

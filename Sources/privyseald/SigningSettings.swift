@@ -36,10 +36,10 @@ struct SigningSettings: Equatable {
         recoveryInterval = try seconds(file?.recoveryInterval, 1...3_600, orElse: 30, "recoveryInterval")
     }
 
-    func hsmConfiguration(modulePath: String, token: TokenURI) -> HSMConfiguration {
+    func hsmConfiguration(modulePath: String, token: TokenURI, custody: CustodyRules) -> HSMConfiguration {
         HSMConfiguration(
             modulePath: modulePath, token: token, sessions: sessions, queueLimit: queue, deadlineSeconds: deadline,
             callLimitSeconds: Double(callLimit), changeLimitSeconds: Double(changeLimit),
-            initialisationIntervalSeconds: Double(recoveryInterval))
+            initialisationIntervalSeconds: Double(recoveryInterval), custody: custody)
     }
 }

@@ -47,7 +47,8 @@ struct Startup {
     func agentConfiguration() -> AgentConfiguration {
         AgentConfiguration(
             socket: settings.socket, socketMode: settings.socketMode, socketGroup: settings.socketGroup,
-            hsm: settings.signing.hsmConfiguration(modulePath: settings.file.token.module, token: settings.token),
+            hsm: settings.signing.hsmConfiguration(
+                modulePath: settings.file.token.module, token: settings.token, custody: settings.custody),
             pin: pin, publicBaseURL: settings.publicBaseURL, access: .ownUser(getuid()))
     }
 

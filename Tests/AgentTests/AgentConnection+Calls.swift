@@ -7,11 +7,12 @@ import Testing
 extension AgentConnection {
     @discardableResult
     func create(
-        _ issuer: String = "demo", algorithm: String = "ES256", enabled: Bool = true, standby: Bool? = nil
+        _ issuer: String = "demo", algorithm: String = "ES256", rsaBits: Int? = nil, enabled: Bool = true,
+        standby: Bool? = nil
     ) async throws -> IssuerStatus {
         try await call(
             IssuerCreateParameters(
-                issuer: issuer, algorithm: algorithm, enableOIDCIssuer: enabled, standby: standby)
+                issuer: issuer, algorithm: algorithm, rsaBits: rsaBits, enableOIDCIssuer: enabled, standby: standby)
         ).issuer
     }
 

@@ -24,7 +24,7 @@ final class AgentFixture: Sendable {
 
     static let publicBaseURL = "https://oidc.example.com"
 
-    private init(_ token: SoftHSMToken, modulePath: String? = nil, clock: TestClock = TestClock()) throws {
+    init(_ token: SoftHSMToken, modulePath: String? = nil, clock: TestClock = TestClock()) throws {
         self.token = token
         self.clock = clock
         socketPath = token.directory + "/agent.sock"
@@ -53,23 +53,24 @@ final class AgentFixture: Sendable {
 
     /// Calls with an agent that has not been started, and stops what has been started by then.
     static func stopped(_ body: (AgentFixture) async throws -> Void) async throws {
-        try await SoftHSMToken.with { token in try await stopping(AgentFixture(token), body) }
+        try await SoftHSMToken.with { token in try await AgentFixture(token).stoppedAfter(body) }
     }
 
     /// As `stopped`, on a token that fails on command, and with clocks that run.
     static func stopped(on token: FaultyToken, _ body: (AgentFixture) async throws -> Void) async throws {
-        try await stopping(
-            AgentFixture(token.softHSM, modulePath: token.modulePath, clock: TestClock(isRunning: true)), body)
+        try await AgentFixture(token.softHSM, modulePath: token.modulePath, clock: TestClock(isRunning: true))
+            .stoppedAfter(body)
     }
 
-    private static func stopping(_ agent: AgentFixture, _ body: (AgentFixture) async throws -> Void) async throws {
+    /// Calls, and stops what has been started by then.
+    func stoppedAfter(_ body: (AgentFixture) async throws -> Void) async throws {
         do {
-            try await body(agent)
+            try await body(self)
         } catch {
-            await agent.stop()
+            await stop()
             throw error
         }
-        await agent.stop()
+        await stop()
     }
 
     var tenant: String { store.deployment.tenant }

@@ -13,7 +13,7 @@ func bytes(ofHexadecimal text: String) -> [UInt8] {
 struct CustodyTests {
     @Test(
         "private keys are sensitive, never extractable and sign only, by list-keys and by the token",
-        arguments: ["ES256", "RS256"])
+        arguments: ["ES256", "RS256", "PS256", "ES384", "ES512", "EdDSA"])
     func custody(algorithm: String) async throws {
         try await AgentFixture.with { agent, client in
             try await client.create(algorithm: algorithm)

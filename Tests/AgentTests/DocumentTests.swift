@@ -8,6 +8,7 @@ import Testing
 /// A published key as the token shows it, put into documents here and not by the code under test.
 private struct TokenKey {
     let material: PublicKeyMaterial
+    let algorithm: String
 
     /// SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7).
     var subjectPublicKeyInfo: [UInt8] {
@@ -16,31 +17,27 @@ private struct TokenKey {
             let key = Self.sequence(Self.integer(modulus) + Self.integer(exponent))
             let rsaEncryption: [UInt8] = [0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00]
             return Self.sequence(Self.sequence(rsaEncryption) + Self.tagged(0x03, [0x00] + key))
-        case .ec(_, let point):
-            let publicKeyOnP256: [UInt8] = [
-                0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07,
-            ]
-            return Self.sequence(Self.sequence(publicKeyOnP256) + Self.tagged(0x03, [0x00] + point))
+        case .ec(let curve, let point):
+            let ecPublicKey: [UInt8] = [0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01]
+            return Self.sequence(Self.sequence(ecPublicKey + curve.parameters) + Self.tagged(0x03, [0x00] + point))
+        case .ed25519(let bytes):
+            return Self.sequence(Self.sequence([0x06, 0x03, 0x2B, 0x65, 0x70]) + Self.tagged(0x03, [0x00] + bytes))
         }
     }
 
     var kid: String { Self.base64URL(Array(SHA256.hash(data: subjectPublicKeyInfo))) }
 
-    var algorithm: String {
-        switch material {
-        case .rsa: "RS256"
-        case .ec: "ES256"
-        }
-    }
-
     var jwk: String {
         switch material {
         case .rsa(let modulus, let exponent):
-            #"{"use":"sig","kty":"RSA","kid":"\#(kid)","alg":"RS256","n":"\#(Self.base64URL(modulus))","#
+            #"{"use":"sig","kty":"RSA","kid":"\#(kid)","alg":"\#(algorithm)","n":"\#(Self.base64URL(modulus))","#
                 + #""e":"\#(Self.base64URL(exponent))"}"#
-        case .ec(_, let point):
-            #"{"use":"sig","kty":"EC","kid":"\#(kid)","alg":"ES256","crv":"P-256","#
-                + #""x":"\#(Self.base64URL(Array(point[1...32])))","y":"\#(Self.base64URL(Array(point[33...64])))"}"#
+        case .ec(let curve, let point):
+            #"{"use":"sig","kty":"EC","kid":"\#(kid)","alg":"\#(algorithm)","crv":"\#(curve.name)","#
+                + #""x":"\#(Self.base64URL(Array(point.dropFirst().prefix(curve.coordinateLength))))","#
+                + #""y":"\#(Self.base64URL(Array(point.suffix(curve.coordinateLength))))"}"#
+        case .ed25519(let bytes):
+            #"{"use":"sig","kty":"OKP","kid":"\#(kid)","alg":"\#(algorithm)","crv":"Ed25519","x":"\#(Self.base64URL(bytes))"}"#
         }
     }
 
@@ -70,31 +67,34 @@ private struct TokenKey {
 struct DocumentTests {
     @Test(
         "kids, JWKS and discovery are those of the keys on the token, active first, then retiring, then standby",
-        arguments: ["ES256", "RS256"])
-    func documents(algorithm: String) async throws {
+        arguments: [
+            ("ES256", "RS256"), ("RS256", "ES256"), ("RS256", "PS256"), ("PS256", "ES384"), ("ES384", "ES512"),
+            ("ES512", "EdDSA"), ("EdDSA", "RS256"),
+        ])
+    func documents(algorithm: String, other: String) async throws {
         try await AgentFixture.with { agent, client in
             let url = try await client.create(algorithm: algorithm).issuer
             await agent.settle()
             try await client.rotate()
             // The next standby is of the other algorithm, so both are published.
-            let other = algorithm == "ES256" ? "RS256" : "ES256"
             _ = try await client.call(IssuerUpdateParameters(issuer: "demo", algorithm: other))
             await agent.settle()
 
             var keys: [TokenKey] = []
-            for state in ["active", "retiring", "standby"] {
+            for (state, algorithm) in [("active", algorithm), ("retiring", algorithm), ("standby", other)] {
                 let shown = try #require(try await client.key(state))
                 let keyID = try #require(shown.custody?.keyID)
-                let key = TokenKey(material: try agent.publicKeyOnToken(keyID))
+                let key = TokenKey(material: try agent.publicKeyOnToken(keyID), algorithm: algorithm)
                 #expect(shown.kid == key.kid)
                 #expect(shown.algorithm == key.algorithm)
                 #expect(shown.publicJWK == (try JSONValue(parsing: Array(key.jwk.utf8))))
                 keys.append(key)
             }
             let jwks = #"{"keys":[\#(keys.map(\.jwk).joined(separator: ","))]}"#
+            let algorithms = [algorithm, other].sorted().map { "\"\($0)\"" }.joined(separator: ",")
             let discovery =
                 #"{"issuer":"\#(url)","jwks_uri":"\#(url)openid/v1/jwks","response_types_supported":["id_token"],"#
-                + #""subject_types_supported":["public"],"id_token_signing_alg_values_supported":["ES256","RS256"]}"#
+                + #""subject_types_supported":["public"],"id_token_signing_alg_values_supported":[\#(algorithms)]}"#
             let result = try await client.discovery()
             let version = try #require(result.urls.first?.versions.first)
             #expect(result.jwks.body == jwks)

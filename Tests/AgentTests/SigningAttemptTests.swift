@@ -117,7 +117,7 @@ struct SigningAttemptTests {
             publicKey: try publicKey().subjectPublicKeyInfo, state: .active, publishedAt: Timestamp(seconds: 0),
             knownFrom: Timestamp(seconds: 0))
         return SigningAttempt(
-            job: SigningJob(key: try KeyReference(key), digest: SigningDigest(of: []), deadline: .max) { _ in })
+            job: SigningJob(key: try KeyReference(key), digest: SigningDigest(of: [], for: algorithm.jws), deadline: .max) { _ in })
     }
 
     private static func rsa() throws -> PublicKey {
@@ -125,6 +125,6 @@ struct SigningAttemptTests {
     }
 
     private static func ec() throws -> PublicKey {
-        try PublicKey(p256Point: Array(P256.Signing.PrivateKey().publicKey.x963Representation))
+        try PublicKey(ecPoint: Array(P256.Signing.PrivateKey().publicKey.x963Representation), on: .p256)
     }
 }

@@ -144,7 +144,7 @@ struct TokenFaultTests {
 
     @Test(
         "a generation that fails leaves nothing that is not accounted for",
-        arguments: ["return=CKR_GENERAL_ERROR", "return-after=CKR_GENERAL_ERROR", "return-after=CKR_DEVICE_ERROR"])
+        arguments: ["return=CKR_GENERAL_ERROR", "return=CKR_DEVICE_REMOVED", "return-after=CKR_DEVICE_ERROR"])
     func failedGeneration(what: String) async throws {
         try await underLoad { agent, client, token, clients in
             try token.set("C_GenerateKeyPair \(what) count=2")

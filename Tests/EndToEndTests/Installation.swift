@@ -115,6 +115,10 @@ final class Installation {
 
     /// The standard output of the client, which must succeed; without the line's end.
     func output(_ arguments: String..., input: String = "") async throws -> String {
+        try await output(arguments: arguments, input: input)
+    }
+
+    func output(arguments: [String], input: String = "") async throws -> String {
         let outcome = try await Programs.run("privyseal", arguments, environment: environment, input: input)
         try #require(outcome.status == 0, "privyseal \(arguments.joined(separator: " ")): \(outcome.errors)")
         return outcome.output.trimmingCharacters(in: .newlines)

@@ -19,8 +19,15 @@ enum Programs {
     static func run(
         _ name: String, _ arguments: [String], environment: [String: String] = [:], input: String = ""
     ) async throws -> Outcome {
+        try await run(at: "\(directory)/\(name)", arguments, environment: environment, input: input)
+    }
+
+    /// Runs a program of the machine to its end.
+    static func run(
+        at path: String, _ arguments: [String], environment: [String: String] = [:], input: String = ""
+    ) async throws -> Outcome {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: "\(directory)/\(name)")
+        process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
         process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given }
         let files = try (0..<3).map { _ in try TemporaryFile() }
@@ -30,7 +37,7 @@ enum Programs {
         process.standardError = FileHandle(forWritingAtPath: files[2].path)
         await withCheckedContinuation { continuation in
             process.terminationHandler = { _ in continuation.resume() }
-            do { try process.run() } catch { fatalError("\(name) cannot be run: \(error)") }
+            do { try process.run() } catch { fatalError("\(path) cannot be run: \(error)") }
         }
         return Outcome(
             status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,

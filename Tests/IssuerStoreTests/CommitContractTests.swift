@@ -18,8 +18,8 @@ struct CommitContractTests {
     func readBack(_ implementation: Implementation) async throws {
         try await implementation.withStore { store in
             let settings = IssuerSettings(
-                algorithm: .es256, defaultIssuer: "https://default.example", lifetime: 700, maximumLifetime: 800, overlap: 900,
-                jwksMaxAge: 60, standby: true, rotateEvery: 1_000)
+                algorithm: .es256, rsaBits: 3_072, defaultIssuer: "https://default.example", lifetime: 700,
+                maximumLifetime: 800, overlap: 900, jwksMaxAge: 60, standby: true, rotateEvery: 1_000)
             let enabled = try await store.create(settings: settings, url: "https://oidc.example/t/u/")
             let plain = try await store.create(.other, key: 2, settings: IssuerSettings(standby: false), at: .at(5))
             #expect(try await store.contents().issuers == [enabled, plain])

@@ -116,7 +116,8 @@ struct RefusedCommitContractTests {
     @Test("a kid that another issuer has is refused", arguments: Implementation.allCases)
     func foreignKid(_ implementation: Implementation) async throws {
         try await withScene(implementation) { scene in
-            let twin = GeneratedKey(keyID: .number(5), kid: "kid-1", algorithm: .rs256, publicKey: [1])
+            let twin = GeneratedKey(
+                keyID: .number(5), kid: "kid-1", specification: KeySpecification(.rs256, rsaBits: 2_048), publicKey: [1])
             let change = try Issuer.creating(.other, settings: IssuerSettings(), url: nil, firstKey: twin, at: .at(9))
             try await scene.refuses(change, fulfilling: [5])
         }

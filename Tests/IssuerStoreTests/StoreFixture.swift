@@ -56,7 +56,9 @@ extension KeyID {
 
 extension GeneratedKey {
     static func number(_ number: UInt8, _ algorithm: SignatureAlgorithm = .rs256) -> GeneratedKey {
-        GeneratedKey(keyID: .number(number), kid: "kid-\(number)", algorithm: algorithm, publicKey: [0x30, number, 0x00, 0xFF])
+        GeneratedKey(
+            keyID: .number(number), kid: "kid-\(number)", specification: KeySpecification(algorithm, rsaBits: 2_048),
+            publicKey: [0x30, number, 0x00, 0xFF])
     }
 }
 

@@ -19,7 +19,17 @@ struct DocumentTests {
         #expect(text(try JWK(PublishedVectors.EC.key(), .es256).encoded) == Self.ecText)
     }
 
-    @Test("a JWK is the same value through Codable", arguments: [rsaText, ecText])
+    static let furtherTexts = FurtherVector.all.map { vector in
+        let kty = ["PS256": "RSA", "EdDSA": "OKP"][vector.algorithm.rawValue] ?? "EC"
+        return #"{"use":"sig","kty":"\#(kty)","kid":"\#(vector.kid)","alg":"\#(vector.algorithm.rawValue)",\#(vector.members)}"#
+    }
+
+    @Test("the JWK of a further key is this text", arguments: zip(FurtherVector.all, furtherTexts))
+    func further(vector: FurtherVector, json: String) throws {
+        #expect(text(try JWK(vector.key(), vector.algorithm).encoded) == json)
+    }
+
+    @Test("a JWK is the same value through Codable", arguments: [rsaText, ecText] + furtherTexts)
     func codable(json: String) throws {
         let jwk = try JSONDecoder().decode(JWK.self, from: Data(json.utf8))
         #expect(text(jwk.encoded) == json)
@@ -28,10 +38,12 @@ struct DocumentTests {
 
     @Test("an algorithm of another key type has no JWK and no verifier", arguments: JWSAlgorithm.allCases)
     func mismatch(algorithm: JWSAlgorithm) throws {
-        let key = algorithm.keyType == .rsa ? try PublishedVectors.EC.key() : try PublishedVectors.RSA.key()
-        #expect(throws: JOSEError(.algorithmMismatch, "")) { try JWK(key, algorithm) }
-        #expect(throws: JOSEError(.algorithmMismatch, "")) { try JWKSet.encode([(key, algorithm)]) }
-        #expect(throws: JOSEError(.algorithmMismatch, "")) { try key.verifier(for: algorithm) }
+        let keys = try [PublishedVectors.RSA.key(), PublishedVectors.EC.key()] + FurtherVector.all.map { try $0.key() }
+        for key in keys where key.keyType != algorithm.keyType {
+            #expect(throws: JOSEError(.algorithmMismatch, "")) { try JWK(key, algorithm) }
+            #expect(throws: JOSEError(.algorithmMismatch, "")) { try JWKSet.encode([(key, algorithm)]) }
+            #expect(throws: JOSEError(.algorithmMismatch, "")) { try key.verifier(for: algorithm) }
+        }
     }
 
     @Test("a JWK set keeps the order of its keys")

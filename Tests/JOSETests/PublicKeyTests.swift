@@ -17,7 +17,7 @@ struct PublicKeyTests {
         let key = try PublishedVectors.EC.key()
         #expect(key.subjectPublicKeyInfo == PublishedVectors.EC.subjectPublicKeyInfo)
         #expect(key.kid == PublishedVectors.EC.kid)
-        #expect(key.keyType == .p256)
+        #expect(key.keyType == .ec(.p256))
     }
 
     @Test(
@@ -31,19 +31,68 @@ struct PublicKeyTests {
             #expect(Base64URL.encodeToString(modulus) == PublishedVectors.RSA.n)
             #expect(exponent == [1, 0, 1])
             #expect(try PublicKey(rsaModulus: modulus, exponent: exponent) == key)
-        case .p256(let x, let y):
+        case .ed25519:
+            Issue.record("neither of the two is an Ed25519 key")
+        case .ec(let curve, let x, let y):
+            #expect(curve == .p256)
             #expect(Base64URL.encodeToString(x) == PublishedVectors.EC.x)
             #expect(Base64URL.encodeToString(y) == PublishedVectors.EC.y)
         }
     }
 
-    @Test("a new P-256 key has the SubjectPublicKeyInfo that swift-crypto writes")
+    @Test("a key of another type has the SubjectPublicKeyInfo, kid and type that openssl computes", arguments: FurtherVector.all)
+    func further(vector: FurtherVector) throws {
+        let key = try vector.key()
+        #expect(key.subjectPublicKeyInfo == vector.subjectPublicKeyInfo)
+        #expect(key.kid == vector.kid)
+        #expect(key.keyType == vector.algorithm.keyType)
+        switch key.parameters {
+        case .rsa(let modulus, let exponent):
+            #expect(try PublicKey(rsaModulus: modulus, exponent: exponent) == key)
+            #expect(key.rsaModulusBits == 2048)
+        case .ec(let curve, let x, let y):
+            #expect(try PublicKey(ecPoint: [0x04] + x + y, on: curve) == key)
+            #expect(key.rsaModulusBits == nil)
+        case .ed25519(let bytes):
+            #expect(try PublicKey(ed25519: bytes) == key)
+        }
+    }
+
+    @Test("a new EC key has the SubjectPublicKeyInfo that swift-crypto writes")
     func agreesWithCrypto() throws {
         for _ in 0..<20 {
-            let key = P256.Signing.PrivateKey().publicKey
-            let mine = try PublicKey(p256Point: Array(key.x963Representation))
-            #expect(mine.subjectPublicKeyInfo == Array(key.derRepresentation))
+            let p256 = P256.Signing.PrivateKey().publicKey
+            #expect(
+                try PublicKey(ecPoint: Array(p256.x963Representation), on: .p256).subjectPublicKeyInfo
+                    == Array(p256.derRepresentation))
+            let p384 = P384.Signing.PrivateKey().publicKey
+            #expect(
+                try PublicKey(ecPoint: Array(p384.x963Representation), on: .p384).subjectPublicKeyInfo
+                    == Array(p384.derRepresentation))
+            let p521 = P521.Signing.PrivateKey().publicKey
+            #expect(
+                try PublicKey(ecPoint: Array(p521.x963Representation), on: .p521).subjectPublicKeyInfo
+                    == Array(p521.derRepresentation))
         }
+    }
+
+    @Test("a point is taken on its own curve only")
+    func otherCurve() throws {
+        let points: [(Curve, [UInt8])] = [
+            (.p256, Array(P256.Signing.PrivateKey().publicKey.x963Representation)),
+            (.p384, Array(P384.Signing.PrivateKey().publicKey.x963Representation)),
+            (.p521, Array(P521.Signing.PrivateKey().publicKey.x963Representation)),
+        ]
+        for (curve, point) in points {
+            for other in Curve.allCases where other != curve {
+                #expect(throws: JOSEError(.keyInvalid, "")) { try PublicKey(ecPoint: point, on: other) }
+            }
+        }
+    }
+
+    @Test("an Ed25519 key has 32 bytes", arguments: [0, 31, 33, 64])
+    func ed25519Length(count: Int) {
+        #expect(throws: JOSEError(.keyInvalid, "")) { try PublicKey(ed25519: [UInt8](repeating: 1, count: count)) }
     }
 
     @Test("leading zero bytes of modulus and exponent do not change an RSA key")
@@ -101,7 +150,7 @@ struct PublicKeyTests {
 
     @Test("what is not an uncompressed point on P-256 is refused", arguments: badPoints)
     func points(name: String, point: [UInt8]) {
-        #expect(throws: JOSEError(.keyInvalid, ""), "\(name)") { try PublicKey(p256Point: point) }
+        #expect(throws: JOSEError(.keyInvalid, ""), "\(name)") { try PublicKey(ecPoint: point, on: .p256) }
     }
 
     private enum Wrong: Error { case keyType }

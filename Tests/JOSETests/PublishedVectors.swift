@@ -49,7 +49,7 @@ enum PublishedVectors {
         static let kid = "K9G7DESol8MKeqCZHN442AYv5EHeUNoPRoJTRPYC6Cc"
 
         static func key() throws -> PublicKey {
-            try PublicKey(p256Point: [0x04] + Base64URL.decode(x) + Base64URL.decode(y))
+            try PublicKey(ecPoint: [0x04] + Base64URL.decode(x) + Base64URL.decode(y), on: .p256)
         }
     }
 

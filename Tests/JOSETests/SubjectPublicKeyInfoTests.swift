@@ -5,6 +5,7 @@ import Testing
 struct SubjectPublicKeyInfoTests {
     static let rsa = PublishedVectors.RSA.subjectPublicKeyInfo
     static let ec = PublishedVectors.EC.subjectPublicKeyInfo
+    static let ed25519 = FurtherVector.edDSA.subjectPublicKeyInfo
 
     /// Each is one change of a valid encoding that X.690 §10 or the RFCs forbid.
     static let malformed: [(String, [UInt8])] = [
@@ -37,6 +38,10 @@ struct SubjectPublicKeyInfoTests {
                 [0x30, 0x82, 0x01, 0x0A], [0x30, 0x82, 0x01, 0x0B])
         ),
         (
+            "an Ed25519 key with parameters",
+            [0x30, 0x2C, 0x30, 0x07, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x05, 0x00] + ed25519.dropFirst(9)
+        ),
+        (
             "a compressed EC point",
             PublishedVectors.base64(
                 "MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgADf83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU=")
@@ -50,14 +55,17 @@ struct SubjectPublicKeyInfoTests {
         }
     }
 
-    @Test("no prefix of an encoding is taken, and none traps", arguments: [rsa, ec])
+    @Test(
+        "no prefix of an encoding is taken, and none traps", arguments: [rsa, ec] + FurtherVector.all.map(\.subjectPublicKeyInfo))
     func prefixes(bytes: [UInt8]) {
         for count in 0..<bytes.count {
             #expect(throws: JOSEError.self) { try PublicKey(subjectPublicKeyInfo: Array(bytes.prefix(count))) }
         }
     }
 
-    @Test("a changed byte gives an error or another key, never the same", arguments: [rsa, ec])
+    @Test(
+        "a changed byte gives an error or another key, never the same",
+        arguments: [rsa, ec] + FurtherVector.all.map(\.subjectPublicKeyInfo))
     func changedBytes(bytes: [UInt8]) throws {
         let original = try PublicKey(subjectPublicKeyInfo: bytes)
         for index in bytes.indices {
@@ -73,9 +81,11 @@ struct SubjectPublicKeyInfoTests {
     @Test(
         "another curve and another key type are named as unsupported",
         arguments: [
-            "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEqOyNoNLTmgotHMIVy1eW9DqzKIs6vYtqqvu9OFglTe7Nt2ttVK5LetoqcnsDNy2Z6mrScvEVGPw1"
-                + "/ioCq60+LLOCVl+mzI0M3J877ZRV6B3tdOlTthIUmY++kPwCn67q",
-            "MCowBQYDK2VwAyEA3iSmgs+DYwsuOfVjJIWG0ljpnOrCpuoWQj6DwBNv1e0=",
+            // secp256k1, Ed448, X25519
+            "MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAELmgVUTzqbqv4qlIWQhqz0/Ud6Ok9zIKfebAqETtGg7G8uSpXuiTTaQiGaXUy00+V6g4cNEyO42yg"
+                + "dZlVlOTT0A==",
+            "MEMwBQYDK2VxAzoAc4I+EIRg0Dnf6Dre4aY4i0UBMZVfFqhA2Qt99FvXZQOAYW8rvGI7wddFfW5ZXILg37pcgjisL2aA",
+            "MCowBQYDK2VuAyEARIKpukWqKqDijvzJpCFKGC0HEp/oi95vwfvY2x+puWU=",
         ])
     func unsupported(text: String) {
         #expect(throws: JOSEError(.keyTypeUnsupported, "")) {

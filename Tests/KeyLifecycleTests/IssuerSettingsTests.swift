@@ -49,6 +49,11 @@ struct IssuerSettingsTests {
             },
             Case(true, "an overlap of thirty days") { $0.overlap = 2_592_000 },
             Case(false, "an overlap over thirty days") { $0.overlap = 2_592_001 },
+            Case(true, "RSA keys of 3072 bits") { $0.rsaBits = 3_072 },
+            Case(true, "RSA keys of 4096 bits") { $0.rsaBits = 4_096 },
+            Case(false, "RSA keys of 1024 bits") { $0.rsaBits = 1_024 },
+            Case(false, "RSA keys of 2049 bits") { $0.rsaBits = 2_049 },
+            Case(false, "RSA keys of 8192 bits") { $0.rsaBits = 8_192 },
             Case(true, "no max-age") { $0.jwksMaxAge = 0 },
             Case(false, "a negative max-age") { $0.jwksMaxAge = -1 },
             Case(true, "a max-age of one day") { $0.jwksMaxAge = 86_400 },
@@ -73,7 +78,8 @@ struct IssuerSettingsTests {
     func bounds(_ row: Case) {
         #expect(refusal { try row.settings.validate() } == (row.isAccepted ? nil : .policyInvalid))
         let creation = refusal {
-            _ = try Issuer.creating(sampleName(), settings: row.settings, url: nil, firstKey: sampleKey(1), at: start)
+            _ = try Issuer.creating(
+                sampleName(), settings: row.settings, url: nil, firstKey: sampleKey(1, row.settings.keySpecification), at: start)
         }
         #expect(creation == (row.isAccepted ? nil : .policyInvalid))
         let update = refusal { _ = try sampleIssuer("k1 active").updating(settings: row.settings, at: start) }
@@ -90,6 +96,7 @@ struct IssuerSettingsTests {
         #expect(settings.standby)
         #expect(settings.rotateEvery == nil)
         #expect(settings.algorithm == .rs256)
+        #expect(settings.rsaBits == 2_048)
         #expect(settings.defaultIssuer == "https://kubernetes.default.svc.cluster.local")
     }
 }

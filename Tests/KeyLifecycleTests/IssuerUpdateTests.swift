@@ -119,6 +119,33 @@ struct IssuerUpdateTests {
         #expect(rotated.ring.retiring?.algorithm == .rs256)
     }
 
+    @Test("a new length of RSA keys counts like a new algorithm")
+    func newLength() throws {
+        let issuer = sampleIssuer("k1 active, k2 standby")
+        let update = IssuerUpdate(
+            settings: IssuerSettings(rsaBits: 4_096), enabled: nil, freshURL: Self.first, immediately: false)
+        #expect(issuer.needsFreshStandby(for: update))
+        let wanted = KeySpecification(.rs256, rsaBits: 4_096)
+        let after = try #require(try issuer.updating(update, freshStandby: sampleKey(9, wanted), at: start)).after
+        #expect(shape(after) == "k1 active, k2 revoked, k9 standby")
+        #expect(refusal { _ = try issuer.updating(update, freshStandby: sampleKey(9), at: start) } == .conflict)
+        let bare = try #require(try issuer.updating(settings: IssuerSettings(rsaBits: 4_096), at: start)).after
+        #expect(try bare.planningRotation(at: start).incoming == .fresh(wanted))
+        #expect(refusal { _ = try bare.publishingStandby(sampleKey(9), at: start) } == .conflict)
+        #expect(shape(try bare.publishingStandby(sampleKey(9, wanted), at: start).after) == "k1 active, k2 revoked, k9 standby")
+    }
+
+    @Test("the length of RSA keys does not matter to an issuer with another algorithm")
+    func lengthWithoutRSA() throws {
+        let issuer = sampleIssuer("k1 active, k2 standby", settings: IssuerSettings(algorithm: .es256))
+        let longer = IssuerSettings(algorithm: .es256, rsaBits: 4_096)
+        let update = IssuerUpdate(settings: longer, enabled: nil, freshURL: Self.first, immediately: false)
+        #expect(!issuer.needsFreshStandby(for: update))
+        let after = try #require(try issuer.updating(update, at: start)).after
+        #expect(shape(after) == "k1 active, k2 standby")
+        #expect(after.settings.rsaBits == 4_096)
+    }
+
     @Test("a new algorithm without a key for it leaves no standby key of the old one, and the next rotation generates")
     func newAlgorithmWithoutKey() throws {
         let issuer = sampleIssuer("k1 active, k2 standby")

@@ -76,7 +76,7 @@ struct LifecycleWalk {
     private mutating func create() throws {
         let settings = randomSettings()
         let url = random.chance(50) ? freshURL() : nil
-        let key = makeKey(settings.algorithm)
+        let key = makeKey(settings.keySpecification)
         note("create \(settings) url \(url ?? "none") with \(key.kid)")
         commit(
             try Issuer.creating(sampleName(), settings: settings, url: url, firstKey: key, at: clock), "create", .standbyOnly)
@@ -108,7 +108,7 @@ struct LifecycleWalk {
         do throws(LifecycleError) {
             let plan = try issuer.planningRevocation(of: kid, at: clock, canGenerate: canGenerate)
             expect(plan.revoked.contains(kid), "the plan does not revoke \(kid)")
-            expect(canGenerate || plan.freshAlgorithm == nil, "the plan wants a key that cannot be had")
+            expect(canGenerate || plan.freshKey == nil, "the plan wants a key that cannot be had")
             let ran = try carryOut(plan, from: issuer, canGenerate ? "revoke" : "revoke without a generator", .revoked)
             expect(!ran || self.issuer?.ring[kid]?.state.isPublished == false, "\(kid) is published still")
         } catch {
@@ -127,7 +127,7 @@ struct LifecycleWalk {
 
     private mutating func publishStandby(_ issuer: Issuer) throws {
         guard issuer.needsStandby else { return }
-        let key = makeKey(issuer.settings.algorithm)
+        let key = makeKey(issuer.settings.keySpecification)
         note("publish standby \(key.kid)")
         commit(try issuer.publishingStandby(key, at: clock), "publish standby", .standbyOnly)
     }
@@ -154,7 +154,7 @@ struct LifecycleWalk {
             settings: randomSettings(), enabled: random.chance(20) ? random.chance(50) : nil, freshURL: freshURL(),
             immediately: false)
         let wantsKey = issuer.needsFreshStandby(for: update) && random.chance(80)
-        let key = wantsKey ? update.settings.map { makeKey($0.algorithm) } : nil
+        let key = wantsKey ? update.settings.map { makeKey($0.keySpecification) } : nil
         note(
             "update \(update.settings.map { "\($0)" } ?? "") enabled \(update.enabled.map { "\($0)" } ?? "as is") fresh \(key?.kid ?? "none")"
         )
@@ -168,7 +168,7 @@ struct LifecycleWalk {
         note("stale plan")
         try rotate(issuer, times: 1)
         guard let moved = self.issuer else { return }
-        let key = makeKey(plan.freshAlgorithm ?? .rs256)
+        let key = makeKey(plan.freshKey ?? .rs256)
         expect(refusal { _ = try moved.executing(plan) } == .conflict, "a stale plan runs")
         expect(refusal { _ = try moved.publishingFresh(key, for: plan, at: clock) } == .conflict, "a stale plan publishes")
         expect(
@@ -183,11 +183,11 @@ struct LifecycleWalk {
     private mutating func carryOut(
         _ plan: RotationPlan, from issuer: Issuer, _ name: String, _ endings: Endings
     ) throws(LifecycleError) -> Bool {
-        guard let algorithm = plan.freshAlgorithm else {
+        guard let wanted = plan.freshKey else {
             commit(try issuer.executing(plan), name, endings)
             return true
         }
-        let key = makeKey(algorithm)
+        let key = makeKey(wanted)
         note("  publish \(key.kid)")
         commit(try issuer.publishingFresh(key, for: plan, at: clock), "publish fresh", .standbyOnly)
         signOnce()
@@ -216,7 +216,7 @@ struct LifecycleWalk {
         if random.chance(40) {
             note("  meanwhile expire")
             if let change = known.expiring(at: clock) { commit(change, "expire meanwhile", .expired) }
-        } else if plan.freshAlgorithm == nil, random.chance(50) {
+        } else if plan.freshKey == nil, random.chance(50) {
             note("  meanwhile rotate")
             commit(try known.executing(plan), "rotate meanwhile", .standbyOnly)
         } else if let kid = known.ring.published.map(\.kid).randomElement(using: &random) {
@@ -249,9 +249,9 @@ struct LifecycleWalk {
         steps.append(step)
     }
 
-    private mutating func makeKey(_ algorithm: SignatureAlgorithm) -> GeneratedKey {
+    private mutating func makeKey(_ specification: KeySpecification) -> GeneratedKey {
         keysMade += 1
-        return sampleKey(keysMade, algorithm)
+        return sampleKey(keysMade, specification)
     }
 
     private mutating func freshURL() -> String {
@@ -264,7 +264,8 @@ struct LifecycleWalk {
         let overlap = random.pick([maximum, day, 3 * day])
         let standby = random.chance(75)
         return IssuerSettings(
-            algorithm: random.pick([.rs256, .es256]), lifetime: 600, maximumLifetime: maximum, overlap: overlap,
+            algorithm: random.pick([.rs256, .es256]), rsaBits: random.pick([2_048, 4_096]), lifetime: 600,
+            maximumLifetime: maximum, overlap: overlap,
             jwksMaxAge: random.pick([0, 60, 300, day]), standby: standby,
             rotateEvery: standby && random.chance(80) ? overlap + random.pick([1, hour, 30 * day]) : nil)
     }

@@ -5,9 +5,15 @@ let start = Timestamp(seconds: 1_700_000_000)
 let hour = 3_600
 let day = 86_400
 
-func sampleKey(_ number: Int, _ algorithm: SignatureAlgorithm = .rs256) -> GeneratedKey {
+func sampleKey(_ number: Int, _ specification: KeySpecification = .rs256) -> GeneratedKey {
     GeneratedKey(
-        keyID: sampleKeyID(number), kid: "k\(number)", algorithm: algorithm, publicKey: [UInt8(truncatingIfNeeded: number)])
+        keyID: sampleKeyID(number), kid: "k\(number)", specification: specification,
+        publicKey: [UInt8(truncatingIfNeeded: number)])
+}
+
+extension KeySpecification {
+    static let rs256 = KeySpecification(.rs256, rsaBits: 2_048)
+    static let es256 = KeySpecification(.es256, rsaBits: nil)
 }
 
 func sampleKeyID(_ number: Int) -> KeyID {
@@ -33,7 +39,7 @@ func sampleIssuer(
         guard parts.count == 2, let number = Int(parts[0].dropFirst()), let state = KeyState(rawValue: String(parts[1])) else {
             preconditionFailure("\(entry) is no key")
         }
-        let key = sampleKey(number, algorithm ?? settings.algorithm)
+        let key = sampleKey(number, KeySpecification(algorithm ?? settings.algorithm, rsaBits: settings.rsaBits))
         return SigningKey(
             kid: key.kid, keyID: key.keyID, algorithm: key.algorithm, publicKey: key.publicKey, state: state,
             publishedAt: longAgo, knownFrom: longAgo + settings.jwksMaxAge,
@@ -66,11 +72,11 @@ struct Outcome {
 extension Issuer {
     /// Carries a plan out as the agent does: a fresh key is published first, and takes over `lead` seconds later.
     func carryingOut(_ plan: RotationPlan, fresh number: Int, at moment: Timestamp, lead: Int = 0) throws -> Outcome {
-        guard let algorithm = plan.freshAlgorithm else {
+        guard let wanted = plan.freshKey else {
             let change = try executing(plan)
             return Outcome(issuer: try change.after, executed: plan, destroyed: kids(change.destroyed))
         }
-        let key = sampleKey(number, algorithm)
+        let key = sampleKey(number, wanted)
         let publication = try publishingFresh(key, for: plan, at: moment)
         let published = try publication.after
         let continued = published.continuing(plan, withPublished: key.kid, at: moment + lead)

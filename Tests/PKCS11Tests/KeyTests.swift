@@ -4,7 +4,9 @@ import Testing
 
 @Suite("Keys")
 struct KeyTests {
-    static let algorithms: [KeyPairAlgorithm] = [.rsa(modulusBits: 2048), .ec(.p256)]
+    static let algorithms: [KeyPairAlgorithm] = [
+        .rsa(modulusBits: 2048), .ec(.p256), .ec(.p384), .ec(.p521), .ed25519(.objectIdentifier), .ed25519(.printableString),
+    ]
 
     @Test("a generated key is sensitive, was never extractable, and signs only", arguments: algorithms)
     func custody(algorithm: KeyPairAlgorithm) throws {

@@ -61,6 +61,43 @@ struct SigningTests {
         }
     }
 
+    @Test("a PSS signature verifies, by the parameter that Mechanism makes")
+    func pssConstant() throws {
+        try SoftHSMToken.with { token in
+            let session = try token.session()
+            let pair = try session.generateKeyPair(.rsa(modulusBits: 2048), id: [1], label: "rsa")
+            let digest = SHA256.hash(data: Self.message)
+            let signature = try session.sign(Array(digest), with: .rsaPKCSPSSWithSHA256, key: pair.privateKey)
+            guard case .rsa(let modulus, let exponent) = try session.publicKey(of: pair.publicKey) else {
+                Issue.record("the key is no RSA key")
+                return
+            }
+            #expect(
+                try _RSA.Signing.PublicKey(n: modulus, e: exponent).isValidSignature(
+                    .init(rawRepresentation: signature), for: digest, padding: .PSS))
+        }
+    }
+
+    @Test("an Ed25519 signature over the message itself verifies, however the curve was spelt", arguments: Edwards25519.allCases)
+    func ed25519(spelling: Edwards25519) throws {
+        try SoftHSMToken.with { token in
+            let session = try token.session()
+            let pair = try session.generateKeyPair(.ed25519(spelling), id: [4], label: "ed")
+            #expect(try session.number(.keyType, of: pair.privateKey) == KeyType.ecEdwards.rawValue)
+            guard case .ed25519(let bytes) = try session.publicKey(of: pair.publicKey) else {
+                Issue.record("the key is no Ed25519 key")
+                return
+            }
+            let key = try Curve25519.Signing.PublicKey(rawRepresentation: bytes)
+            for length in [0, 1, 63, 1000] {
+                let message = [UInt8](repeating: 0x61, count: length)
+                let signature = try session.sign(message, with: .edDSA, key: pair.privateKey)
+                #expect(signature.count == 64)
+                #expect(key.isValidSignature(signature, for: message))
+            }
+        }
+    }
+
     @Test("an ECDSA signature verifies with the public key read from the token", arguments: ["P-256", "P-384", "P-521"])
     func ecdsa(curveName: String) throws {
         try SoftHSMToken.with { token in

@@ -39,6 +39,7 @@ struct CommandTests {
                 Issuer URL:        https://oidc.example.com/t/11/
                 Default issuer:    https://kubernetes.default.svc.cluster.local
                 Algorithm:         RS256
+                RSA key length:    2048
                 JWT lifetime:      1h
                 Maximum lifetime:  24h
                 Overlap:           24h
@@ -148,6 +149,8 @@ struct CommandTests {
                     + #""lifetimeSeconds":3600,"maximumLifetimeSeconds":5400,"overlapSeconds":172800,"#
                     + #""jwksMaxAgeSeconds":90,"standby":false,"rotateEverySeconds":2592000}"#
             ])
+        _ = await CommandLineRun(agent: agent)("issuer create demo --algorithm PS256 --rsa-bits 3072")
+        #expect(agent.requests.last == #"issuer-create {"issuer":"demo","algorithm":"PS256","rsaBits":3072}"#)
         _ = await CommandLineRun(agent: agent)("issuer create demo")
         #expect(agent.requests.last == #"issuer-create {"issuer":"demo"}"#)
         #expect(!agent.isConnected)

@@ -15,7 +15,7 @@ struct JWTVerifyTests {
         let publicKey: PublicKey
 
         init() throws {
-            publicKey = try PublicKey(p256Point: Array(key.publicKey.x963Representation))
+            publicKey = try PublicKey(ecPoint: Array(key.publicKey.x963Representation), on: .p256)
         }
 
         func jwks() throws -> String {

@@ -19,7 +19,7 @@ enum Samples {
                 AcceptedIssuerView(
                     issuerUrl: former, jwksUri: former + "openid/v1/jwks", expiresAt: time("2026-11-25T09:00:00Z"))
             ],
-            algorithm: "RS256", activeKid: kids[1], activeAlgorithm: "RS256",
+            algorithm: "RS256", rsaBits: 2048, activeKid: kids[1], activeAlgorithm: "RS256",
             keyCounts: KeyCounts(standby: 1, active: 1, retiring: 1, retired: 0, revoked: 0), lifetimeSeconds: 3600,
             maximumLifetimeSeconds: 86_400, overlapSeconds: 86_400, jwksMaxAgeSeconds: 300, standby: true,
             rotateEverySeconds: 2_592_000, lastRotationAt: time("2026-11-24T09:00:00Z"),

@@ -24,7 +24,12 @@ struct KeySetTests {
         #"{"kty":"new","kid":"x","alg":"ES256"}"#,
         #"{"kty":"RSA","kid":"x","alg":"RS256"}"#, #"{"kty":"RSA","kid":"x","alg":"RS256","n":5,"e":"AQAB"}"#,
         #"{"kty":"EC","kid":"x","alg":"ES256","crv":"P-256","x":"AA","y":"AA"}"#,
-        #"{"kty":"OKP","kid":"x","alg":"EdDSA","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+        #"{"kty":"OKP","kid":"x","alg":"EdDSA","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+        #"{"kty":"OKP","kid":"x","alg":"ES256","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+        #"{"kty":"EC","kid":"x","alg":"ES256","crv":"P-384","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","#
+            + #""y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#,
+        #"{"kty":"EC","kid":"x","alg":"ES256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","#
+            + #""y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#,
     ]
 
     @Test("a key that is not understood is passed over, and the others still verify", arguments: foreign)

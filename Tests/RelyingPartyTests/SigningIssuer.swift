@@ -14,7 +14,7 @@ struct SigningIssuer: Sendable {
     let publicKey: PublicKey
 
     init() throws {
-        publicKey = try PublicKey(p256Point: Array(privateKey.publicKey.x963Representation))
+        publicKey = try PublicKey(ecPoint: Array(privateKey.publicKey.x963Representation), on: .p256)
     }
 
     var kid: String { publicKey.kid }

@@ -62,7 +62,7 @@ final class HSM: Sendable {
             },
             end: { end.yield($0) })
         management = ManagementThread(access: access, status: status, recovery: recovery, configuration: configuration)
-        custody = TokenManagement(access: access, thread: management)
+        custody = TokenManagement(access: access, thread: management, rules: configuration.custody)
         (self.status, self.queue, self.calls, self.ending, self.end) = (status, queue, calls, ending, end)
         sessions = try Self.sessions(configuration, access, log)
         try startManagement()

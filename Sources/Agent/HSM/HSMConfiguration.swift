@@ -18,13 +18,16 @@ public struct HSMConfiguration: Sendable {
     public var changeLimitSeconds: Double
     /// Seconds between two initialisations of the module at least.
     public var initialisationIntervalSeconds: Double
+    /// How the token has to hold a key.
+    public var custody: CustodyRules
     /// Whether the PIN may be sent although the token says that one more wrong one locks it: its source has been corrected
     /// since a refusal.
     var mayUseLastTry = false
 
     public init(
         modulePath: String, token: TokenURI, sessions: Int = 4, queueLimit: Int = 1_024, deadlineSeconds: Int = 10,
-        callLimitSeconds: Double = 10, changeLimitSeconds: Double = 120, initialisationIntervalSeconds: Double = 30
+        callLimitSeconds: Double = 10, changeLimitSeconds: Double = 120, initialisationIntervalSeconds: Double = 30,
+        custody: CustodyRules = .strict
     ) {
         self.modulePath = modulePath
         self.token = token
@@ -34,6 +37,7 @@ public struct HSMConfiguration: Sendable {
         self.callLimitSeconds = callLimitSeconds
         self.changeLimitSeconds = changeLimitSeconds
         self.initialisationIntervalSeconds = initialisationIntervalSeconds
+        self.custody = custody
     }
 }
 

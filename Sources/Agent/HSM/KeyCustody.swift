@@ -10,10 +10,19 @@ protocol KeyCustody: Sendable {
     /// Counts how often the module was initialised: what was proven of the token holds for one number only.
     var tokenGeneration: Int { get }
 
+    /// Makes sure that the token can generate such a key and sign with it, as far as its mechanisms tell. Asked before an
+    /// intent is recorded.
+    ///
+    /// - Throws: `HSMError` with `.unsupported`, naming the mechanism that is missing.
+    func requireMechanisms(for specification: KeySpecification) async throws
+
     /// Generates a key pair under a `CKA_ID` that has been recorded as an intent, and checks how the token holds it.
     ///
     /// Not to be retried after an error before `publicKey(of:)` has been asked: the pair may be there.
-    func generate(_ algorithm: SignatureAlgorithm, keyID: KeyID, label: String) async throws -> GeneratedKey
+    func generate(_ specification: KeySpecification, keyID: KeyID, label: String) async throws -> GeneratedKey
+
+    /// The pair with this `CKA_ID`, if it is complete, for the algorithm, and held as the custody rules want it.
+    func heldKey(_ keyID: KeyID, for algorithm: SignatureAlgorithm) async throws -> GeneratedKey?
 
     /// SubjectPublicKeyInfo of the pair with this `CKA_ID`; `nil` when the token does not show a complete pair.
     func publicKey(of keyID: KeyID) async throws -> [UInt8]?

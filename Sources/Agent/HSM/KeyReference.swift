@@ -34,21 +34,3 @@ final class KeyReference: Sendable {
         latest.withLock { $0 = max(expiry, $0 ?? expiry) }
     }
 }
-
-extension SignatureAlgorithm {
-    /// The same algorithm in the words of `JOSE`.
-    var jws: JWSAlgorithm {
-        switch self {
-        case .rs256: .rs256
-        case .es256: .es256
-        }
-    }
-}
-
-extension SignatureAlgorithm {
-    /// The kid of a public key, SubjectPublicKeyInfo in DER; `nil` when it is none or not one for the algorithm.
-    func kid(of publicKey: [UInt8]) -> String? {
-        guard let key = try? PublicKey(subjectPublicKeyInfo: publicKey), key.keyType == jws.keyType else { return nil }
-        return key.kid
-    }
-}

@@ -12,7 +12,7 @@ struct SigningHandles {
 
     private var handles: [KeyID: Handle] = [:]
 
-    /// Of the EC signatures after a handle's first, one in this many is verified: verifying costs more than signing.
+    /// Of the EC and EdDSA signatures after a handle's first, one in this many is verified: verifying costs more than signing.
     private static let sample = 64
     /// Entries before the cache starts anew, so that ended keys do not stay for ever.
     private static let limit = 4_096
@@ -37,7 +37,7 @@ struct SigningHandles {
         return signature
     }
 
-    /// Every RSA signature: a faulty one lets others compute the key. Of EC, the first by each handle and a sample.
+    /// Every RSA signature: a faulty one lets others compute the key. Of EC and EdDSA, the first by each handle and a sample.
     private func mustVerify(_ algorithm: SignatureAlgorithm, _ earlier: Int) -> Bool {
         algorithm.verifiesEverySignature || earlier.isMultiple(of: Self.sample)
     }
@@ -46,9 +46,9 @@ struct SigningHandles {
         if let known = handles[key.keyID] { return known }
         let object = try find(key, session)
         // SoftHSM would sign with a key of another type all the same.
-        guard try session.number(.keyType, of: object) == key.algorithm.keyType.rawValue else {
+        guard try key.algorithm.isKeyType(of: object, session) else {
             throw HSMError(
-                .keyUnavailable, "the object of key \(key.kid) is of another key type",
+                .keyUnavailable, "the object of key \(key.kid) is of another key type or curve",
                 hint: "check that this is the token the key was made on")
         }
         if handles.count >= Self.limit { handles = [:] }
@@ -65,32 +65,6 @@ struct SigningHandles {
             throw HSMError(
                 .keyUnavailable, "key \(key.kid): \(error)", hint: "check that this is the token the key was made on",
                 cause: error)
-        }
-    }
-}
-
-extension SignatureAlgorithm {
-    /// Whether each signature is verified before it leaves the agent.
-    var verifiesEverySignature: Bool { keyType == .rsa }
-}
-
-extension SignatureAlgorithm {
-    var keyType: PKCS11.KeyType {
-        switch self {
-        case .rs256: .rsa
-        case .es256: .ec
-        }
-    }
-
-    /// The signature over a digest as JWS wants it (RFC 7518 §3.3, §3.4).
-    fileprivate func sign(
-        _ digest: SigningDigest, _ session: borrowing Session, _ key: ObjectHandle
-    ) throws(PKCS11Error) -> [UInt8] {
-        switch self {
-        case .rs256:
-            return try session.sign(digest.digestInfo, with: .rsaPKCS, key: key)
-        case .es256:
-            return try EllipticCurve.p256.fixedWidthSignature(session.sign(digest.bytes, with: .ecdsa, key: key))
         }
     }
 }

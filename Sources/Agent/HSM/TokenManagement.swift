@@ -6,10 +6,12 @@ import PKCS11
 final class TokenManagement: Sendable {
     let access: TokenAccess
     private let thread: ManagementThread
+    private let rules: CustodyRules
 
-    init(access: TokenAccess, thread: ManagementThread) {
+    init(access: TokenAccess, thread: ManagementThread, rules: CustodyRules) {
         self.access = access
         self.thread = thread
+        self.rules = rules
     }
 
     /// Runs work that finds what it needs by itself, and may so be run a second time on another session.
@@ -30,20 +32,19 @@ final class TokenManagement: Sendable {
 extension TokenManagement: KeyCustody {
     var tokenGeneration: Int { access.generation }
 
-    func generate(_ algorithm: SignatureAlgorithm, keyID: KeyID, label: String) async throws -> GeneratedKey {
-        try await performOnce { session in
-            let pair = try session.generateKeyPair(algorithm.keyPair, id: keyID.bytes, label: label)
-            let refusals = try session.custody(of: pair.privateKey).refusals
-            guard refusals.isEmpty else {
-                try? session.destroyObject(pair.privateKey)
-                try? session.destroyObject(pair.publicKey)
-                throw HSMError(
-                    .custodyRefused,
-                    "the token holds the generated key otherwise than asked: " + refusals.joined(separator: ", "),
-                    hint: "use a token that keeps keys sensitive, local and for signing only")
-            }
-            let key = try PublicKey(session.publicKey(of: pair.publicKey))
-            return GeneratedKey(keyID: keyID, kid: key.kid, algorithm: algorithm, publicKey: key.subjectPublicKeyInfo)
+    func requireMechanisms(for specification: KeySpecification) async throws {
+        try await perform { session in try specification.requireMechanisms(of: session.slot) }
+    }
+
+    func generate(_ specification: KeySpecification, keyID: KeyID, label: String) async throws -> GeneratedKey {
+        let generation = KeyGeneration(specification: specification, keyID: keyID, label: label, rules: rules)
+        return try await performOnce { session in try generation.run(session) }
+    }
+
+    func heldKey(_ keyID: KeyID, for algorithm: SignatureAlgorithm) async throws -> GeneratedKey? {
+        try await perform { [rules] session in
+            guard let held = try session.heldKey(keyID, for: algorithm), rules.refusals(held.custody).isEmpty else { return nil }
+            return held.key
         }
     }
 
@@ -75,37 +76,12 @@ extension TokenManagement: KeyCustody {
 }
 
 extension Session {
-    /// The key objects with this `CKA_ID`, private ones first.
-    fileprivate func objects(of keyID: KeyID) throws(PKCS11Error) -> [ObjectHandle] {
-        try findObjects([.class(.privateKey), .id(keyID.bytes)]) + findObjects([.class(.publicKey), .id(keyID.bytes)])
-    }
-}
-
-extension Session {
     /// The public half with this `CKA_ID`; `nil` when the token does not show one, or more than one.
     func subjectPublicKeyInfo(ofKey id: [UInt8]) throws -> [UInt8]? {
         do {
             return try PublicKey(publicKey(of: findKey(.publicKey, id: id))).subjectPublicKeyInfo
         } catch let error as PKCS11Error where error.isAbsence {
             return nil
-        }
-    }
-}
-
-extension PublicKey {
-    init(_ material: PublicKeyMaterial) throws {
-        switch material {
-        case .rsa(let modulus, let exponent): try self.init(rsaModulus: modulus, exponent: exponent)
-        case .ec(_, let point): try self.init(p256Point: point)
-        }
-    }
-}
-
-extension SignatureAlgorithm {
-    fileprivate var keyPair: KeyPairAlgorithm {
-        switch self {
-        case .rs256: .rsa(modulusBits: 2_048)
-        case .es256: .ec(.p256)
         }
     }
 }

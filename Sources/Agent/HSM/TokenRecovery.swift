@@ -167,7 +167,8 @@ final class TokenRecovery: Sendable {
         var isAnyShown = witnesses.isEmpty
         for key in witnesses {
             do {
-                let job = SigningJob(key: try KeyReference(key), digest: Self.digest, deadline: .max) { _ in }
+                let digest = SigningDigest(of: Self.probe, for: key.algorithm.jws)
+                let job = SigningJob(key: try KeyReference(key), digest: digest, deadline: .max) { _ in }
                 _ = try handles.sign(job, session, verifying: true)
                 return
             } catch let error as HSMError where error.code == .keyUnavailable {
@@ -181,7 +182,7 @@ final class TokenRecovery: Sendable {
         if !isAnyShown { throw HSMError.stranger(access.info) }
     }
 
-    private static let digest = SigningDigest(of: Array("privyseal probe".utf8))
+    private static let probe = Array("privyseal probe".utf8)
 }
 
 extension HSMError {

@@ -23,7 +23,7 @@ extension IssuerRegistry {
         guard issuers[name] == nil else {
             throw LifecycleError(.issuerExists, "issuer \"\(name)\" exists already", hint: "update it, or choose another name")
         }
-        let key = try await generateKey(for: name, settings.algorithm)
+        let key = try await generateKey(for: name, settings.keySpecification)
         try await commit(
             of: name, with: key,
             try Issuer.creating(
@@ -53,9 +53,10 @@ extension IssuerRegistry {
         try before.require(generation: expected)
         let update = try decide(before, mintURL())
         try update.settings?.validate()
-        let fresh =
-            before.needsFreshStandby(for: update)
-            ? try await generateKey(for: name, update.settings?.algorithm ?? before.settings.algorithm) : nil
+        let wanted = (update.settings ?? before.settings).keySpecification
+        // Also where no key is generated now: what the token lacks is refused before it is wanted.
+        if wanted != before.settings.keySpecification { try await custody.requireMechanisms(for: wanted) }
+        let fresh = before.needsFreshStandby(for: update) ? try await generateKey(for: name, wanted) : nil
         let moment = board.freeze(name.text, clock: clock)
         defer { board.thaw(name.text) }
         let change: IssuerChange?

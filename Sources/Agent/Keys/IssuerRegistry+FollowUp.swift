@@ -96,7 +96,7 @@ extension IssuerRegistry {
 
     private func publishMissingStandby(of name: IssuerName) async throws {
         guard let issuer = issuers[name], issuer.needsStandby else { return }
-        let key = try await generateKey(for: name, issuer.settings.algorithm)
+        let key = try await generateKey(for: name, issuer.settings.keySpecification)
         try await commit(
             of: name, with: key, try self.issuer(named: name.text).publishingStandby(key, at: clock.wall()))
         log.info("published a standby key", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])

@@ -8,15 +8,16 @@ extension IssuerRegistry {
     ///
     /// The caller ends with `commit(of:with:_:)`, or with `settle(_:of:)` if it comes to no change.
     /// - Throws: `HSMError`, `StoreError`. The pair, should it exist all the same, is left to be destroyed.
-    func generateKey(for issuer: IssuerName, _ algorithm: SignatureAlgorithm) async throws -> GeneratedKey {
+    func generateKey(for issuer: IssuerName, _ specification: KeySpecification) async throws -> GeneratedKey {
         if !mayTouchToken { try await proveToken() }
         guard mayTouchToken else { throw HSMError.unproven(custody.tokenIdentity, last: knownToken) }
         if issuers.isEmpty { try await leaveFormerToken() }
-        return try await makeKey(for: issuer, algorithm)
+        return try await makeKey(for: issuer, specification)
     }
 
     /// As `generateKey`, on whatever token there is.
-    func makeKey(for issuer: IssuerName, _ algorithm: SignatureAlgorithm) async throws -> GeneratedKey {
+    func makeKey(for issuer: IssuerName, _ specification: KeySpecification) async throws -> GeneratedKey {
+        try await custody.requireMechanisms(for: specification)
         let tokenGeneration = custody.tokenGeneration
         // 16 bytes are what a KeyID takes.
         let keyID = KeyID(SystemRandom.bytes(KeyID.length))!
@@ -25,7 +26,8 @@ extension IssuerRegistry {
             throw HSMError(
                 .unavailable, "the token claims to hold a key that was never made", hint: "have the token examined")
         }
-        let intent = GenerationIntent(keyID: keyID, issuer: issuer, algorithm: algorithm, recordedAt: clock.wall())
+        let intent = GenerationIntent(
+            keyID: keyID, issuer: issuer, algorithm: specification.algorithm, recordedAt: clock.wall())
         underWay.insert(keyID)
         do {
             try await noting { try await store.record(intent) }
@@ -36,7 +38,7 @@ extension IssuerRegistry {
         cutOff[keyID] = intent
         do {
             let key = try await custody.generate(
-                algorithm, keyID: keyID, label: KeyLabel(deployment: store.deployment.id, issuer: issuer).description)
+                specification, keyID: keyID, label: KeyLabel(deployment: store.deployment.id, issuer: issuer).description)
             guard custody.tokenGeneration == tokenGeneration else {
                 throw HSMError(
                     .unavailable, "the module was initialised anew while a key was generated", hint: "try again in a moment")

@@ -108,7 +108,8 @@ extension IssuerRegistry {
 
     private func adopt(_ intent: GenerationIntent) async throws -> Bool {
         guard !intent.isTombstone, let issuer = issuers[intent.issuer], issuer.needsStandby,
-            issuer.settings.algorithm == intent.algorithm, let key = try await custody.generatedKey(intent)
+            let key = try await custody.heldKey(intent.keyID, for: intent.algorithm),
+            key.specification == issuer.settings.keySpecification
         else { return false }
         try await commit(issuer.publishingStandby(key, at: clock.wall()), fulfilling: [key.keyID])
         return true
@@ -128,16 +129,5 @@ extension ReconciliationStep {
         case .intent(let item): item.intent.issuer
         case .destruction(let item): item.destruction.issuer
         }
-    }
-}
-
-extension KeyCustody {
-    /// The key pair of an intent, if it is complete and held as it should be.
-    fileprivate func generatedKey(_ intent: GenerationIntent) async throws -> GeneratedKey? {
-        guard let publicKey = try await publicKey(of: intent.keyID),
-            let attributes = try await attributes(of: intent.keyID), attributes.refusals.isEmpty,
-            let kid = intent.algorithm.kid(of: publicKey)
-        else { return nil }
-        return GeneratedKey(keyID: intent.keyID, kid: kid, algorithm: intent.algorithm, publicKey: publicKey)
     }
 }

@@ -20,7 +20,7 @@ extension IssuerRegistry {
 
     /// - Throws: `HSMError`, `StoreError`; then the store is as it was, and keys that were generated are left to be destroyed.
     func carryOut(_ plan: RecoveryPlan) async throws -> [RenewedIssuer] {
-        try await renew(plan.parts.map { ($0.name, $0.settings.algorithm) }, lostAt: nil) { place, key, moment in
+        try await renew(plan.parts.map { ($0.name, $0.settings.keySpecification) }, lostAt: nil) { place, key, moment in
             let part = plan.parts[place]
             return try part.change(with: key, former: self.formerGenerations[part.name] ?? 0, at: moment)
         }
@@ -28,19 +28,20 @@ extension IssuerRegistry {
 
     /// - Throws: as above.
     func carryOut(_ plan: TokenReplacementPlan) async throws -> [RenewedIssuer] {
-        try await renew(plan.issuers.map { ($0.name, $0.settings.algorithm) }, lostAt: clock.wall()) { place, key, moment in
+        try await renew(plan.issuers.map { ($0.name, $0.settings.keySpecification) }, lostAt: clock.wall()) {
+            place, key, moment in
             try plan.issuers[place].replacingToken(with: key, at: moment)
         }
     }
 
     /// Generates a key for each issuer, then commits all of them at once: a crash leaves the store as it was, with intents.
     private func renew(
-        _ issuers: [(name: IssuerName, algorithm: SignatureAlgorithm)], lostAt: Timestamp?,
+        _ issuers: [(name: IssuerName, specification: KeySpecification)], lostAt: Timestamp?,
         _ change: (Int, GeneratedKey, Timestamp) throws -> IssuerChange
     ) async throws -> [RenewedIssuer] {
         var keys: [GeneratedKey] = []
         do {
-            for (name, algorithm) in issuers { keys.append(try await makeKey(for: name, algorithm)) }
+            for (name, specification) in issuers { keys.append(try await makeKey(for: name, specification)) }
             let moment = clock.wall()
             let changes = try keys.enumerated().map { place, key in
                 (change: try change(place, key, moment), fulfilling: [key.keyID])

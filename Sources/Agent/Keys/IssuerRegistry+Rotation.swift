@@ -70,10 +70,10 @@ extension IssuerRegistry {
         let issuer = trustedNow().flatMap { committed.expiring(at: $0)?.issuer } ?? committed
         guard let plan = try decide(dryRun ? issuer : committed, clock.wall(), true) else { throw LifecycleError.nothingDue }
         if dryRun { return RotationOutcome(plan: plan, issuer: issuer) }
-        guard let algorithm = plan.freshAlgorithm else { return try await execute(issuer, plan, decide) }
+        guard let wanted = plan.freshKey else { return try await execute(issuer, plan, decide) }
         let key: GeneratedKey
         do {
-            key = try await generateKey(for: name, algorithm)
+            key = try await generateKey(for: name, wanted)
         } catch let error as HSMError where fallsBack {
             log.error("no fresh key for a revocation", metadata: ["issuer": "\(name)", "reason": "\(error)"])
             let substitute: Decision = { issuer, moment, _ in try decide(issuer, moment, false) }

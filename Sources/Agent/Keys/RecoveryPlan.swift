@@ -141,24 +141,24 @@ extension RecoveryPlan {
             + difference.unknown.compactMap { key in
                 // An ended key must not come back.
                 guard let kid = key.kid, let publicKey = key.publicKey, issuer?.ring[kid] == nil,
-                    let algorithm = algorithm(of: publicKey, issuer?.settings.algorithm ?? request.algorithms[name])
+                    let made = KeySpecification(
+                        of: publicKey, saying: issuer?.settings.algorithm ?? request.algorithms[name])
                 else { return nil }
-                return RetainedKey(keyID: key.keyID, kid: kid, algorithm: algorithm, publicKey: publicKey)
+                return RetainedKey(keyID: key.keyID, kid: kid, algorithm: made.algorithm, publicKey: publicKey)
             }
-    }
-
-    /// What a key signs with: what is said, if it is a key for that, else the first algorithm that it is a key for.
-    private static func algorithm(of publicKey: [UInt8], _ said: SignatureAlgorithm?) -> SignatureAlgorithm? {
-        ([said].compactMap(\.self) + SignatureAlgorithm.allCases).first { $0.kid(of: publicKey) != nil }
     }
 
     private static func settings(
         _ name: IssuerName, _ difference: KeyDifference, _ retained: RetainedKey?, _ request: RecoveryRequest
     ) -> IssuerSettings {
-        let shown = Set(difference.unknown.compactMap { $0.publicKey.flatMap { algorithm(of: $0, nil) } })
+        let said = request.algorithms[name] ?? retained?.algorithm
+        let shown = Set(
+            difference.unknown.compactMap { $0.publicKey.flatMap { KeySpecification(of: $0, saying: said) } })
         let only = shown.count == 1 ? shown.first : nil
-        return IssuerSettings(
-            algorithm: request.algorithms[name] ?? retained?.algorithm ?? only ?? IssuerSettings().algorithm)
+        var settings = IssuerSettings(algorithm: said ?? only?.algorithm ?? IssuerSettings().algorithm)
+        // As long as before, if that tells; RSA keys of odd lengths are not made any more.
+        if let bits = only?.rsaBits, IssuerSettings.rsaLengths.contains(bits) { settings.rsaBits = bits }
+        return settings
     }
 }
 

@@ -44,8 +44,8 @@ struct UpdateIssuer: Operation {
                     ? "JWTs issued under \(url) verify until its documents end"
                     : "JWTs issued under \(url) no longer verify: its documents are gone")
         }
-        if before.settings.algorithm != after.settings.algorithm {
-            warnings.append("\(after.settings.algorithm.rawValue) signs from the next rotation on")
+        if before.settings.keySpecification != after.settings.keySpecification {
+            warnings.append("\(after.settings.keySpecification) signs from the next rotation on")
         }
         return warnings
     }

@@ -4,6 +4,7 @@ import KeyLifecycle
 /// Parameters that name settings of an issuer.
 protocol SettingsParameters {
     var algorithm: String? { get }
+    var rsaBits: Int? { get }
     var defaultIssuer: String? { get }
     var lifetimeSeconds: Int? { get }
     var maximumLifetimeSeconds: Int? { get }
@@ -19,6 +20,7 @@ extension IssuerUpdateParameters: SettingsParameters {}
 /// The settings a request names.
 struct SettingsPatch: Sendable {
     private let algorithm: String?
+    private let rsaBits: Int?
     private let defaultIssuer: String?
     private let lifetime: Int?
     private let maximumLifetime: Int?
@@ -29,6 +31,7 @@ struct SettingsPatch: Sendable {
 
     init(_ parameters: some SettingsParameters) {
         algorithm = parameters.algorithm
+        rsaBits = parameters.rsaBits
         defaultIssuer = parameters.defaultIssuer
         lifetime = parameters.lifetimeSeconds
         maximumLifetime = parameters.maximumLifetimeSeconds
@@ -40,13 +43,13 @@ struct SettingsPatch: Sendable {
 
     /// Whether the request names no setting at all.
     var isEmpty: Bool {
-        algorithm == nil && defaultIssuer == nil && lifetime == nil && maximumLifetime == nil && overlap == nil
-            && jwksMaxAge == nil && standby == nil && rotateEvery == nil
+        algorithm == nil && rsaBits == nil && defaultIssuer == nil && lifetime == nil && maximumLifetime == nil
+            && overlap == nil && jwksMaxAge == nil && standby == nil && rotateEvery == nil
     }
 
     /// The settings with what the request names in place of what was there.
     ///
-    /// - Throws: `UNSUPPORTED_ALGORITHM`. Bounds are the domain's to check.
+    /// - Throws: `UNSUPPORTED_ALGORITHM`; `POLICY_INVALID` for a length of RSA keys with another algorithm. Bounds are the domain's to check.
     func applied(to settings: IssuerSettings) throws(ProtocolError) -> IssuerSettings {
         var next = settings
         if let algorithm {
@@ -57,6 +60,14 @@ struct SettingsPatch: Sendable {
                     hint: "choose one of \(names)")
             }
             next.algorithm = known
+        }
+        if let rsaBits {
+            guard next.algorithm.isRSA else {
+                throw ProtocolError(
+                    .policyInvalid, "keys for \(next.algorithm.rawValue) have one length only",
+                    hint: "leave rsaBits out, or choose RS256 or PS256")
+            }
+            next.rsaBits = rsaBits
         }
         next.defaultIssuer = defaultIssuer ?? next.defaultIssuer
         next.maximumLifetime = maximumLifetime ?? next.maximumLifetime

@@ -55,7 +55,7 @@ struct Sign: Sendable {
         let key = state.key
         key.noteSigned(until: Timestamp(seconds: grant.expiresAt))
         let input = CompactJWS.signingInput(key.header, payload: pending.parameters.payload(grant, state.policy.issuerURL))
-        hsm.sign(SigningDigest(of: input), with: key) { result in
+        hsm.sign(SigningDigest(of: input, for: key.algorithm.jws), with: key) { result in
             // The reply is handed over first: a rotation that waits for the key must not overtake it.
             switch result {
             case .success(let signature):

@@ -25,7 +25,8 @@ extension IssuerStatus {
                     issuerUrl: accepted.url, jwksUri: IssuerDocuments.jwksURI(accepted.url),
                     expiresAt: WireTime(accepted.expiresAt))
             },
-            algorithm: settings.algorithm.rawValue, activeKid: ring.active?.kid ?? "",
+            algorithm: settings.algorithm.rawValue, rsaBits: settings.keySpecification.rsaBits,
+            activeKid: ring.active?.kid ?? "",
             activeAlgorithm: ring.active?.algorithm.rawValue ?? "",
             keyCounts: KeyCounts(
                 standby: ring.count(.standby), active: ring.count(.active), retiring: ring.count(.retiring),
@@ -74,10 +75,10 @@ extension RotationPlanView {
             switch (plan.incoming, executed?.incoming) {
             case (.standby(let kid, let algorithm), _):
                 IncomingKeyView(source: "standby", kid: kid, algorithm: algorithm.rawValue)
-            case (.fresh(let algorithm), .standby(let kid, _)):
-                IncomingKeyView(source: "generated", kid: kid, algorithm: algorithm.rawValue)
-            case (.fresh(let algorithm), _):
-                IncomingKeyView(source: "generated", kid: nil, algorithm: algorithm.rawValue)
+            case (.fresh(let key), .standby(let kid, _)):
+                IncomingKeyView(source: "generated", kid: kid, algorithm: key.algorithm.rawValue)
+            case (.fresh(let key), _):
+                IncomingKeyView(source: "generated", kid: nil, algorithm: key.algorithm.rawValue)
             case (nil, _):
                 nil
             }

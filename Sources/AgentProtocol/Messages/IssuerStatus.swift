@@ -13,6 +13,8 @@ public struct IssuerStatus: Codable, Sendable, Equatable {
     public var acceptedIssuers: [AcceptedIssuerView]
     /// The algorithm of keys to come; the active key's is in `activeAlgorithm`.
     public var algorithm: String
+    /// The length of RSA keys to come, in bits; absent with another algorithm.
+    public var rsaBits: Int?
     public var activeKid: String
     public var activeAlgorithm: String
     public var keyCounts: KeyCounts
@@ -40,7 +42,7 @@ public struct IssuerStatus: Codable, Sendable, Equatable {
     public init(
         name: String, generation: Int, createdAt: WireTime, issuer: String, oidcIssuerProfile: OIDCIssuerProfileView,
         defaultIssuer: String, jwksUri: String?, acceptedIssuers: [AcceptedIssuerView], algorithm: String,
-        activeKid: String, activeAlgorithm: String, keyCounts: KeyCounts, lifetimeSeconds: Int,
+        rsaBits: Int?, activeKid: String, activeAlgorithm: String, keyCounts: KeyCounts, lifetimeSeconds: Int,
         maximumLifetimeSeconds: Int, overlapSeconds: Int, jwksMaxAgeSeconds: Int, standby: Bool, rotateEverySeconds: Int,
         lastRotationAt: WireTime?, nextRotationAt: WireTime?, overlapEndsAt: WireTime?, hsm: String,
         dataTimestamp: WireTime, refreshHintSeconds: Int, quarantine: String? = nil
@@ -54,6 +56,7 @@ public struct IssuerStatus: Codable, Sendable, Equatable {
         self.jwksUri = jwksUri
         self.acceptedIssuers = acceptedIssuers
         self.algorithm = algorithm
+        self.rsaBits = rsaBits
         self.activeKid = activeKid
         self.activeAlgorithm = activeAlgorithm
         self.keyCounts = keyCounts

@@ -8,6 +8,8 @@ public struct IssuerCreateParameters: RequestParameters {
     public var issuer: String
     /// The JWA name, `RS256` unless given.
     public var algorithm: String?
+    /// The length of RSA keys in bits, 2048 unless given.
+    public var rsaBits: Int?
     /// Whether to enable the OIDC profile; false unless given.
     public var enableOIDCIssuer: Bool?
     /// `iss` while the profile is disabled.
@@ -23,12 +25,13 @@ public struct IssuerCreateParameters: RequestParameters {
     public var rotateEverySeconds: Int?
 
     public init(
-        issuer: String, algorithm: String? = nil, enableOIDCIssuer: Bool? = nil, defaultIssuer: String? = nil,
-        lifetimeSeconds: Int? = nil, maximumLifetimeSeconds: Int? = nil, overlapSeconds: Int? = nil,
-        jwksMaxAgeSeconds: Int? = nil, standby: Bool? = nil, rotateEverySeconds: Int? = nil
+        issuer: String, algorithm: String? = nil, rsaBits: Int? = nil, enableOIDCIssuer: Bool? = nil,
+        defaultIssuer: String? = nil, lifetimeSeconds: Int? = nil, maximumLifetimeSeconds: Int? = nil,
+        overlapSeconds: Int? = nil, jwksMaxAgeSeconds: Int? = nil, standby: Bool? = nil, rotateEverySeconds: Int? = nil
     ) {
         self.issuer = issuer
         self.algorithm = algorithm
+        self.rsaBits = rsaBits
         self.enableOIDCIssuer = enableOIDCIssuer
         self.defaultIssuer = defaultIssuer
         self.lifetimeSeconds = lifetimeSeconds
@@ -40,8 +43,8 @@ public struct IssuerCreateParameters: RequestParameters {
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case issuer, algorithm, enableOIDCIssuer, defaultIssuer, lifetimeSeconds, maximumLifetimeSeconds, overlapSeconds
-        case jwksMaxAgeSeconds, standby, rotateEverySeconds
+        case issuer, algorithm, rsaBits, enableOIDCIssuer, defaultIssuer, lifetimeSeconds, maximumLifetimeSeconds
+        case overlapSeconds, jwksMaxAgeSeconds, standby, rotateEverySeconds
     }
 }
 
@@ -57,6 +60,8 @@ public struct IssuerUpdateParameters: RequestParameters {
     /// With a changed profile: the former URL is dropped at once instead of after the overlap.
     public var immediately: Bool?
     public var algorithm: String?
+    /// The length of RSA keys to come, in bits.
+    public var rsaBits: Int?
     public var defaultIssuer: String?
     public var lifetimeSeconds: Int?
     public var maximumLifetimeSeconds: Int?
@@ -69,14 +74,15 @@ public struct IssuerUpdateParameters: RequestParameters {
 
     public init(
         issuer: String, enableOIDCIssuer: Bool? = nil, immediately: Bool? = nil, algorithm: String? = nil,
-        defaultIssuer: String? = nil, lifetimeSeconds: Int? = nil, maximumLifetimeSeconds: Int? = nil,
-        overlapSeconds: Int? = nil, jwksMaxAgeSeconds: Int? = nil, standby: Bool? = nil, rotateEverySeconds: Int? = nil,
-        ifGeneration: Int? = nil
+        rsaBits: Int? = nil, defaultIssuer: String? = nil, lifetimeSeconds: Int? = nil,
+        maximumLifetimeSeconds: Int? = nil, overlapSeconds: Int? = nil, jwksMaxAgeSeconds: Int? = nil,
+        standby: Bool? = nil, rotateEverySeconds: Int? = nil, ifGeneration: Int? = nil
     ) {
         self.issuer = issuer
         self.enableOIDCIssuer = enableOIDCIssuer
         self.immediately = immediately
         self.algorithm = algorithm
+        self.rsaBits = rsaBits
         self.defaultIssuer = defaultIssuer
         self.lifetimeSeconds = lifetimeSeconds
         self.maximumLifetimeSeconds = maximumLifetimeSeconds
@@ -88,8 +94,8 @@ public struct IssuerUpdateParameters: RequestParameters {
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case issuer, enableOIDCIssuer, immediately, algorithm, defaultIssuer, lifetimeSeconds, maximumLifetimeSeconds
-        case overlapSeconds, jwksMaxAgeSeconds, standby, rotateEverySeconds, ifGeneration
+        case issuer, enableOIDCIssuer, immediately, algorithm, rsaBits, defaultIssuer, lifetimeSeconds
+        case maximumLifetimeSeconds, overlapSeconds, jwksMaxAgeSeconds, standby, rotateEverySeconds, ifGeneration
     }
 }
 

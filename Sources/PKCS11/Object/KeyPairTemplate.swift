@@ -16,6 +16,9 @@ struct KeyPairTemplate {
         case .ec(let curve):
             mechanism = .ecKeyPairGeneration
             parameters = [Attribute(.ecParameters, bytes: curve.parameters)]
+        case .ed25519(let spelling):
+            mechanism = .ecEdwardsKeyPairGeneration
+            parameters = [Attribute(.ecParameters, bytes: spelling.parameters)]
         }
         func forbidden(_ types: [AttributeType]) -> [Attribute] {
             usages == .all ? types.map { Attribute($0, false) } : []

@@ -48,6 +48,8 @@ public struct KeyType: RawRepresentable, Hashable, Sendable {
     public static let rsa = KeyType(rawValue: CKK_RSA)
     /// `CKK_EC`.
     public static let ec = KeyType(rawValue: CKK_EC)
+    /// `CKK_EC_EDWARDS` (PKCS#11 v3.0).
+    public static let ecEdwards = KeyType(rawValue: CKK_EC_EDWARDS)
 }
 
 extension KeyType: CustomStringConvertible {
@@ -55,6 +57,7 @@ extension KeyType: CustomStringConvertible {
         switch self {
         case .rsa: "CKK_RSA"
         case .ec: "CKK_EC"
+        case .ecEdwards: "CKK_EC_EDWARDS"
         default: "0x" + String(rawValue, radix: 16)
         }
     }

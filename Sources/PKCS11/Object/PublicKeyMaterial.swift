@@ -4,6 +4,8 @@ public enum PublicKeyMaterial: Hashable, Sendable {
     case rsa(modulus: [UInt8], exponent: [UInt8])
     /// The point uncompressed: `04`, X, Y (X9.63).
     case ec(curve: EllipticCurve, point: [UInt8])
+    /// The 32 bytes of RFC 8032 §5.1.5.
+    case ed25519([UInt8])
 }
 
 extension Session {
@@ -25,8 +27,15 @@ extension Session {
             }
             guard let point = try bytes(.ecPoint, of: object) else { throw missing(.ecPoint) }
             return .ec(curve: curve, point: try curve.point(fromAttribute: point))
+        case .ecEdwards:
+            guard let parameters = try bytes(.ecParameters, of: object) else { throw missing(.ecParameters) }
+            guard Edwards25519(parameters: parameters) != nil else {
+                throw PKCS11Error(.keyUnsupported, "the key is on an Edwards curve that is not known here")
+            }
+            guard let point = try bytes(.ecPoint, of: object) else { throw missing(.ecPoint) }
+            return .ed25519(try Edwards25519.point(fromAttribute: point))
         case let other:
-            throw PKCS11Error(.keyUnsupported, "the key is of type \(other), not RSA or EC")
+            throw PKCS11Error(.keyUnsupported, "the key is of type \(other), not RSA, EC or Ed25519")
         }
     }
 

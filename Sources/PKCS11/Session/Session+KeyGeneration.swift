@@ -5,6 +5,8 @@ public enum KeyPairAlgorithm: Hashable, Sendable {
     /// RSA with the public exponent 65537.
     case rsa(modulusBits: Int)
     case ec(EllipticCurve)
+    /// Ed25519, its curve spelt one way or the other.
+    case ed25519(Edwards25519)
 }
 
 /// A key pair on a token.

@@ -18,6 +18,10 @@ public struct MechanismType: RawRepresentable, Hashable, Sendable {
     public static let rsaPKCSPSS = MechanismType(rawValue: CKM_RSA_PKCS_PSS)
     /// `CKM_ECDSA`: the caller hashes.
     public static let ecdsa = MechanismType(rawValue: CKM_ECDSA)
+    /// `CKM_EC_EDWARDS_KEY_PAIR_GEN` (PKCS#11 v3.0).
+    public static let ecEdwardsKeyPairGeneration = MechanismType(rawValue: CKM_EC_EDWARDS_KEY_PAIR_GEN)
+    /// `CKM_EDDSA` (PKCS#11 v3.0): the token hashes.
+    public static let edDSA = MechanismType(rawValue: CKM_EDDSA)
 }
 
 extension MechanismType: CustomStringConvertible {
@@ -29,6 +33,8 @@ extension MechanismType: CustomStringConvertible {
         case .rsaPKCS: "CKM_RSA_PKCS"
         case .rsaPKCSPSS: "CKM_RSA_PKCS_PSS"
         case .ecdsa: "CKM_ECDSA"
+        case .ecEdwardsKeyPairGeneration: "CKM_EC_EDWARDS_KEY_PAIR_GEN"
+        case .edDSA: "CKM_EDDSA"
         default: "0x" + String(rawValue, radix: 16)
         }
     }
@@ -50,6 +56,17 @@ public struct Mechanism: Hashable, Sendable {
     public static let rsaPKCS = Mechanism(.rsaPKCS)
     /// `CKM_ECDSA`. The data to sign is a digest, the signature R‖S.
     public static let ecdsa = Mechanism(.ecdsa)
+
+    /// `CKM_RSA_PKCS_PSS` with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes (`CK_RSA_PKCS_PSS_PARAMS`, PKCS#11 v2.40
+    /// current mechanisms §2.1.9). The data to sign is a SHA-256 hash.
+    public static let rsaPKCSPSSWithSHA256 = Mechanism(
+        .rsaPKCSPSS,
+        parameter: [CK_ULONG(CKM_SHA256), CK_ULONG(CKG_MGF1_SHA256), 32].flatMap { number in
+            unsafe withUnsafeBytes(of: number) { unsafe Array($0) }
+        })
+    /// `CKM_EDDSA` without a parameter, which is Ed25519 itself for a key on edwards25519 (PKCS#11 v3.0 current mechanisms
+    /// §2.3.14). The data to sign is the message.
+    public static let edDSA = Mechanism(.edDSA)
 
     /// Calls with the C structure, which is valid during the call only.
     @safe

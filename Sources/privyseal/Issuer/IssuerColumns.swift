@@ -11,6 +11,7 @@ enum IssuerColumns {
         Column("Issuer URL", "oidcIssuerProfile", "issuerUrl"),
         Column("Default issuer", "defaultIssuer"),
         Column("Algorithm", "algorithm"),
+        Column("RSA key length", "rsaBits"),
         Column("JWT lifetime", "lifetimeSeconds", show: Column.duration),
         Column("Maximum lifetime", "maximumLifetimeSeconds", show: Column.duration),
         Column("Overlap", "overlapSeconds", show: Column.duration),

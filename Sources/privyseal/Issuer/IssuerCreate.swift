@@ -6,7 +6,7 @@ struct IssuerCreate: ConsoleCommand {
         commandName: "create",
         abstract: "Create an issuer with its first signing key.",
         discussion: """
-            Without options: RS256, JWTs of 1h and at most 24h, a rotated-out key stays valid for 24h, a standby key is \
+            Without options: RS256 with 2048 bits, JWTs of 1h and at most 24h, a rotated-out key stays valid for 24h, a standby key is \
             published ahead, public keys may be cached for 5m, no scheduled rotation, OIDC profile disabled. Prints the \
             issuer as `issuer show` does.
 
@@ -26,7 +26,8 @@ struct IssuerCreate: ConsoleCommand {
 
     func run(on console: Console) async throws {
         let parameters = IssuerCreateParameters(
-            issuer: issuer.name, algorithm: settings.algorithm, enableOIDCIssuer: enableOIDCIssuer ? true : nil,
+            issuer: issuer.name, algorithm: settings.algorithm, rsaBits: settings.rsaBits,
+            enableOIDCIssuer: enableOIDCIssuer ? true : nil,
             defaultIssuer: settings.defaultIssuer, lifetimeSeconds: settings.lifetime?.seconds,
             maximumLifetimeSeconds: settings.maxLifetime?.seconds, overlapSeconds: settings.overlap?.seconds,
             jwksMaxAgeSeconds: settings.jwksMaxAge?.seconds, standby: settings.standby,

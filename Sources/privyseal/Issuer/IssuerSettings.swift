@@ -4,8 +4,14 @@ import ArgumentParser
 struct IssuerSettings: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Algorithm of keys to come: RS256 or ES256. A change signs from the next rotation on.", valueName: "name"))
+            "Algorithm of keys to come: RS256, PS256, ES256, ES384, ES512 or EdDSA. A change signs from the next rotation on.",
+            valueName: "name"))
     var algorithm: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Length of RSA keys to come: 2048, 3072 or 4096. A change counts like one of the algorithm.", valueName: "bits"))
+    var rsaBits: Int?
 
     @Option(
         help: ArgumentHelp("Lifetime of a JWT whose request names none, at least 10m.", valueName: "duration"),
@@ -43,7 +49,7 @@ struct IssuerSettings: ParsableArguments {
 
     /// Whether nothing was given.
     var isEmpty: Bool {
-        algorithm == nil && lifetime == nil && maxLifetime == nil && overlap == nil && jwksMaxAge == nil
+        algorithm == nil && rsaBits == nil && lifetime == nil && maxLifetime == nil && overlap == nil && jwksMaxAge == nil
             && rotateEvery == nil && defaultIssuer == nil && standby == nil
     }
 }

@@ -86,7 +86,7 @@ struct IssuerUpdate: ConsoleCommand {
     private func parameters(ifGeneration: Int?) -> IssuerUpdateParameters {
         IssuerUpdateParameters(
             issuer: issuer.name, enableOIDCIssuer: profile.map { $0 == .enable }, immediately: immediately ? true : nil,
-            algorithm: settings.algorithm, defaultIssuer: settings.defaultIssuer,
+            algorithm: settings.algorithm, rsaBits: settings.rsaBits, defaultIssuer: settings.defaultIssuer,
             lifetimeSeconds: settings.lifetime?.seconds, maximumLifetimeSeconds: settings.maxLifetime?.seconds,
             overlapSeconds: settings.overlap?.seconds, jwksMaxAgeSeconds: settings.jwksMaxAge?.seconds,
             standby: settings.standby, rotateEverySeconds: settings.rotateEvery?.seconds, ifGeneration: ifGeneration)

@@ -1,0 +1,126 @@
+import JOSE
+import KeyLifecycle
+import PKCS11
+
+/// One key pair to be generated under a `CKA_ID` that has been recorded as an intent.
+struct KeyGeneration: Sendable {
+    let specification: KeySpecification
+    let keyID: KeyID
+    let label: String
+    let rules: CustodyRules
+
+    /// One way of asking for the key pair.
+    private struct Attempt {
+        let algorithm: KeyPairAlgorithm
+        let usages: UsageFlags
+    }
+
+    /// First with every usage named, because a token's default for one left out is often true; a token that does not take
+    /// such a template is asked once more without those that are to be false, and what comes of it is judged all the same.
+    private var attempts: [Attempt] {
+        [UsageFlags.all, .allowedOnly].flatMap { usages in
+            specification.keyPairs.map { Attempt(algorithm: $0, usages: usages) }
+        }
+    }
+
+    /// Generates the pair, and checks what it is and how the token holds it. One that is not as it should be is destroyed.
+    ///
+    /// - Throws: `HSMError` with `.custodyRefused`; `PKCS11Error`, after which the pair may be there all the same.
+    func run(_ session: borrowing Session) throws -> GeneratedKey {
+        var refused: PKCS11Error?
+        for attempt in attempts {
+            if refused != nil, let key = try reconciled(session) { return key }
+            do throws(PKCS11Error) {
+                _ = try session.generateKeyPair(
+                    attempt.algorithm, id: keyID.bytes, label: label, naming: attempt.usages)
+            } catch {
+                guard isOfTheTemplate(error) else { throw error }
+                refused = error
+                continue
+            }
+            return try judged(session, refused)
+        }
+        if let key = try reconciled(session) { return key }
+        throw refused ?? PKCS11Error(.keyUnsupported, "there is no way to ask for a key for \(specification)")
+    }
+
+    /// Whether a token may have meant the template with it: it may take another one.
+    private func isOfTheTemplate(_ error: PKCS11Error) -> Bool {
+        switch error.returnValue {
+        // What tpm2-pkcs11 returns for a usage it does not know.
+        case .generalError: true
+        case .templateInconsistent, .attributeTypeInvalid, .attributeValueInvalid, .attributeReadOnly: true
+        case .curveNotSupported, .domainParamsInvalid: specification.keyPairs.count > 1
+        default: false
+        }
+    }
+
+    /// The pair, should the token have made it in spite of its error; what else it left under the `CKA_ID` is destroyed.
+    private func reconciled(_ session: borrowing Session) throws -> GeneratedKey? {
+        if let held = try heldKey(session), held.refusals.isEmpty { return held.key }
+        for object in try session.objects(of: keyID) { try session.destroyObject(object) }
+        return nil
+    }
+
+    /// The generated pair, unless it has to be destroyed.
+    private func judged(_ session: borrowing Session, _ refusedTemplate: PKCS11Error?) throws -> GeneratedKey {
+        let held = try heldKey(session)
+        if let held, held.refusals.isEmpty { return held.key }
+        // What cannot be destroyed now is left to the caller, who finds it by its CKA_ID.
+        for object in (try? session.objects(of: keyID)) ?? [] { try? session.destroyObject(object) }
+        let what = held?.refusals.joined(separator: ", ") ?? "it shows no complete key pair for \(specification)"
+        let why = refusedTemplate.map { "; it did not take the template that forbids other usages: \($0)" } ?? ""
+        throw HSMError(
+            .custodyRefused, "the token holds the generated key otherwise than asked: \(what)\(why)",
+            hint: "use a token that keeps keys sensitive, local and for signing only, or see token.custody in the configuration")
+    }
+
+    /// What the token shows under the `CKA_ID`, if that is one pair and of the wanted kind, and what is wrong with its custody.
+    private func heldKey(_ session: borrowing Session) throws -> (key: GeneratedKey, refusals: [String])? {
+        guard let held = try session.heldKey(keyID, for: specification.algorithm), held.key.specification == specification
+        else { return nil }
+        return (held.key, rules.refusals(held.custody))
+    }
+}
+
+/// A complete key pair as the token shows it.
+struct HeldKey: Sendable {
+    let key: GeneratedKey
+    let custody: CustodyAttributes
+}
+
+extension Session {
+    /// The one pair with this `CKA_ID`; nil when the token does not show exactly one, or one of another kind.
+    func heldKey(_ keyID: KeyID, for algorithm: SignatureAlgorithm) throws -> HeldKey? {
+        do {
+            let privateKey = try findKey(.privateKey, id: keyID.bytes)
+            let publicKey = try PublicKey(publicKey(of: findKey(.publicKey, id: keyID.bytes)))
+            guard try algorithm.isKeyType(of: privateKey, self), publicKey.keyType == algorithm.jws.keyType else { return nil }
+            return HeldKey(
+                key: GeneratedKey(
+                    keyID: keyID, kid: publicKey.kid,
+                    specification: KeySpecification(algorithm, rsaBits: publicKey.rsaModulusBits),
+                    publicKey: publicKey.subjectPublicKeyInfo),
+                custody: try custody(of: privateKey))
+        } catch let error as PKCS11Error where error.isAbsence {
+            return nil
+        }
+    }
+}
+
+extension PublicKey {
+    /// - Throws: `JOSEError` for numbers that are no key the agent may use.
+    init(_ material: PublicKeyMaterial) throws {
+        switch material {
+        case .rsa(let modulus, let exponent):
+            try self.init(rsaModulus: modulus, exponent: exponent)
+        case .ec(let curve, let point):
+            guard let named = Curve(rawValue: curve.name) else {
+                throw JOSEError(.keyTypeUnsupported, "keys on \(curve) sign no JWT")
+            }
+            try self.init(ecPoint: point, on: named)
+        case .ed25519(let bytes):
+            try self.init(ed25519: bytes)
+        }
+    }
+}
