@@ -7,8 +7,8 @@ struct TokenFault: Sendable, CustomTestStringConvertible {
     enum Harm: Sendable, Equatable {
         /// No request fails.
         case none
-        /// Requests of both issuers fail, with this reason and no other.
-        case everybody(String)
+        /// Requests of both issuers fail, with this reason and no other, but for those that had waited before.
+        case everybody(String, waiting: String? = nil)
         /// Requests of the ES256 issuer fail so; those of the RS256 issuer go on.
         case ec(String)
         /// Some requests fail so; nobody has to.
@@ -80,7 +80,7 @@ struct TokenFault: Sendable, CustomTestStringConvertible {
             "C_Sign invalidate-sessions count=1", harm: down, cure: .initialisation, health: "CKR_USER_ALREADY_LOGGED_IN"),
         TokenFault(
             "no session is left", "C_OpenSession return=CKR_SESSION_COUNT", "C_Sign invalidate-sessions count=1",
-            harm: .everybody("BUSY"), health: "CKR_SESSION_COUNT"),
+            harm: .everybody("BUSY", waiting: "DEADLINE_EXCEEDED"), health: "CKR_SESSION_COUNT"),
     ]
 
     private static let devices: [TokenFault] =

@@ -3,6 +3,7 @@
 #include "faulty.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 static void wait_for(uint64_t nanoseconds) {
     struct timespec time = {
@@ -45,6 +46,13 @@ static CK_RV refusal(const struct call *call) {
     return CKR_OK;
 }
 
+/* A writer waits for the readers inside and keeps new ones out, or clients that never pause would keep it out. */
+static pthread_rwlock_t inside = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+
+void real_enter(void) { pthread_rwlock_rdlock(&inside); }
+void real_enter_alone(void) { pthread_rwlock_wrlock(&inside); }
+void real_leave(void) { pthread_rwlock_unlock(&inside); }
+
 bool call_before(struct call *call, CK_RV *value) {
     count_function(call->function, COUNT_CALL, 1);
     if (!rules_match(call)) {
@@ -60,7 +68,7 @@ bool call_before(struct call *call, CK_RV *value) {
         if ((call->actions[i] & ACT_DELAY) != 0) wait_for(rule->delay);
         if ((call->actions[i] & ACT_LOGOUT) != 0) {
             CK_SESSION_HANDLE session = call->session;
-            if (call->has_session || session_any(&session)) REAL(C_Logout, session);
+            if (call->has_session || session_any(&session)) REAL_ALONE(C_Logout, session);
         }
         if ((call->actions[i] & ACT_INVALIDATE_SESSIONS) != 0) sessions_invalidate();
         if ((call->actions[i] & ACT_INVALIDATE_OBJECTS) != 0) objects_invalidate(rule->invalid_key);

@@ -218,7 +218,24 @@ FUNCTIONS(X)
 #undef X
 
 /* Calls the real module's function, if it has one. */
-#define REAL(name, ...) (real->name != NULL ? real->name(__VA_ARGS__) : (CK_RV)CKR_FUNCTION_NOT_SUPPORTED)
+#define REAL(name, ...) INSIDE(real_enter, real->name != NULL ? real->name(__VA_ARGS__) : (CK_RV)CKR_FUNCTION_NOT_SUPPORTED)
+
+/* A call that takes away what other threads are using: it waits until none of them is inside, since a real module need
+   not stand that (SoftHSM 2.6.1 frees what they use). A module that loses its sessions does so by itself. */
+#define REAL_ALONE(name, ...) \
+    INSIDE(real_enter_alone, real->name != NULL ? real->name(__VA_ARGS__) : (CK_RV)CKR_FUNCTION_NOT_SUPPORTED)
+
+#define INSIDE(enter, call)                \
+    __extension__({                        \
+        enter();                           \
+        const CK_RV inside_ = (call);      \
+        real_leave();                      \
+        inside_;                           \
+    })
+
+void real_enter(void);
+void real_enter_alone(void);
+void real_leave(void);
 
 #pragma GCC visibility pop
 

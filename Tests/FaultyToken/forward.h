@@ -10,6 +10,10 @@
 #define ON_KEY(handle) ON_OBJECT(handle); call.object_is_key = true
 #define WITH_MECHANISM call.has_mechanism = mechanism != NULL; call.mechanism = mechanism != NULL ? mechanism->mechanism : 0
 
+/* Calls the real module with arguments in parentheses. */
+#define REAL_WITH(name, arguments) \
+    INSIDE(real_enter, real->name != NULL ? real->name arguments : (CK_RV)CKR_FUNCTION_NOT_SUPPORTED)
+
 /* Defines the function for the list: notes what the call is about, lets rules do theirs, calls the real module's, and
    when that succeeds does what stands in the last braces. */
 #define FORWARD(name, parameters, arguments, about, ...)                                          \
@@ -18,7 +22,7 @@
         about;                                                                                    \
         CK_RV value;                                                                              \
         if (!call_before(&call, &value)) return value;                                            \
-        value = real->name != NULL ? real->name arguments : (CK_RV)CKR_FUNCTION_NOT_SUPPORTED;    \
+        value = REAL_WITH(name, arguments);                                                       \
         if (value == CKR_OK) __VA_ARGS__                                                          \
         return call_after(&call, value);                                                          \
     }                                                                                             \

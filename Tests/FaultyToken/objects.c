@@ -50,9 +50,7 @@ static bool refuses(const struct call *call, CK_ATTRIBUTE_PTR template, CK_ULONG
         __VA_ARGS__;                                                                                            \
         CK_RV value;                                                                                            \
         if (!call_before(&call, &value)) return value;                                                          \
-        value = is_full(&call, 1)    ? (CK_RV)CKR_DEVICE_MEMORY                                                 \
-                : real->name != NULL ? real->name arguments                                                     \
-                                     : (CK_RV)CKR_FUNCTION_NOT_SUPPORTED;                                       \
+        value = is_full(&call, 1) ? (CK_RV)CKR_DEVICE_MEMORY : REAL_WITH(name, arguments);                      \
         if (value == CKR_OK && result != NULL) *result = object_out(*result);                                   \
         return call_after(&call, value);                                                                        \
     }                                                                                                           \

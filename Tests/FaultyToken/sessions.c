@@ -124,7 +124,7 @@ void sessions_invalidate(void) {
         CK_SLOT_ID slot;
         if (!session_any(&handle)) return;
         if (session_slot(handle, &slot)) {
-            REAL(C_CloseAllSessions, slot);
+            REAL_ALONE(C_CloseAllSessions, slot);
             sessions_closed(slot);
         }
     }

@@ -15,10 +15,11 @@ extension Module {
         }
     }
 
-    /// Calls while no other module of the process is being initialised.
+    /// Calls while no other module of the process is being initialised or finalised.
     ///
     /// The standard asks for that with one module only, but modules share what lies beneath: SoftHSM 2.6.1 reads its
-    /// configuration with strtok(3), and two copies of it at once read each other's lines, and then find no token.
+    /// configuration with strtok(3), and two copies of it at once read each other's lines, and then find no token; and what
+    /// they set up and take down in OpenSSL is the process's.
     package static func oneAtATime<Result, Failure: Error>(
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -35,7 +36,9 @@ extension Module {
     /// afterwards, also when the module is initialised again: they throw `sessionHandleInvalid`.
     public func finalize() throws(PKCS11Error) {
         lifetime.add(1, ordering: .sequentiallyConsistent)
-        try functions.call("C_Finalize") { unsafe $0.pointee.C_Finalize!(nil) }
+        try Self.oneAtATime { () throws(PKCS11Error) in
+            try functions.call("C_Finalize") { unsafe $0.pointee.C_Finalize!(nil) }
+        }
     }
 
     /// What the module says about itself (`C_GetInfo`).
