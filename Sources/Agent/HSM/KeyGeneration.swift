@@ -8,19 +8,16 @@ struct KeyGeneration: Sendable {
     let keyID: KeyID
     let label: String
     let rules: CustodyRules
-
-    /// One way of asking for the key pair.
-    private struct Attempt {
-        let algorithm: KeyPairAlgorithm
-        let usages: UsageFlags
-    }
+    let templates: AcceptedTemplates
 
     /// First with every usage named, because a token's default for one left out is often true; a token that does not take
     /// such a template is asked once more without those that are to be false, and what comes of it is judged all the same.
-    private var attempts: [Attempt] {
-        [UsageFlags.all, .allowedOnly].flatMap { usages in
-            specification.keyPairs.map { Attempt(algorithm: $0, usages: usages) }
+    private var attempts: [KeyTemplateChoice] {
+        let known = templates.last(for: specification)
+        let all = [UsageFlags.all, .allowedOnly].flatMap { usages in
+            specification.keyPairs.map { KeyTemplateChoice(algorithm: $0, usages: usages) }
         }
+        return [known].compactMap(\.self) + all.filter { $0 != known }
     }
 
     /// Generates the pair, and checks what it is and how the token holds it. One that is not as it should be is destroyed.
@@ -38,7 +35,9 @@ struct KeyGeneration: Sendable {
                 refused = error
                 continue
             }
-            return try judged(session, refused)
+            let key = try judged(session, refused)
+            templates.note(attempt, for: specification)
+            return key
         }
         if let key = try reconciled(session) { return key }
         throw refused ?? PKCS11Error(.keyUnsupported, "there is no way to ask for a key for \(specification)")

@@ -7,6 +7,7 @@ final class TokenManagement: Sendable {
     let access: TokenAccess
     private let thread: ManagementThread
     private let rules: CustodyRules
+    private let templates = AcceptedTemplates()
 
     init(access: TokenAccess, thread: ManagementThread, rules: CustodyRules) {
         self.access = access
@@ -37,7 +38,8 @@ extension TokenManagement: KeyCustody {
     }
 
     func generate(_ specification: KeySpecification, keyID: KeyID, label: String) async throws -> GeneratedKey {
-        let generation = KeyGeneration(specification: specification, keyID: keyID, label: label, rules: rules)
+        let generation = KeyGeneration(
+            specification: specification, keyID: keyID, label: label, rules: rules, templates: templates)
         return try await performOnce { session in try generation.run(session) }
     }
 
