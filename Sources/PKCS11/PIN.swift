@@ -34,6 +34,9 @@ public final class PIN: Sendable {
         unsafe munmap(buffer.baseAddress!, buffer.count)
     }
 
+    /// Whether it has a length that a token takes, in bytes; see ``TokenInfo/pinLengths``.
+    public func hasLength(in lengths: ClosedRange<UInt>) -> Bool { lengths.contains(UInt(count)) }
+
     /// Whether there is no byte in it.
     public var isEmpty: Bool { count == 0 }
 

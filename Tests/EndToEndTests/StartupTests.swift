@@ -30,6 +30,28 @@ struct StartupTests {
             preparing: {
                 try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: $0.token.pinFile)
             }, status: 1, naming: ["0644"]),
+        Fault(
+            what: "an empty PIN file", preparing: { try $0.write(pin: "") }, status: 1, naming: ["is empty"]),
+        Fault(
+            what: "a PIN of 300 bytes", preparing: { try $0.write(pin: String(repeating: "7", count: 300)) }, status: 77,
+            naming: ["4 to 255 bytes"]),
+        Fault(
+            what: "a credential outside a unit", replacing: ["pinFile": "pinCredential"], status: 1,
+            naming: ["CREDENTIALS_DIRECTORY"]),
+        Fault(
+            what: "two places for the PIN", replacing: ["pinFile": "pinEnvironment: SEAL_PIN, pinFile"], status: 78,
+            naming: ["agent.yaml:2", "more than one place"]),
+        Fault(
+            what: "a token URI that names an object", replacing: ["pkcs11:token=": "pkcs11:object=key;token="], status: 78,
+            naming: ["agent.yaml:2", "object"]),
+        Fault(
+            what: "a token URI with a PIN in it", replacing: ["privyseal-test": "privyseal-test?pin-value=1234"], status: 78,
+            naming: ["agent.yaml:2", "pin-value"]),
+        Fault(
+            what: "a token URI that is none", replacing: ["pkcs11:token=": "pkcs12:token="], status: 78, naming: ["agent.yaml:2"]),
+        Fault(
+            what: "a token URI that two tokens match", preparing: { try $0.addToken() }, status: 1,
+            naming: ["2 tokens match", "serial"]),
         Fault(what: "a module that is not there", replacing: [".so": ".gone"], status: 1, naming: [".gone"]),
         Fault(what: "a token that is not there", replacing: ["pkcs11:token=": "pkcs11:token=no-"], status: 1, naming: ["no-"]),
         Fault(
@@ -103,13 +125,19 @@ struct StartupTests {
         }
     }
 
-    @Test("an agent that serves the socket keeps a second one from starting; a stale socket file does not")
+    @Test("an agent keeps a second one off its store and off its socket, and is named; a stale socket file does not")
     func occupied() async throws {
         try await Installation.with { site in
             let first = try await site.startAgent()
+            let holder = "process \(first.process.processIdentifier)"
             let second = try await Programs.run("privyseald", ["serve", "--config", site.agentConfiguration])
-            #expect(second.status == 1)
-            #expect(second.errors.contains("already serves"))
+            #expect(second.status == 1 && second.errors.contains("store.db is in use"), "\(second.errors)")
+            #expect(second.errors.contains(holder), "\(second.errors)")
+            try site.writeAgentConfiguration(replacing: ["/store.db": "/other.db"])
+            let third = try await Programs.run("privyseald", ["serve", "--config", site.agentConfiguration])
+            #expect(third.status == 1 && third.errors.contains("already serves"), "\(third.errors)")
+            #expect(third.errors.contains(holder), "\(third.errors)")
+            try site.writeAgentConfiguration()
             #expect(try await site.privyseal("version").status == 0, "the first one goes on")
             await first.end(SIGKILL)
             #expect(FileManager.default.fileExists(atPath: site.socket))

@@ -140,9 +140,13 @@ final class TokenAccess: Sendable {
         if try session.info().state.isUserLoggedIn { return }
         let (refusal, mayUseLastTry) = place.withLock { ($0.refusal, $0.isPINProven || $0.mayUseLastTry) }
         if let refusal { throw refusal }
-        if !mayUseLastTry, try session.slot.tokenInfo().flags.contains(.userPINFinalTry) { throw .lastTry }
+        let pin = pin.withLock { $0 }
+        let info = try session.slot.tokenInfo()
+        if !mayUseLastTry, info.flags.contains(.userPINFinalTry) { throw .lastTry }
+        // A try of the token's is not worth a PIN that cannot be right.
+        if let lengths = info.pinLengths, !pin.hasLength(in: lengths) { throw .wrongLength(lengths) }
         do throws(PKCS11Error) {
-            try session.login(pin: pin.withLock { $0 })
+            try session.login(pin: pin)
         } catch {
             let failure = error
             if failure.isPINRefusal { place.withLock { $0.refusal = failure } }
@@ -155,11 +159,18 @@ final class TokenAccess: Sendable {
 extension PKCS11Error {
     /// Whether the token refused the PIN, or may not be given it: it is not sent again.
     var isPINRefusal: Bool {
-        code == .pinAtRisk || returnValue.map(HSMError.pinRefusals.contains) == true
+        code == .pinNotSent || returnValue.map(HSMError.pinRefusals.contains) == true
+    }
+
+    fileprivate static func wrongLength(_ lengths: ClosedRange<UInt>) -> PKCS11Error {
+        PKCS11Error(
+            .pinNotSent,
+            "the token takes PINs of \(lengths.lowerBound) to \(lengths.upperBound) bytes, and this one is none: "
+                + "it is not sent", hint: "write the PIN and nothing else into its source")
     }
 
     fileprivate static let lastTry = PKCS11Error(
-        .pinAtRisk, "the token has one try left for its PIN, and this PIN has not been taken by it before, so it is not sent",
+        .pinNotSent, "the token has one try left for its PIN, and this PIN has not been taken by it before, so it is not sent",
         hint: "make sure the PIN is right, log in with it once by another program, and start again")
 
     fileprivate static let sessionPending = PKCS11Error(
@@ -167,8 +178,8 @@ extension PKCS11Error {
 }
 
 extension PKCS11Error.Code {
-    /// The token has one try left, and nobody knows whether the PIN is right.
-    static let pinAtRisk = PKCS11Error.Code("PIN_AT_RISK")
+    /// The PIN cannot be right, or nobody knows whether it is and the token has one try left.
+    static let pinNotSent = PKCS11Error.Code("PIN_NOT_SENT")
     /// A call that opens a session has not returned.
     static let sessionPending = PKCS11Error.Code("SESSION_PENDING")
 }
