@@ -89,7 +89,7 @@ struct NeverLeavesTests {
 
         agent = try await site.startAgent()
         client = try await site.connect()
-        let rotating = Task { [client] in try await client.call(RotateParameters(issuer: names[0])) }
+        let rotating = Task { [client, name = names[0]] in try await client.call(RotateParameters(issuer: name)) }
         await agent.end(SIGKILL)
         _ = await rotating.result
         await client.close()
