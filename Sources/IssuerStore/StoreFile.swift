@@ -23,7 +23,7 @@ enum StoreFile {
         }
         defer { for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: fresh + suffix) } }
         // Closing moves everything out of the write-ahead log into the one file that is linked.
-        try open(fresh, migrator: migrator, busyTimeout: busyTimeout).close()
+        try open(fresh, migrator: migrator, busyTimeout: busyTimeout, isNew: true).close()
         do {
             try FileManager.default.linkItem(atPath: fresh, toPath: path)
             try AtomicFile.synchronizeDirectory(of: path)
@@ -38,8 +38,10 @@ enum StoreFile {
     /// Opens the file for reading and writing, each commit durable when it returns, and brings its tables up to date.
     ///
     /// A file that is no store, or a newer release's, is left as it is.
-    static func open(_ path: String, migrator: DatabaseMigrator, busyTimeout: Duration) throws -> DatabaseQueue {
-        try checkOwnership(of: path)
+    static func open(
+        _ path: String, migrator: DatabaseMigrator, busyTimeout: Duration, isNew: Bool = false
+    ) throws -> DatabaseQueue {
+        if !isNew { try checkOwnership(of: path) }
         var configuration = configuration(path, migrator: migrator, busyTimeout: busyTimeout)
         configuration.journalMode = .wal
         let queue = try DatabaseQueue(path: path, configuration: configuration)
