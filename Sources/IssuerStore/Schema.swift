@@ -45,6 +45,10 @@ enum Schema {
         ALTER TABLE destruction ADD COLUMN stray INTEGER NOT NULL DEFAULT 0 CHECK (stray IN (0, 1));
         ALTER TABLE destruction ADD COLUMN lost_at INTEGER;
 
+        UPDATE destruction SET public_key = (
+          SELECT public_key FROM signing_key WHERE signing_key.key_id = destruction.key_id
+        );
+
         DROP INDEX pending_destruction;
         CREATE INDEX pending_destruction ON destruction (sequence) WHERE destroyed_at IS NULL AND lost_at IS NULL;
 

@@ -119,10 +119,14 @@ struct CommitContractTests {
             #expect(contents.issuers == [other])
             #expect(
                 contents.destructions.sorted { $0.keyID.bytes[0] < $1.keyID.bytes[0] }
-                    == [2, 3].map { PendingDestruction(keyID: .number($0), issuer: .demo, requestedAt: .at(100_004)) })
+                    == [2, 3].map { number in
+                        PendingDestruction(
+                            keyID: .number(number), issuer: .demo, requestedAt: .at(100_004),
+                            publicKey: [0x30, number, 0x00, 0xFF])
+                    })
 
             // The name is free again, and nothing of the former issuer comes back with it.
-            let again = try await store.create(key: 4, at: .at(100_005))
+            let again = try await store.create(key: 4, former: issuer.generation, at: .at(100_005))
             #expect(try await store.contents().issuers == [again, other])
         }
     }

@@ -130,7 +130,10 @@ enum FirstSchema {
         intents: [
             GenerationIntent.number(4, for: .other, .es256, at: .at(1_200)).buried, .number(5, at: .at(1_201)),
         ],
-        destructions: [PendingDestruction(keyID: .number(1), issuer: .demo, requestedAt: .at(1_002))],
+        destructions: [
+            PendingDestruction(
+                keyID: .number(1), issuer: .demo, requestedAt: .at(1_002), publicKey: [0x30, 1, 0, 0xFF])
+        ],
         lastChange: .at(1_100),
         refusedPIN: RefusedPIN(source: "file 8:1 42 6 100", returnValue: "CKR_PIN_INCORRECT", at: .at(1_300)))
 }

@@ -73,14 +73,38 @@ struct RefusedCommitContractTests {
         try await withScene(implementation) { scene in
             try await scene.store.commit(scene.second.deleting(at: .at(1)), fulfilling: [])
             // Created at the very same second, so that the keys alone tell them apart.
-            let successor = try await scene.store.create(key: 11, at: scene.second.createdAt)
-            let current = try await scene.store.publishStandby(successor, key: 12, at: .at(1))
-            #expect(current.generation == scene.second.generation)
-            let rotation = try scene.second.executing(scene.second.planningRotation(at: .at(9)))
-            for change in [rotation, scene.second.deleting(at: .at(9))] {
+            let current = try await scene.store.create(
+                key: 11, former: scene.second.generation, at: scene.second.createdAt)
+            // As another agent's memory might have it.
+            let former = Issuer(
+                name: scene.second.name, generation: current.generation, createdAt: scene.second.createdAt,
+                changedAt: scene.second.changedAt, settings: scene.second.settings, profile: scene.second.profile,
+                acceptedIssuers: [], ring: scene.second.ring, lastRotationAt: nil, maxAgeHorizon: nil)
+            let rotation = try former.executing(former.planningRotation(at: .at(9)))
+            for change in [rotation, former.deleting(at: .at(9))] {
                 let message = try await scene.refuses(change)
                 #expect(message.contains("made from other keys"))
             }
+        }
+    }
+
+    @Test("an issuer made again goes on with the generations of its deleted namesake", arguments: Implementation.allCases)
+    func generationsGoOn(_ implementation: Implementation) async throws {
+        try await withScene(implementation) { scene in
+            let last = scene.second.generation
+            try await scene.store.commit(scene.second.deleting(at: .at(1)), fulfilling: [])
+            #expect(try await scene.store.contents().formerGenerations == [.demo: last])
+            try await scene.store.record(.number(11))
+            for former in [0, last - 1] {
+                let change = try Issuer.creating(
+                    .demo, settings: IssuerSettings(), url: nil, firstKey: .number(11), former: former, at: .at(2))
+                let message = try await scene.refuses(change, fulfilling: [11])
+                #expect(message.contains("deleted"))
+            }
+            let change = try Issuer.creating(
+                .demo, settings: IssuerSettings(), url: nil, firstKey: .number(11), former: last, at: .at(2))
+            try await scene.store.commit(change, fulfilling: [.number(11)])
+            #expect(try await scene.store.issuer()?.generation == last + 1)
         }
     }
 

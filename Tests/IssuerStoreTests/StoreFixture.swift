@@ -81,6 +81,10 @@ struct Snapshot: Equatable {
     let destructions: [PendingDestruction]
     let lastChange: Timestamp?
     let refusedPIN: RefusedPIN?
+    var quarantined: [QuarantinedKey] = []
+    var formerGenerations: [IssuerName: Int] = [:]
+    var token: TokenIdentity?
+    var copiedAt: Timestamp?
 }
 
 extension IssuerStorage {
@@ -88,7 +92,8 @@ extension IssuerStorage {
         let contents = try await contents()
         return try await Snapshot(
             issuers: contents.issuers, intents: contents.intents, destructions: contents.destructions,
-            lastChange: contents.lastChange, refusedPIN: refusedPIN())
+            lastChange: contents.lastChange, refusedPIN: refusedPIN(), quarantined: contents.quarantined,
+            formerGenerations: contents.formerGenerations, token: contents.token, copiedAt: contents.copiedAt)
     }
 
     func issuer(_ name: IssuerName = .demo) async throws -> Issuer? {
@@ -99,11 +104,11 @@ extension IssuerStorage {
     @discardableResult
     func create(
         _ name: IssuerName = .demo, key: UInt8 = 1, settings: IssuerSettings = IssuerSettings(), url: String? = nil,
-        at moment: Timestamp = .at(0)
+        former: Int = 0, at moment: Timestamp = .at(0)
     ) async throws -> Issuer {
         try await record(.number(key, for: name, settings.algorithm, at: moment))
         let change = try Issuer.creating(
-            name, settings: settings, url: url, firstKey: .number(key, settings.algorithm), at: moment)
+            name, settings: settings, url: url, firstKey: .number(key, settings.algorithm), former: former, at: moment)
         try await commit(change, fulfilling: [.number(key)])
         return change.issuer!
     }
