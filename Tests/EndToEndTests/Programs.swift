@@ -67,13 +67,19 @@ final class Daemon {
     let process = Process()
     let log: String
 
-    init(_ name: String, configuration: String, log: String, environment: [String: String] = [:]) throws {
+    convenience init(_ name: String, configuration: String, log: String, environment: [String: String] = [:]) throws {
+        try self.init(
+            at: "\(Programs.directory)/\(name)", ["serve", "--config", configuration], log: log, environment: environment)
+    }
+
+    /// Starts a program of the machine.
+    init(at path: String, _ arguments: [String], log: String, environment: [String: String] = [:]) throws {
         self.log = log
         if !FileManager.default.fileExists(atPath: log) { try Data().write(to: URL(fileURLWithPath: log)) }
         let output = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
         try output.seekToEnd()
-        process.executableURL = URL(fileURLWithPath: "\(Programs.directory)/\(name)")
-        process.arguments = ["serve", "--config", configuration]
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, given in given }
         process.standardError = output
         process.standardOutput = output
