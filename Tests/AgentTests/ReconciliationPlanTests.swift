@@ -142,8 +142,11 @@ struct ReconciliationPlanTests {
         Case(testDescription: "there", entry: Scene.pair(7), step: .destroy),
         Case(testDescription: "there, which itself proves the token", entry: Scene.pair(7), isProven: false, step: .destroy),
         Case(testDescription: "another pair", entry: Scene.pair(7, publicKeyOf: 9), step: .leave),
-        Case(testDescription: "another pair on an unproven token", entry: Scene.pair(7, publicKeyOf: 9), isProven: false, step: .leave),
-        Case(testDescription: "never seen, there", row: Scene.destruction(7, isKnown: false), entry: Scene.pair(7), step: .destroy),
+        Case(
+            testDescription: "another pair on an unproven token", entry: Scene.pair(7, publicKeyOf: 9), isProven: false,
+            step: .leave),
+        Case(
+            testDescription: "never seen, there", row: Scene.destruction(7, isKnown: false), entry: Scene.pair(7), step: .destroy),
         Case(
             testDescription: "never seen, there on an unproven token", row: Scene.destruction(7, isKnown: false),
             entry: Scene.pair(7), isProven: false, step: .wait),
@@ -183,9 +186,12 @@ struct ReconciliationPlanTests {
         #expect(scene.plan.unknown.map(\.kid) == [Scene.kid(7), Scene.kid(8), Scene.kid(9)])
     }
 
-    @Test("once the store is known to be older, issuers that lack keys are in quarantine too; missing keys alone put nobody there")
+    @Test(
+        "once the store is known to be older, issuers that lack keys are in quarantine too; missing keys alone put nobody there")
     func missingKeys() {
-        let issuers = [Scene.issuer(Scene.key(1, .active)), Scene.issuer(named: "other", Scene.key(2, .active), Scene.key(3, .standby))]
+        let issuers = [
+            Scene.issuer(Scene.key(1, .active)), Scene.issuer(named: "other", Scene.key(2, .active), Scene.key(3, .standby)),
+        ]
         let alone = Scene(issuers: issuers, entries: [Scene.pair(1), Scene.pair(2)]).plan
         #expect(alone.quarantine.isEmpty && alone.missing.map(\.keyID) == [Scene.keyID(3)])
         let older = Scene(issuers: issuers, entries: [Scene.pair(1), Scene.pair(2), Scene.pair(7)]).plan
@@ -195,7 +201,8 @@ struct ReconciliationPlanTests {
     @Test("what is no private key of this deployment puts nobody in quarantine")
     func harmless() {
         let scene = Scene(
-            issuers: [Scene.issuer(Scene.key(1, .active))], quarantined: [
+            issuers: [Scene.issuer(Scene.key(1, .active))],
+            quarantined: [
                 QuarantinedKey(keyID: Scene.keyID(6), kid: nil, issuer: Scene.demo, publicKey: nil, since: Scene.moment)
             ], recorded: [Scene.keyID(5)],
             entries: [

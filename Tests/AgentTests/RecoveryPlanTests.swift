@@ -93,7 +93,8 @@ struct RecoveryPlanTests {
         ("a blank token", Scene(issuers: [Scene.issuer(Scene.key(1, .active))]), true),
         (
             "a token with keys of another deployment",
-            Scene(issuers: [Scene.issuer(Scene.key(1, .active))], entries: [Scene.pair(1, deployment: "d2", publicKeyOf: 9)]
+            Scene(
+                issuers: [Scene.issuer(Scene.key(1, .active))], entries: [Scene.pair(1, deployment: "d2", publicKeyOf: 9)]
             ), false
         ),
         ("the token itself", Scene(issuers: [Scene.issuer(Scene.key(1, .active))], entries: [Scene.pair(1)]), false),

@@ -42,6 +42,17 @@ struct StartupTests {
             what: "two places for the PIN", replacing: ["pinFile": "pinEnvironment: SEAL_PIN, pinFile"], status: 78,
             naming: ["agent.yaml:2", "more than one place"]),
         Fault(
+            what: "an attribute that nobody can be let off",
+            replacing: ["pinFile": "custody: { acceptUnreported: [CKA_LOCAL, CKA_SENSITIVE] }, pinFile"], status: 78,
+            naming: ["agent.yaml:2", "CKA_SENSITIVE", "CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_LOCAL"]),
+        Fault(
+            what: "a usage that is none", replacing: ["pinFile": "custody: { acceptUsages: [CKA_DECRIPT] }, pinFile"],
+            status: 78, naming: ["agent.yaml:2", "CKA_DECRIPT", "did you mean \"CKA_DECRYPT\"?"]),
+        Fault(
+            what: "an unknown key of the custody rules",
+            replacing: ["pinFile": "custody: { acceptUsage: [CKA_DECRYPT] }, pinFile"], status: 78,
+            naming: ["agent.yaml:2", "acceptUsage", "\"acceptUsages\""]),
+        Fault(
             what: "a token URI that names an object", replacing: ["pkcs11:token=": "pkcs11:object=key;token="], status: 78,
             naming: ["agent.yaml:2", "object"]),
         Fault(

@@ -24,7 +24,9 @@ struct RecoveryContractTests {
             KeyDifference(missing: [.number(1)], unknown: [unknown(8), unknown(9)]), at: .at(50))
     }
 
-    @Test("a recovery puts keys in quarantine instead of destroying them, and its retained key needs no intent", arguments: Implementation.allCases)
+    @Test(
+        "a recovery puts keys in quarantine instead of destroying them, and its retained key needs no intent",
+        arguments: Implementation.allCases)
     func recovery(_ implementation: Implementation) async throws {
         try await implementation.withStore { store in
             let change = try await recovered(store)

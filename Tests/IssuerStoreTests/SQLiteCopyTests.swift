@@ -45,7 +45,9 @@ struct SQLiteCopyTests {
         }
     }
 
-    @Test("a copy replaces nothing, and one that fails leaves nothing behind", arguments: ["a file", "no directory", "a damaged store"])
+    @Test(
+        "a copy replaces nothing, and one that fails leaves nothing behind",
+        arguments: ["a file", "no directory", "a damaged store"])
     func refused(_ kind: String) async throws {
         try await withStore { store, path in
             let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path

@@ -31,7 +31,8 @@ struct RecoveryTests {
             testDescription: "nothing is retained", ring: "k1 active, k2 standby", unknown: [3],
             after: "k1 revoked, k2 revoked, k3 none, k9 active", quarantined: ["k1", "k2", "k3"], lost: []),
         Case(
-            testDescription: "an unknown key is retained", ring: "k1 active, k2 standby", missing: [1], unknown: [3, 4], retain: 3,
+            testDescription: "an unknown key is retained", ring: "k1 active, k2 standby", missing: [1], unknown: [3, 4],
+            retain: 3,
             after: "k1 revoked, k2 revoked, k3 retiring, k9 active", quarantined: ["k2", "k4"], lost: ["k1"]),
         Case(
             testDescription: "the standby key of the store is retained", ring: "k1 retiring, k2 active, k3 standby",
