@@ -71,6 +71,8 @@ public final class AgentServer: Service {
 
     /// How often time is looked at.
     private static let tick = Duration.seconds(1)
+    /// How long an agent whose module hangs takes to answer what it can.
+    private static let farewell = Duration.seconds(5)
 
     /// Logs in to the token, brings token and store together, and serves the socket.
     ///
@@ -126,10 +128,36 @@ public final class AgentServer: Service {
         let failure = await cancelWhenGracefulShutdown { await self.hsm.stuck() }
         if let failure { log.critical("the agent ends", metadata: ["reason": "\(failure)", "hint": "\(failure.hint)"]) }
         ticker.cancel()
-        await ticker.value
-        await stop()
-        if let failure { throw failure }
+        guard let failure else {
+            await ticker.value
+            return await stop()
+        }
+        // What waits for the module may wait for ever.
+        await Self.forAtMost(Self.farewell) {
+            await ticker.value
+            await self.stop()
+        }
+        throw failure
     }
+
+    /// Returns when the work has ended or the time is over, whichever is first.
+    private static func forAtMost(_ time: Duration, _ work: @escaping @Sendable () async -> Void) async {
+        let (ends, end) = AsyncStream<Never>.makeStream()
+        let working = Task {
+            await work()
+            end.finish()
+        }
+        let waiting = Task {
+            try? await Task.sleep(for: time)
+            end.finish()
+        }
+        for await _ in ends {}
+        waiting.cancel()
+        _ = working
+    }
+
+    /// Whether a call into the PKCS#11 module has not returned: whoever ends the process must not run its destructors.
+    public var hasStuckCalls: Bool { hsm.hasStuckCalls }
 
     /// Does what time has made due. `run()` calls it once a second.
     public func tick() async {
@@ -148,30 +176,34 @@ public final class AgentServer: Service {
     /// A PIN the token has refused while the agent ran is not sent again, after a restart neither, until its source changes.
     /// `run()` calls it once a second.
     public func lookAfterPIN() async {
-        let tried = triedPIN.withLock { $0 }
-        guard let returnValue = hsm.refusedPIN else {
+        guard hsm.isLatched || hsm.refusedPIN != nil else {
             // Only a PIN that was taken ends the memory of one that was not.
             guard isRefusalNoted.withLock({ $0 }), hsm.isPINProven else { return }
             guard (try? await store.setRefusedPIN(nil)) != nil else { return }
             return isRefusalNoted.withLock { $0 = false }
         }
-        if (try? await store.refusedPIN())?.source != tried {
-            let refused = RefusedPIN(source: tried, returnValue: returnValue.name, at: clock.wall())
-            if await Self.note(refused, in: store, log) {
-                isRefusalNoted.withLock { $0 = true }
-                log.error("the token refused the PIN: it is not sent again", metadata: ["reason": "\(returnValue.name)"])
-            }
-        }
+        await noteRefusedPIN()
         do {
             let identity = try pin.identity()
-            guard identity != tried else { return }
+            guard identity != triedPIN.withLock({ $0 }) else { return }
             let corrected = try pin.read()
+            // One that is being written just now is looked at the next time.
+            guard try pin.identity() == identity else { return }
             triedPIN.withLock { $0 = identity }
             log.notice("the source of the PIN has changed: trying it")
             hsm.use(corrected)
         } catch {
             log.debug("the source of the PIN cannot be read", metadata: ["reason": "\(error)"])
         }
+    }
+
+    private func noteRefusedPIN() async {
+        let tried = triedPIN.withLock { $0 }
+        guard let returnValue = hsm.refusedPIN, (try? await store.refusedPIN())?.source != tried else { return }
+        let refused = RefusedPIN(source: tried, returnValue: returnValue.name, at: clock.wall())
+        guard await Self.note(refused, in: store, log) else { return }
+        isRefusalNoted.withLock { $0 = true }
+        log.error("the token refused the PIN: it is not sent again", metadata: ["reason": "\(returnValue.name)"])
     }
 
     /// Returns whether the refusal is on disk, where there is a store.
@@ -189,6 +221,8 @@ public final class AgentServer: Service {
     /// Stops accepting, answers what is under way, ends changes that have begun, finalises the module.
     public func stop() async {
         log.info("shutting down")
+        // A refusal of the last second has to be remembered too.
+        await noteRefusedPIN()
         await listener.stop()
         await registry.drain()
         await hsm.shutdown()
@@ -217,11 +251,15 @@ public final class AgentServer: Service {
                 hint: source.correction)
         }
         do {
-            let hsm = try await onThread {
-                var configuration = configuration.hsm
-                configuration.mayUseLastTry = refused != nil
-                return try HSM(
-                    configuration, pin: source.read(), pinIdentity: identity, clock: environment.clock, log: environment.log)
+            var hsmConfiguration = configuration.hsm
+            hsmConfiguration.mayUseLastTry = refused != nil
+            let pin = try source.read()
+            guard try source.identity() == identity else {
+                throw HSMError(
+                    .unavailable, "the source of the PIN changed while it was read", hint: "start the agent again")
+            }
+            let hsm = try await onThread(limit: .seconds(6 * hsmConfiguration.callLimitSeconds)) { [hsmConfiguration] in
+                try HSM(hsmConfiguration, pin: pin, pinIdentity: identity, clock: environment.clock, log: environment.log)
             }
             do {
                 if refused != nil { try await store?.setRefusedPIN(nil) }
@@ -240,10 +278,22 @@ public final class AgentServer: Service {
         }
     }
 
-    /// Runs blocking work away from the cooperative pool.
-    private static func onThread<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+    /// Runs work that calls the module away from the cooperative pool.
+    ///
+    /// - Throws: `HSMError` with `.stuck` when it has not ended in its time; it goes on then, and nothing comes of it.
+    private static func onThread<Value: Sendable>(
+        limit: Duration, _ work: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            Thread { continuation.resume(with: Result(catching: work)) }.start()
+            let answer = OneAnswer(continuation)
+            let timer = Task {
+                try await Task.sleep(for: limit)
+                answer.give(.failure(HSMError.stuck(.unanswered)))
+            }
+            Thread {
+                answer.give(Result(catching: work))
+                timer.cancel()
+            }.start()
         }
     }
 }

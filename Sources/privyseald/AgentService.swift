@@ -27,6 +27,9 @@ final class AgentService: Service {
         try Task.checkCancellation()
     }
 
+    /// Whether a call into the PKCS#11 module has not returned, so that the process must end without running destructors.
+    var hasStuckCalls: Bool { server.withLock { $0 }?.hasStuckCalls == true }
+
     /// Reads the configuration again; does nothing before the agent serves.
     func reload() async throws {
         try await server.withLock { $0 }?.reload()

@@ -32,9 +32,7 @@ struct Check: AsyncParsableCommand {
             }
             print("ok: the agent would start on \(settings.socket) with \(settings.token)")
         } catch {
-            let failure = StartupFailure(mapping: error)
-            failure.report()
-            throw ExitCode(failure.exitCode)
+            try StartupFailure(mapping: error).end()
         }
     }
 

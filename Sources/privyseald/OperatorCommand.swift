@@ -17,9 +17,7 @@ extension OperatorCommand {
         } catch let code as ExitCode {
             throw code
         } catch {
-            let failure = StartupFailure(mapping: error)
-            failure.report()
-            throw ExitCode(failure.exitCode)
+            try StartupFailure(mapping: error).end()
         }
     }
 }

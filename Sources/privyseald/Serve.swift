@@ -25,11 +25,7 @@ struct Serve: AsyncParsableCommand {
         do {
             try await serve()
         } catch {
-            let failure = StartupFailure(mapping: error)
-            failure.report()
-            // A thread is still inside the module, whose destructors must not run under it.
-            if failure.exitCode == ExitStatus.stuck { _exit(ExitStatus.stuck) }
-            throw ExitCode(failure.exitCode)
+            try StartupFailure(mapping: error).end()
         }
     }
 
@@ -66,5 +62,6 @@ struct Serve: AsyncParsableCommand {
             }
         ).run()
         log.notice("stopped")
+        if agent.hasStuckCalls { _exit(0) }
     }
 }

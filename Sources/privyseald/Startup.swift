@@ -1,4 +1,5 @@
 import Agent
+import ArgumentParser
 import DaemonKit
 import Foundation
 import IssuerStore
@@ -67,6 +68,14 @@ extension SQLiteIssuerStore {
 }
 
 extension StartupFailure {
+    /// Prints the two lines and ends the command.
+    func end() throws -> Never {
+        report()
+        // A thread is still inside the module, whose destructors must not run under it.
+        if exitCode == ExitStatus.stuck { _exit(exitCode) }
+        throw ExitCode(exitCode)
+    }
+
     /// What keeps an agent from starting, by type: one line of what, one of what to do.
     init(mapping error: any Error) {
         switch error {

@@ -23,15 +23,10 @@ struct ModuleOption: ParsableArguments {
         do {
             try work(TokenProvisioner(modulePath: module))
         } catch let error as ProvisioningError {
-            try Self.end(StartupFailure(what: error.message, todo: error.hint ?? "check the module and the token"))
+            try StartupFailure(what: error.message, todo: error.hint ?? "check the module and the token").end()
         } catch let error as PlatformError {
-            try Self.end(StartupFailure(error))
+            try StartupFailure(error).end()
         }
-    }
-
-    private static func end(_ failure: StartupFailure) throws -> Never {
-        failure.report()
-        throw ExitCode(failure.exitCode)
     }
 }
 

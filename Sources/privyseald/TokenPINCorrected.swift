@@ -11,7 +11,7 @@ struct TokenPINCorrected: AsyncParsableCommand {
         discussion: """
             An agent remembers in its store that the token refused a PIN, and does not send it again. For a PIN in a file it \
             sees by itself that the file has changed. A credential or an environment variable says nothing of that: correct \
-            it, run this command, and start the agent again.
+            it, stop the agent if it runs, run this command, and start it again.
             """)
 
     @Option(name: .long, help: ArgumentHelp("The agent's configuration file.", valueName: "file"))
@@ -24,6 +24,9 @@ struct TokenPINCorrected: AsyncParsableCommand {
             guard FileManager.default.fileExists(atPath: path) else {
                 throw StartupFailure(what: "there is no store \(path)", todo: "start the agent; nothing has been refused yet")
             }
+            // A running agent would note the refusal again.
+            let lock = try StoreLock(store: path)
+            defer { lock.hold() }
             let store = try SQLiteIssuerStore(settings)
             guard let refused = try await store.refusedPIN() else {
                 print("no PIN has been refused")
@@ -32,9 +35,7 @@ struct TokenPINCorrected: AsyncParsableCommand {
             try await store.setRefusedPIN(nil)
             print("forgot that the token refused the PIN (\(refused.returnValue)): the agent sends it once at its next start")
         } catch {
-            let failure = StartupFailure(mapping: error)
-            failure.report()
-            throw ExitCode(failure.exitCode)
+            try StartupFailure(mapping: error).end()
         }
     }
 }

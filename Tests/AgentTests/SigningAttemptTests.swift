@@ -37,7 +37,7 @@ struct SigningAttemptTests {
         Row(.hostMemory, .deviceMemory, steps: "again", "again", "busy, shed load"),
         Row(
             .pinIncorrect, .pinLenRange, .pinLocked, .pinExpired, .userPINNotInitialized, .userAnotherAlreadyLoggedIn,
-            steps: "fail and latch"),
+            steps: "fail and probe"),
         Row(
             .mechanismInvalid, .keyTypeInconsistent, .keyFunctionNotPermitted, .dataLenRange, .dataInvalid, .argumentsBad,
             .tokenWriteProtected, .sessionReadOnly, steps: "fail"),
@@ -106,7 +106,6 @@ struct SigningAttemptTests {
         case .keyOutOfUse: "fail, key out of use"
         case .keyAbsent: "fail, key absent"
         case .shedLoad: failure.error.code == .busy ? "busy, shed load" : "shed load"
-        case .latch: "fail and latch"
         }
     }
 

@@ -104,6 +104,48 @@ struct TokenConditionTests {
         #expect(condition.trouble == nil)
     }
 
+    @Test("a probe that gets no session decides nothing, three times; then the agent gives its own back to find out")
+    func shortage() {
+        let none = HSMError(.busy, "no session", hint: "", cause: PKCS11Error(function: "C_OpenSession", .sessionCount))
+        var condition = condition()
+        for _ in 1...TokenCondition.toleratedShortages {
+            condition.suspect()
+            condition.probed(none, at: 0)
+            #expect(condition.trouble == nil)
+            #expect(condition.action(at: 0, stuckCalls: 0) == .wait(until: nil))
+        }
+        condition.suspect()
+        #expect(condition.action(at: Self.second, stuckCalls: 0) == .probe)
+        condition.probed(none, at: Self.second)
+        #expect(condition.trouble == none)
+        condition.probed(nil, at: 2 * Self.second)
+        #expect(condition.trouble == nil)
+    }
+
+    @Test("a suspicion right after a successful probe waits a moment")
+    func spacing() {
+        var condition = condition()
+        condition.suspect()
+        condition.probed(nil, at: 0)
+        condition.suspect()
+        #expect(condition.action(at: 0, stuckCalls: 0) == .wait(until: TokenCondition.shortestPause))
+        #expect(condition.action(at: TokenCondition.shortestPause, stuckCalls: 0) == .probe)
+    }
+
+    @Test("an initialisation that found calls under way is tried again later, and not counted as one")
+    func busy() {
+        var condition = condition()
+        condition.suspect()
+        condition.probed(gone, at: 0)
+        condition.stayedBusy(at: 0)
+        #expect(condition.action(at: 0, stuckCalls: 0) != .reinitialise)
+        #expect(condition.action(at: TokenCondition.longestPause, stuckCalls: 0) == .reinitialise)
+        guard case .end = condition.action(at: TokenCondition.longestPause, stuckCalls: 1) else {
+            Issue.record("the process goes on")
+            return
+        }
+    }
+
     @Test("the module is not finalised under a call that has not returned: the process ends instead")
     func stuck() {
         var condition = condition()

@@ -11,11 +11,14 @@ import Testing
 
 @Suite("A misbehaving token under eight clients that sign throughout")
 struct TokenFaultTests {
+    /// Three that sign, one that manages, one for probing: none may be lost.
+    private static let fewSessions = ["* sessions=5"]
+
     @Test("harms who the table says, is named by health, and is recovered from without a restart", arguments: TokenFault.table)
     func table(fault: TokenFault) async throws {
         try await underLoad { agent, client, token, clients in
             let before = try token.counters()
-            try token.set(fault.rules)
+            try token.set(Self.fewSessions + fault.rules)
             if let health = fault.health {
                 let isNamed = await eventually { try await client.healthText().contains(health) }
                 let shown = try await client.healthText()
@@ -31,7 +34,7 @@ struct TokenFaultTests {
             if case .initialisation = fault.cure {
                 #expect(await eventually { try token.count("C_Initialize") > before["C_Initialize", default: 0] })
             }
-            try token.clear()
+            try token.set(Self.fewSessions)
             let haveResumed = await clients.haveSigned(3)
             let shown = try await client.healthText()
             #expect(haveResumed, "health shows: \(shown)")
@@ -50,6 +53,9 @@ struct TokenFaultTests {
             }
             let left = try await client.healthText()
             #expect(isWell, "health shows: \(left)")
+            // Three that sign and one that manages: nothing has been lost on the way.
+            let sessions = try token.slot().tokenInfo().openSessions
+            #expect(await eventually { try token.slot().tokenInfo().openSessions == 4 }, "\(String(describing: sessions))")
             try await client.rotate("ec")
         }
     }
@@ -142,6 +148,19 @@ struct TokenFaultTests {
             try await client.create("third")
             try token.clear()
             #expect(await eventually { try await !client.healthText().contains("have not returned") })
+        }
+    }
+
+    @Test("on a write-protected token changes are refused and named, and signing goes on")
+    func writeProtected() async throws {
+        try await underLoad { _, client, token, clients in
+            try token.set("* write-protected")
+            let error = try await refusal { _ = try await client.create("third") }
+            #expect(error.reason == .hsmUnavailable && error.message.contains("CKR_TOKEN_WRITE_PROTECTED"), "\(error)")
+            #expect(await clients.haveSigned(3))
+            #expect(clients.takeTallies().values.allSatisfy { $0.failures.isEmpty })
+            try token.clear()
+            try await client.create("third")
         }
     }
 

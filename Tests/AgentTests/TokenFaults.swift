@@ -126,8 +126,6 @@ struct TokenFault: Sendable, CustomTestStringConvertible {
                 "CKR_MECHANISM_INVALID", "* hide-mechanism=CKM_ECDSA", harm: .ec("UNSUPPORTED_ALGORITHM"),
                 health: "CKR_MECHANISM_INVALID"),
             TokenFault(
-                "a write-protected token", "* write-protected", harm: .none, health: nil),
-            TokenFault(
                 "a faulty RSA signature, once", "C_Sign corrupt count=1 mechanism=CKM_RSA_PKCS", harm: .none, health: nil),
             TokenFault(
                 "a signature that never comes, once", "C_Sign hold count=1", harm: .some("DEADLINE_EXCEEDED"),

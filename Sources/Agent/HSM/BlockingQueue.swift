@@ -11,6 +11,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     /// Where the first element is; what is before it has been taken.
     private var head = 0
     private var isClosed = false
+    private var interruptions = 0
     /// For threads that pause: one of their own, since an element's signal wakes one thread, which must be one that takes it.
     private let bell = NSCondition()
     private var isRung = false
@@ -36,10 +37,33 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
 
     /// Waits for an element; `nil` once the queue is closed and empty.
     func pop() -> Element? {
+        var never = Int.min
+        return switch pop(unlessInterruptedSince: &never) {
+        case .element(let element): element
+        case .closed, .interrupted: nil
+        }
+    }
+
+    enum Popped {
+        case element(Element)
+        /// `interrupt()` was called, and there is no element.
+        case interrupted
+        /// The queue is closed and empty.
+        case closed
+    }
+
+    /// As `pop()`, but also returns when `interrupt()` has been called since the caller last saw it.
+    ///
+    /// - Parameter seen: how many interruptions the caller has seen; `Int.min` for one that none concerns.
+    func pop(unlessInterruptedSince seen: inout Int) -> Popped {
         condition.lock()
         defer { condition.unlock() }
         while head == elements.count {
-            if isClosed { return nil }
+            if isClosed { return .closed }
+            if seen != .min, seen != interruptions {
+                seen = interruptions
+                return .interrupted
+            }
             condition.wait()
         }
         let element = elements[head]
@@ -51,7 +75,22 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
             elements.removeFirst(head)
             head = 0
         }
-        return element
+        return .element(element)
+    }
+
+    /// Wakes every thread that waits for an element and minds interruptions.
+    func interrupt() {
+        condition.lock()
+        defer { condition.unlock() }
+        interruptions += 1
+        condition.broadcast()
+    }
+
+    /// How many interruptions there have been.
+    var interruptionCount: Int {
+        condition.lock()
+        defer { condition.unlock() }
+        return interruptions
     }
 
     /// Everything that waits, now.

@@ -1,3 +1,4 @@
+import PKCS11
 import Platform
 
 /// One thread's calls into the PKCS#11 module, so that one that never returns is noticed by another thread.
@@ -14,9 +15,9 @@ final class WatchedThread: Sendable {
     /// Nanoseconds a call may take unless it says otherwise.
     private let limit: Int64
     /// Called when the thread is given up; another is to be started.
-    fileprivate let replace: @Sendable () -> Void
+    fileprivate let replace: @Sendable (WatchedThread) -> Void
 
-    init(clock: AgentClock, limitSeconds: Double, replace: @escaping @Sendable () -> Void) {
+    init(clock: AgentClock, limitSeconds: Double, replace: @escaping @Sendable (WatchedThread) -> Void) {
         self.clock = clock
         limit = Self.nanoseconds(limitSeconds)
         self.replace = replace
@@ -35,6 +36,12 @@ final class WatchedThread: Sendable {
         }
     }
 
+    /// A call begins on a thread that has been given up: the module must not be finalised under it.
+    private func beginLate() {
+        let isDue = clock.monotonic()
+        state.withLock { $0.isDue = isDue }
+    }
+
     /// The call has returned.
     ///
     /// - Returns: false when the thread has been given up meanwhile: whoever waited has been answered, and it must end.
@@ -44,6 +51,16 @@ final class WatchedThread: Sendable {
             state.abandonment = nil
             return !state.isAbandoned
         }
+    }
+
+    /// Gives back the session of a thread that had been given up: its call has returned at last, and the session is one
+    /// that the token has to have again.
+    func closeLate(_ session: consuming Session, _ gate: UseGate) {
+        guard gate.enter() else { return session.abandon() }
+        defer { gate.leave() }
+        beginLate()
+        try? session.close()
+        _ = end()
     }
 
     /// The thread ends.
@@ -108,7 +125,7 @@ final class CallWatch: Sendable {
         for thread in threads.withLock({ $0 }) {
             guard let abandonment = thread.abandonIfOverdue(now) else { continue }
             abandonment()
-            thread.replace()
+            thread.replace(thread)
         }
     }
 

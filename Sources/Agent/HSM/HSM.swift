@@ -24,6 +24,10 @@ final class HSM: Sendable {
     private let log: Logger
     /// The threads that are running and have not been given up.
     private let threads = UseCount()
+    /// Whether no thread is started any more.
+    private let isClosing = Locked(false)
+    /// Since when nobody has had a session while a call did not return, in nanoseconds of the monotonic clock.
+    private let withoutSession = Locked(Int64?.none)
     private let ending: AsyncStream<HSMError>
     private let end: AsyncStream<HSMError>.Continuation
 
@@ -56,6 +60,7 @@ final class HSM: Sendable {
             changed: { trouble in
                 if let trouble {
                     for job in queue.takeAll() { job.completion(.failure(trouble)) }
+                    queue.interrupt()
                 } else {
                     queue.wake()
                 }
@@ -67,13 +72,13 @@ final class HSM: Sendable {
         sessions = try Self.sessions(configuration, access, log)
         try startManagement()
         for number in 1...sessions { startWorker(number) }
-        startWatched("recover", replaced: { [end] in end.yield(.stuck(.unanswered)) }) { [recovery] in recovery.run($0) }
+        startWatched("recover", replaced: { [weak self] in self?.giveUpRecovery() }) { [recovery] in recovery.run($0) }
         run("watch") { [weak self] in
             calls.run(every: min(max(configuration.callLimitSeconds / 8, 0.02), 1)) { self?.look() }
         }
     }
 
-    /// One session of the token's is the management thread's.
+    /// One session of the token's is the management thread's, and one is for probing, if there are so many.
     private static func sessions(
         _ configuration: HSMConfiguration, _ access: TokenAccess, _ log: Logger
     ) throws(HSMError) -> Int {
@@ -85,7 +90,7 @@ final class HSM: Sendable {
                 .unavailable, "the token allows \(limit) session, and the agent needs 2: one to manage keys, one to sign",
                 hint: "configure the token or its module for more sessions")
         }
-        let allowed = Int(clamping: limit - 1)
+        let allowed = Int(clamping: max(limit - 2, 1))
         if allowed < wanted {
             log.notice("the token allows fewer sessions than configured", metadata: ["signing.sessions": "\(allowed)"])
         }
@@ -106,8 +111,11 @@ final class HSM: Sendable {
     }
 
     private func replaceManagement() {
-        giveUpThread("manage")
-        startWatched("manage", replaced: { [weak self] in self?.replaceManagement() }) { [management] in management.resume($0) }
+        replace("manage") {
+            startWatched("manage", replaced: { [weak self] in self?.replaceManagement() }) { [management] in
+                management.resume($0)
+            }
+        }
     }
 
     private func startWorker(_ number: Int) {
@@ -120,12 +128,20 @@ final class HSM: Sendable {
     }
 
     private func replaceWorker(_ number: Int) {
-        giveUpThread("sign-\(number)")
-        startWorker(number)
+        replace("sign-\(number)") { startWorker(number) }
     }
 
-    /// A call has not returned in its time. Its thread is left to itself; when there are too many, the process has to end.
-    private func giveUpThread(_ name: String) {
+    /// Nobody else could bring the token back.
+    private func giveUpRecovery() {
+        replace("recover") {}
+        end.yield(.stuck(.unanswered))
+    }
+
+    /// A call has not returned in its time. Its thread is left to itself and another started, unless the agent is ending;
+    /// when there are too many, the process has to end.
+    private func replace(_ name: String, start: () -> Void) {
+        if !isClosing.withLock({ $0 }) { start() }
+        // After the other has been counted in, or nobody might seem to be left.
         threads.end()
         let stuck = calls.stuckCalls
         log.error("a call into the PKCS#11 module does not return", metadata: ["thread": "\(name)", "stuckCalls": "\(stuck)"])
@@ -137,7 +153,11 @@ final class HSM: Sendable {
     private func startWatched(
         _ name: String, replaced: @escaping @Sendable () -> Void, _ body: @escaping @Sendable (WatchedThread) -> Void
     ) {
-        let thread = WatchedThread(clock: clock, limitSeconds: configuration.callLimitSeconds, replace: replaced)
+        let thread = WatchedThread(clock: clock, limitSeconds: configuration.callLimitSeconds) { [status] thread in
+            // The session of a call that does not return signs no more.
+            status.sessionClosed(by: thread)
+            replaced()
+        }
         calls.add(thread)
         threads.begin()
         run(name) { [threads, calls] in
@@ -157,11 +177,24 @@ final class HSM: Sendable {
     /// What is done now and then beside the calls: nobody waits in the queue longer than the deadline.
     private func look() {
         let now = clock.monotonic()
-        status.setStuckCalls(calls.stuckCalls)
+        let stuck = calls.stuckCalls
+        status.setStuckCalls(stuck)
+        endIfNobodySigns(now, stuck)
         let late = queue.take { now >= $0.deadline }
         guard !late.isEmpty else { return }
         let error = status.openSessions == 0 ? HSMError.noSessionLeft : .late
         for job in late { job.completion(.failure(error)) }
+    }
+
+    /// A token with few sessions may have lost all of them to calls that do not return, so that nobody is left to get stuck.
+    private func endIfNobodySigns(_ now: Int64, _ stuck: Int) {
+        let isWithout = stuck > 0 && status.openSessions == 0 && status.trouble == nil
+        let since = withoutSession.withLock { since in
+            since = isWithout ? since ?? now : nil
+            return since
+        }
+        guard let since, now - since > Int64(configuration.callLimitSeconds * 1_000_000_000) else { return }
+        end.yield(.stuck(.noSessionLeft))
     }
 
     // MARK: - Use
@@ -213,15 +246,24 @@ final class HSM: Sendable {
         return nil
     }
 
+    /// Whether calls into the module have not returned: then its destructors must not run under them either.
+    var hasStuckCalls: Bool { calls.stuckCalls > 0 }
+
+    /// Whether the token refused the PIN, or a probe ended as if it had: nothing is tried before its source has changed.
+    var isLatched: Bool { recovery.isLatched }
+
     /// Answers what is queued, ends the threads and finalises the module, unless a call in it has not returned.
     func shutdown() async {
+        isClosing.withLock { $0 = true }
         queue.close()
         management.close()
         recovery.close()
         await threads.drained()
         calls.close()
         end.finish()
-        if calls.stuckCalls == 0 { try? access.module.finalize() }
+        // Threads that were given up may still be inside, or come out of their calls just now.
+        guard calls.stuckCalls == 0, access.gate.close(within: 0) else { return }
+        try? access.module.finalize()
     }
 }
 

@@ -18,12 +18,13 @@ final class HSMStatus: Sendable {
     }
 
     private struct State {
-        var openSessions = 0
+        var sessions: Set<ObjectIdentifier> = []
         var trouble: HSMError?
         var outOfUse: [String: OutOfUse] = [:]
         var disturbances: [String: (error: HSMError, at: Int64)] = [:]
         var stuckCalls = 0
         var published: [String: [SigningKey]] = [:]
+        var publishedKids: Set<String> = []
     }
 
     private struct OutOfUse {
@@ -53,7 +54,7 @@ final class HSMStatus: Sendable {
         return state.withLock { state in
             state.disturbances = state.disturbances.filter { now - $0.value.at < Self.disturbanceTime }
             return Reading(
-                openSessions: state.openSessions, trouble: state.trouble,
+                openSessions: state.sessions.count, trouble: state.trouble,
                 unavailableKeys: state.outOfUse.mapValues(\.error), disturbances: state.disturbances.mapValues(\.error),
                 stuckCalls: state.stuckCalls)
         }
@@ -68,19 +69,23 @@ final class HSMStatus: Sendable {
     }
 
     func setTrouble(_ error: HSMError?) {
-        state.withLock { $0.trouble = error }
-        isOutOfUse.store(error != nil, ordering: .releasing)
+        state.withLock { state in
+            state.trouble = error
+            isOutOfUse.store(error != nil, ordering: .releasing)
+        }
     }
 
-    func sessionOpened() {
-        state.withLock { $0.openSessions += 1 }
+    /// A thread has a session to sign with.
+    func sessionOpened(by thread: WatchedThread) {
+        state.withLock { _ = $0.sessions.insert(ObjectIdentifier(thread)) }
     }
 
-    func sessionClosed() {
-        state.withLock { $0.openSessions -= 1 }
+    /// A thread's session is closed, or its call never returned; a second time does nothing.
+    func sessionClosed(by thread: WatchedThread) {
+        state.withLock { _ = $0.sessions.remove(ObjectIdentifier(thread)) }
     }
 
-    var openSessions: Int { state.withLock { $0.openSessions } }
+    var openSessions: Int { state.withLock { $0.sessions.count } }
 
     /// Something went wrong that health shows for a while.
     func noteDisturbance(_ error: HSMError) {
@@ -113,27 +118,40 @@ final class HSMStatus: Sendable {
         }
     }
 
+    /// A key that is in no ring any more is not kept in mind.
     func takeOutOfUse(_ kid: String, _ error: HSMError) {
         let now = clock.monotonic()
-        state.withLock { $0.outOfUse[kid] = OutOfUse(error: error, nextTrial: now + Self.trialInterval) }
-        hasKeysOutOfUse.store(true, ordering: .releasing)
+        changeKeysOutOfUse { state in
+            guard state.publishedKids.contains(kid) else { return }
+            state.outOfUse[kid] = OutOfUse(error: error, nextTrial: now + Self.trialInterval)
+        }
     }
 
-    /// A trial succeeded, or the key is in no ring any more.
+    /// A trial succeeded.
     func putInUse(_ kid: String) {
-        guard hasKeysOutOfUse.load(ordering: .acquiring) else { return }
-        let hasAny = state.withLock { state in
-            state.outOfUse[kid] = nil
-            return !state.outOfUse.isEmpty
+        changeKeysOutOfUse { $0.outOfUse[kid] = nil }
+    }
+
+    /// The flag follows the dictionary under one lock, or it could say that no key is out of use while one is.
+    private func changeKeysOutOfUse(_ change: (inout State) -> Void) {
+        state.withLock { state in
+            change(&state)
+            hasKeysOutOfUse.store(!state.outOfUse.isEmpty, ordering: .releasing)
         }
-        hasKeysOutOfUse.store(hasAny, ordering: .releasing)
     }
 
     // MARK: - Witnesses
 
     /// Notes which keys an issuer publishes: those the token is proven and probed by.
     func notePublished(_ keys: [SigningKey], of issuer: String) {
-        state.withLock { $0.published[issuer] = keys.isEmpty ? nil : keys }
+        changeKeysOutOfUse { state in
+            for key in state.published[issuer] ?? [] { state.publishedKids.remove(key.kid) }
+            state.published[issuer] = keys.isEmpty ? nil : keys
+            for key in keys { state.publishedKids.insert(key.kid) }
+            guard !state.outOfUse.isEmpty else { return }
+            let published = state.publishedKids
+            state.outOfUse = state.outOfUse.filter { published.contains($0.key) }
+        }
     }
 
     /// Some published keys, active ones first; another choice each time.

@@ -11,6 +11,8 @@ final class ManagementThread: Sendable {
     struct Kind: Sendable {
         /// Whether it changes the token, and so needs a read/write session.
         let isWriting: Bool
+        /// Whether it takes long by its nature, or is many calls.
+        let isLong: Bool
         /// Whether it may be run again after a failure.
         let isRepeatable: Bool
     }
@@ -33,6 +35,8 @@ final class ManagementThread: Sendable {
 
     private enum End {
         case finished
+        /// The thread has been given up, and its call has returned at last.
+        case givenUp
         /// Another session is wanted, for this command if there is one.
         case reopen(Command?, isLost: Bool)
     }
@@ -61,7 +65,7 @@ final class ManagementThread: Sendable {
         _ kind: Kind, _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            let answer = Answer(continuation)
+            let answer = OneAnswer<Value>(continuation)
             let command = Command(
                 kind: kind,
                 run: { session, isLast in
@@ -78,7 +82,7 @@ final class ManagementThread: Sendable {
             do {
                 try queue.push(command)
             } catch {
-                command.fail(HSMError(.shuttingDown, "no more work is taken for the token", hint: "try again in a moment"))
+                command.fail(.noMoreWork)
             }
         }
     }
@@ -94,9 +98,10 @@ final class ManagementThread: Sendable {
             opened(nil)
             switch serve(session, access.generation, calls, startingWith: nil) {
             case .finished: return session.abandon()
+            case .givenUp: return calls.closeLate(session, access.gate)
             case .reopen(let command, let isLost):
                 next = command
-                end(session, isLost: isLost, calls)
+                guard end(session, command, isLost: isLost, calls) else { return }
             }
         } catch {
             return opened(error)
@@ -117,21 +122,27 @@ final class ManagementThread: Sendable {
                 command.fail(trouble)
                 continue
             }
-            let generation = access.generation
             guard access.gate.enter() else {
                 next = command
+                queue.pause(0.05)
+                if queue.isClosedNow {
+                    command.fail(.noMoreWork)
+                    next = nil
+                }
                 continue
             }
+            let generation = access.generation
             guard calls.begin({ command.fail(.unanswered) }) else { return access.gate.leave() }
             do throws(PKCS11Error) {
                 let session = try openSession(for: command.kind)
                 access.gate.leave()
-                guard calls.end() else { return session.abandon() }
+                guard calls.end() else { return calls.closeLate(session, access.gate) }
                 switch serve(session, generation, calls, startingWith: command) {
                 case .finished: return session.abandon()
+                case .givenUp: return calls.closeLate(session, access.gate)
                 case .reopen(let command, let isLost):
                     next = command
-                    end(session, isLost: isLost, calls)
+                    guard end(session, command, isLost: isLost, calls) else { return }
                 }
             } catch {
                 access.gate.leave()
@@ -176,19 +187,23 @@ final class ManagementThread: Sendable {
     ) -> End {
         var next = first ?? queue.pop()
         while let command = next {
-            guard access.generation == generation, status.trouble == nil, access.gate.enter() else {
+            guard status.trouble == nil, access.gate.enter() else {
+                return .reopen(command, isLost: access.generation != generation)
+            }
+            guard access.generation == generation else {
+                access.gate.leave()
                 return .reopen(command, isLost: true)
             }
-            let limit = command.kind.isWriting ? changeLimit : nil
+            let limit = command.kind.isLong ? changeLimit : nil
             guard calls.begin(limitSeconds: limit, { command.fail(.unanswered) }) else {
                 access.gate.leave()
-                return .finished
+                return .givenUp
             }
             let state = (try? session.info())?.state
             let isGood = command.kind.isWriting ? state == .readWriteUser : state?.isUserLoggedIn == true
             let failure = isGood ? command.run(session, command.isRepeated) : nil
             access.gate.leave()
-            guard calls.end() else { return .finished }
+            guard calls.end() else { return .givenUp }
             guard isGood else {
                 var again = command
                 again.badSessions += 1
@@ -209,13 +224,23 @@ final class ManagementThread: Sendable {
         return .finished
     }
 
-    private func end(_ session: consuming Session, isLost: Bool, _ calls: WatchedThread) {
-        guard !isLost, access.gate.enter() else { return session.abandon() }
-        defer { access.gate.leave() }
-        guard calls.begin() else { return session.abandon() }
+    /// Gives a session back, while a command may wait for another.
+    ///
+    /// - Returns: false when the thread has been given up meanwhile, and the command been answered.
+    private func end(_ session: consuming Session, _ command: Command?, isLost: Bool, _ calls: WatchedThread) -> Bool {
+        guard !isLost, access.gate.enter() else {
+            session.abandon()
+            return true
+        }
+        guard calls.begin({ command?.fail(.unanswered) }) else {
+            access.gate.leave()
+            session.abandon()
+            return false
+        }
         // A session that cannot be closed is one that the module has lost already.
         try? session.close()
-        _ = calls.end()
+        access.gate.leave()
+        return calls.end()
     }
 
     /// What a failure says of the token as a whole.
@@ -223,7 +248,7 @@ final class ManagementThread: Sendable {
         guard let error = error as? PKCS11Error else { return }
         status.noteDisturbance(HSMError(managing: error))
         switch Reaction(to: error) {
-        case .freshSession(_, then: .probe), .logIn, .probe, .latch, .backOff: recovery.suspect(error)
+        case .freshSession(_, then: .probe), .logIn, .probe, .latch, .backOff: recovery.suspect()
         case .freshSession(_, then: .keyUnavailable), .shedLoad, .awaitSession, .fail: break
         }
     }
@@ -244,27 +269,10 @@ extension Reaction {
     }
 }
 
-/// A continuation that is resumed once, by whoever is first: the work, or who gave up waiting for it.
-private final class Answer<Value: Sendable>: Sendable {
-    private let continuation: Locked<CheckedContinuation<Value, any Error>?>
-
-    init(_ continuation: CheckedContinuation<Value, any Error>) {
-        self.continuation = Locked(continuation)
-    }
-
-    func give(_ result: Result<Value, HSMError>) {
-        let waiting = continuation.withLock { continuation in
-            defer { continuation = nil }
-            return continuation
-        }
-        switch result {
-        case .success(let value): waiting?.resume(returning: value)
-        case .failure(let error): waiting?.resume(throwing: error)
-        }
-    }
-}
-
 extension HSMError {
+    fileprivate static let noMoreWork = HSMError(
+        .shuttingDown, "no more work is taken for the token", hint: "try again in a moment")
+
     fileprivate static func badSession(_ state: SessionState?) -> HSMError {
         HSMError(
             .unavailable, "the token opens sessions that cannot be used: " + (state.map { "\($0)" } ?? "C_GetSessionInfo fails"),

@@ -18,7 +18,7 @@ enum Reaction: Hashable, Sendable {
     case awaitSession
     /// The token is asked by a probe at once whether it is still there; this request fails.
     case probe
-    /// D: nothing is tried before the PIN's source has changed.
+    /// As `probe`; a probe that ends so is the last before the PIN's source has changed.
     case latch
     /// F: this request fails, whatever else the token does.
     case fail

@@ -40,8 +40,6 @@ struct SigningAttempt: Sendable {
             case keyAbsent
             /// Refuse what waits.
             case shedLoad
-            /// Use nothing of the token before the PIN's source has changed.
-            case latch
         }
     }
 
@@ -72,10 +70,8 @@ struct SigningAttempt: Sendable {
             return pause() ?? .fail(Failure(error: HSMError(busy: error), consequence: .shedLoad))
         case .awaitSession:
             return .awaitSession
-        case .probe:
+        case .probe, .latch:
             return .fail(Failure(error: HSMError(signing: error), consequence: .probe))
-        case .latch:
-            return .fail(Failure(error: HSMError(signing: error), consequence: .latch))
         case .fail:
             return .fail(Failure(error: HSMError(signing: error)))
         }

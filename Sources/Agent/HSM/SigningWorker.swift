@@ -32,8 +32,10 @@ final class SigningWorker: Sendable {
     }
 
     private enum End {
-        /// The queue is closed and empty, or the thread has been given up.
+        /// The queue is closed and empty.
         case finished
+        /// The thread has been given up, and its call has returned at last: what it worked for has been answered.
+        case givenUp
         /// The session is not to be used any more; what it leaves is to be tried on another.
         case reopen(SigningAttempt?, isLost: Bool)
     }
@@ -49,8 +51,13 @@ final class SigningWorker: Sendable {
                 if queue.isClosedNow { return refuse(nil, trouble) }
                 continue
             }
+            let interruptions = queue.interruptionCount
+            guard access.gate.enter() else {
+                queue.pause(Self.shortPause)
+                if queue.isClosedNow { return refuse(carried, .closing) }
+                continue
+            }
             let generation = access.generation
-            guard access.gate.enter() else { continue }
             guard calls.begin(abandonment(carried)) else { return access.gate.leave() }
             let session: Session
             do throws(PKCS11Error) {
@@ -63,36 +70,55 @@ final class SigningWorker: Sendable {
                 continue
             }
             access.gate.leave()
-            guard calls.end() else { return session.abandon() }
-            switch serve(session, generation, startingWith: carried) {
+            guard calls.end() else { return closeLate(session) }
+            switch serve(session, generation, interruptions, startingWith: carried) {
             case .finished:
-                return close(session)
+                _ = close(session, nil)
+                return
+            case .givenUp:
+                return closeLate(session)
             case .reopen(let attempt, let isLost):
                 carried = attempt
-                if isLost { session.abandon() } else { close(session) }
+                if isLost {
+                    session.abandon()
+                } else if !close(session, attempt) {
+                    return
+                }
             }
         }
     }
 
     /// Signs on one session for as long as it lasts.
-    private func serve(_ session: borrowing Session, _ generation: Int, startingWith first: SigningAttempt?) -> End {
-        status.sessionOpened()
-        defer { status.sessionClosed() }
+    ///
+    /// - Parameter interruptions: those there had been of the queue when the session was opened. One more means that the
+    ///   token has gone out of use; then idle sessions are given back, which a token with few of them needs for the probe.
+    private func serve(
+        _ session: borrowing Session, _ generation: Int, _ interruptions: Int, startingWith first: SigningAttempt?
+    ) -> End {
+        status.sessionOpened(by: calls)
+        defer { status.sessionClosed(by: calls) }
         var handles = SigningHandles()
-        var next = first ?? takeJob()
-        while var attempt = next {
-            guard access.generation == generation, status.trouble == nil, access.gate.enter() else {
+        var seen = interruptions
+        var next = first.map { Next.attempt($0) } ?? takeJob(&seen)
+        while true {
+            guard case .attempt(let taken) = next else { return .reopen(nil, isLost: access.generation != generation) }
+            guard var attempt = taken else { return .finished }
+            guard status.trouble == nil, access.gate.enter() else {
+                return .reopen(attempt, isLost: access.generation != generation)
+            }
+            guard access.generation == generation else {
+                access.gate.leave()
                 return .reopen(attempt, isLost: true)
             }
             guard clock.monotonic() < attempt.job.deadline else {
                 access.gate.leave()
                 attempt.job.completion(.failure(.late))
-                next = takeJob()
+                next = takeJob(&seen)
                 continue
             }
             guard calls.begin(abandonment(attempt)) else {
                 access.gate.leave()
-                return .finished
+                return .givenUp
             }
             let outcome = Result { try handles.sign(attempt.job, session, verifying: attempt.isTrial) }
             var step: SigningAttempt.Step?
@@ -101,29 +127,28 @@ final class SigningWorker: Sendable {
                 if step == .logIn { logIn(session, &attempt, &step) }
             }
             access.gate.leave()
-            guard calls.end() else { return .finished }
+            guard calls.end() else { return .givenUp }
             switch outcome {
             case .success(let signature):
                 if attempt.isTrial { status.putInUse(attempt.job.key.kid) }
                 attempt.job.completion(.success(signature))
-                next = takeJob()
+                next = takeJob(&seen)
             case .failure(let error):
                 guard let step else { continue }
                 note(error, step)
                 switch step {
                 case .again(let milliseconds):
                     Thread.sleep(forTimeInterval: Double(milliseconds) / 1_000)
-                    next = attempt
-                case .logIn: next = attempt
+                    next = .attempt(attempt)
+                case .logIn: next = .attempt(attempt)
                 case .freshSession(let isLost): return .reopen(attempt, isLost: isLost)
                 case .awaitSession: return .reopen(attempt, isLost: false)
                 case .fail(let failure):
                     fail(attempt, failure)
-                    next = takeJob()
+                    next = takeJob(&seen)
                 }
             }
         }
-        return .finished
     }
 
     /// R2. A login that fails is judged as the call that wanted it.
@@ -135,19 +160,29 @@ final class SigningWorker: Sendable {
         }
     }
 
+    private enum Next {
+        /// `nil` once the queue is closed and empty.
+        case attempt(SigningAttempt?)
+        case interrupted
+    }
+
     /// The next request whose key may be used.
-    private func takeJob() -> SigningAttempt? {
-        while let job = queue.pop() {
-            var attempt = SigningAttempt(job: job)
-            switch status.admit(job.key.kid) {
-            case .admitted: return attempt
-            case .trial:
-                attempt.isTrial = true
-                return attempt
-            case .refused(let error): job.completion(.failure(error))
+    private func takeJob(_ seen: inout Int) -> Next {
+        while true {
+            switch queue.pop(unlessInterruptedSince: &seen) {
+            case .closed: return .attempt(nil)
+            case .interrupted: return .interrupted
+            case .element(let job):
+                var attempt = SigningAttempt(job: job)
+                switch status.admit(job.key.kid) {
+                case .admitted: return .attempt(attempt)
+                case .trial:
+                    attempt.isTrial = true
+                    return .attempt(attempt)
+                case .refused(let error): job.completion(.failure(error))
+                }
             }
         }
-        return nil
     }
 
     /// A session could not be opened.
@@ -158,7 +193,7 @@ final class SigningWorker: Sendable {
         guard Reaction(to: error) == .awaitSession else {
             if let attempt = carried { fail(attempt, SigningAttempt.Failure(error: HSMError(signing: error))) }
             carried = nil
-            recovery.suspect(error)
+            recovery.suspect()
             return Self.pause
         }
         // The others go on with the sessions there are.
@@ -186,12 +221,12 @@ final class SigningWorker: Sendable {
     private func fail(_ attempt: SigningAttempt, _ failure: SigningAttempt.Failure) {
         switch failure.consequence {
         case .none: break
-        case .probe, .latch: recovery.suspect(failure.error.cause ?? failure.error)
+        case .probe: recovery.suspect()
         case .keyOutOfUse: status.takeOutOfUse(attempt.job.key.kid, failure.error)
         case .keyAbsent:
             status.takeOutOfUse(attempt.job.key.kid, failure.error)
             // Of a key that has been missing for long, enough is known.
-            if !attempt.isTrial { recovery.suspect(failure.error) }
+            if !attempt.isTrial { recovery.suspect() }
         case .shedLoad:
             for job in queue.takeAll() { job.completion(.failure(failure.error)) }
         }
@@ -213,19 +248,36 @@ final class SigningWorker: Sendable {
         { attempt?.job.completion(.failure(.unanswered)) }
     }
 
-    private func close(_ session: consuming Session) {
-        guard access.gate.enter() else { return session.abandon() }
-        defer { access.gate.leave() }
-        guard calls.begin() else { return session.abandon() }
+    /// Closes a session, while a request may wait for another.
+    ///
+    /// - Returns: false when the thread has been given up meanwhile, and the request been answered.
+    private func close(_ session: consuming Session, _ attempt: SigningAttempt?) -> Bool {
+        guard access.gate.enter() else {
+            session.abandon()
+            return true
+        }
+        guard calls.begin(abandonment(attempt)) else {
+            access.gate.leave()
+            session.abandon()
+            return false
+        }
         // A session that cannot be closed is one that the module has lost already.
         try? session.close()
-        _ = calls.end()
+        access.gate.leave()
+        return calls.end()
+    }
+
+    /// Gives back the session of a thread that had been given up, now that its call has returned.
+    private func closeLate(_ session: consuming Session) {
+        calls.closeLate(session, access.gate)
     }
 }
 
 extension HSMError {
     /// The request waited longer than it may.
     static let late = HSMError(.deadlineExceeded, "the HSM did not get to the signature in time", hint: "try again")
+
+    fileprivate static let closing = HSMError(.shuttingDown, "the agent is shutting down", hint: "try again after its restart")
 
     /// The call for the request has not returned in its time.
     static let unanswered = HSMError(

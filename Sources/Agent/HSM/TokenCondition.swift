@@ -26,13 +26,18 @@ struct TokenCondition: Sendable {
     private(set) var state = State.up
     private var isSuspected = false
     private var failedProbes = 0
+    /// Suspicions in a row whose probe got no session to find out with.
+    private var undecidedProbes = 0
     private var nextProbe: Int64 = 0
     private var lastInitialisation: Int64?
+    private var initialisationNotBefore = Int64.min
     private let initialisationInterval: Int64
 
     /// Nanoseconds after the first failed probe; doubled by each further one.
     static let shortestPause: Int64 = 100_000_000
     static let longestPause: Int64 = 2_000_000_000
+    /// Suspicions in a row that may go undecided because the token has no session left for a probe.
+    static let toleratedShortages = 3
 
     /// - Parameter initialisationInterval: nanoseconds between two initialisations of the module at least.
     init(initialisationInterval: Int64) {
@@ -73,7 +78,8 @@ struct TokenCondition: Sendable {
         case .latched:
             return .wait(until: nil)
         case .up:
-            return isSuspected ? .probe : .wait(until: nil)
+            guard isSuspected else { return .wait(until: nil) }
+            return now < nextProbe ? .wait(until: nextProbe) : .probe
         // Suspected once more: another PIN is there, and nothing says that the module is at fault.
         case .down where isSuspected && failedProbes == 0:
             return .probe
@@ -92,12 +98,26 @@ struct TokenCondition: Sendable {
         guard let failure else {
             state = .up
             failedProbes = 0
+            undecidedProbes = 0
+            // The next suspicion waits a moment: one odd key must not keep a token busy with probes.
+            nextProbe = now + Self.shortestPause
             return
         }
         if failure.code == .pinRefused { return latch(failure) }
+        if state == .up, failure.isSessionShortage, undecidedProbes < Self.toleratedShortages {
+            // The sessions may all be the agent's own, and at work.
+            undecidedProbes += 1
+            nextProbe = now + Self.shortestPause
+            return
+        }
         state = .down(failure)
         nextProbe = now + min(Self.shortestPause << min(failedProbes, 10), Self.longestPause)
         failedProbes += 1
+    }
+
+    /// Calls were under way, and the module could not be initialised under them: that is tried again.
+    mutating func stayedBusy(at now: Int64) {
+        initialisationNotBefore = now + Self.longestPause
     }
 
     /// - Parameter failure: `nil` when the token was found again and signed.
@@ -107,7 +127,7 @@ struct TokenCondition: Sendable {
     }
 
     private var nextInitialisation: Int64 {
-        lastInitialisation.map { $0 + initialisationInterval } ?? .min
+        max(lastInitialisation.map { $0 + initialisationInterval } ?? .min, initialisationNotBefore)
     }
 
     private func mayInitialise(at now: Int64) -> Bool {
@@ -118,6 +138,10 @@ struct TokenCondition: Sendable {
 extension HSMError {
     fileprivate var mayEndByInitialising: Bool {
         (cause as? PKCS11Error)?.returnValue?.mayEndByInitialising ?? true
+    }
+
+    fileprivate var isSessionShortage: Bool {
+        (cause as? PKCS11Error)?.returnValue == .sessionCount
     }
 
     /// The process has to end, for its supervisor to start another.

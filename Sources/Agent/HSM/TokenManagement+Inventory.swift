@@ -9,7 +9,7 @@ extension TokenManagement {
     }
 
     func inventory(knowing keyIDs: Set<KeyID>) async throws -> TokenInventory {
-        try await perform { [access] session in
+        try await perform(long: true) { [access] session in
             let generation = access.generation
             var count = InventoryCount()
             for object in try session.findObjects([.class(.privateKey)]) {

@@ -17,16 +17,18 @@ final class TokenManagement: Sendable {
 
     /// Runs work that finds what it needs by itself, and may so be run a second time on another session.
     func perform<Value: Sendable>(
-        writing isWriting: Bool = false, _ work: @escaping @Sendable (borrowing Session) throws -> Value
+        writing isWriting: Bool = false, long isLong: Bool = false,
+        _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
-        try await thread.perform(ManagementThread.Kind(isWriting: isWriting, isRepeatable: true), work)
+        try await thread.perform(
+            ManagementThread.Kind(isWriting: isWriting, isLong: isWriting || isLong, isRepeatable: true), work)
     }
 
     /// Runs work that must not be run a second time before somebody has looked what came of the first.
     private func performOnce<Value: Sendable>(
         _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
-        try await thread.perform(ManagementThread.Kind(isWriting: true, isRepeatable: false), work)
+        try await thread.perform(ManagementThread.Kind(isWriting: true, isLong: true, isRepeatable: false), work)
     }
 }
 

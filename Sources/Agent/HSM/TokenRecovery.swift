@@ -43,14 +43,8 @@ final class TokenRecovery: Sendable {
     }
 
     /// A call failed in a way that may concern the whole token.
-    func suspect(_ error: any Error) {
-        condition.withLock { condition in
-            if let error = error as? PKCS11Error, error.isPINRefusal {
-                condition.latch(HSMError(error))
-            } else {
-                condition.suspect()
-            }
-        }
+    func suspect() {
+        condition.withLock { $0.suspect() }
         wake.send()
     }
 
@@ -90,7 +84,10 @@ final class TokenRecovery: Sendable {
             case .reinitialise:
                 guard let failure = watched(thread, reinitialise) else { return }
                 let now = clock.monotonic()
-                condition.withLock { $0.reinitialised(failure.error, at: now) }
+                condition.withLock { condition in
+                    failure.error?.code == .busy
+                        ? condition.stayedBusy(at: now) : condition.reinitialised(failure.error, at: now)
+                }
             case .end(let error):
                 return end(error)
             }
@@ -133,7 +130,8 @@ final class TokenRecovery: Sendable {
     /// Opens a session and signs with a published key. A signature that verifies by the public key in the store also proves
     /// that the token is the one the keys were made on.
     private func probe() throws {
-        guard access.gate.enter() else { return }
+        // Nobody but this thread closes the gate, until the agent shuts down.
+        guard access.gate.enter() else { throw HSMError.callsUnderWay }
         defer { access.gate.leave() }
         try signWithWitness()
     }
@@ -141,8 +139,7 @@ final class TokenRecovery: Sendable {
     /// R3, and a probe.
     private func reinitialise() throws {
         guard access.gate.close(within: drainLimit) else {
-            throw HSMError(
-                .unavailable, "calls into the PKCS#11 module are still under way", hint: "have the module and the HSM examined")
+            throw HSMError.callsUnderWay
         }
         defer { access.gate.open() }
         let serial = access.info.serialNumber
@@ -175,7 +172,9 @@ final class TokenRecovery: Sendable {
                 // A token whose private key somebody has destroyed is still the one it was.
                 isAnyShown = try isAnyShown || session.subjectPublicKeyInfo(ofKey: key.keyID.bytes) == key.publicKey
             } catch {
-                failure = failure ?? error
+                // One key may be at fault, two are the token: a device that is slow to fail is not asked for each.
+                guard failure == nil else { throw error }
+                failure = error
             }
         }
         if let failure { throw failure }
@@ -192,6 +191,9 @@ extension HSMError {
             .unavailable, "the token \"\(token.label)\" (serial \(token.serialNumber)) shows none of the keys in the store",
             hint: "check that it is the token the keys were made on")
     }
+
+    fileprivate static let callsUnderWay = HSMError(
+        .busy, "calls into the PKCS#11 module are still under way", hint: "have the module and the HSM examined")
 
     fileprivate init(probing error: any Error) {
         switch error {

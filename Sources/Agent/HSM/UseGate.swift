@@ -30,9 +30,9 @@ final class UseGate: Sendable {
         if isLast { drained.send() }
     }
 
-    /// Lets nobody in any more, and waits until everybody has left, for so many seconds at most. For one thread only.
+    /// Lets nobody in any more, and waits until everybody has left, for so many seconds at most. For one thread at a time.
     ///
-    /// - Returns: whether everybody has left.
+    /// - Returns: whether everybody has left. If not, the gate is open again.
     func close(within seconds: Double) -> Bool {
         let isEmpty = state.withLock { state in
             state.isClosed = true
@@ -43,6 +43,7 @@ final class UseGate: Sendable {
         let hasCome = drained.wait(seconds: seconds)
         let hasDrained = state.withLock { state in
             defer { state.isDraining = false }
+            if state.isDraining { state.isClosed = false }
             return !state.isDraining
         }
         // A signal that came just after the wait ended must not count for the next one.

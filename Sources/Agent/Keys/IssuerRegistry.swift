@@ -141,7 +141,6 @@ actor IssuerRegistry {
         if change.issuer == nil { formerGenerations[change.name] = change.expectedGeneration }
         for key in change.destroyed {
             references[key.kid] = nil
-            hsmStatus.putInUse(key.kid)
         }
         return show(change.issuer, signing, named: change.name)
     }
