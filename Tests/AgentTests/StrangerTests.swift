@@ -100,6 +100,46 @@ struct StrangerTests {
         }
     }
 
+    @Test(
+        "a key of another type or curve in a key's place is not signed with",
+        arguments: [
+            ("ES256", KeyPairAlgorithm.ec(.p384)), ("ES384", .ec(.p256)), ("ES256", .rsa(modulusBits: 2048)),
+            ("RS256", .ec(.p256)), ("EdDSA", .ec(.p256)), ("ES256", .ed25519(.objectIdentifier)),
+        ])
+    func replaced(algorithm: String, other: KeyPairAlgorithm) async throws {
+        try await AgentFixture.stopped { agent, token in
+            try await agent.start()
+            var keyID = ""
+            try await agent.connected { client in
+                try await client.create(algorithm: algorithm)
+                await agent.settle()
+                keyID = try #require(try await client.key("active")?.custody?.keyID)
+            }
+            await agent.stop()
+            try agent.onIdleToken { session in
+                let id = bytes(ofHexadecimal: keyID)
+                try session.destroyObject(session.findKey(.privateKey, id: id))
+                try session.destroyObject(session.findKey(.publicKey, id: id))
+                _ = try session.generateKeyPair(other, id: id, label: "theirs")
+            }
+            try await agent.start()
+            try await agent.connected { client in
+                // Counts the calls with this key; a probe signs with others.
+                try token.set("C_SignInit delay=1us key-id=\(keyID)")
+                let error = try await refusal { _ = try await client.sign() }
+                #expect(error.reason == .hsmUnavailable)
+                #expect(error.message.contains("another key type or curve"), "\(error.message)")
+                #expect(try token.count("C_SignInit:fault") == 0)
+                // The standby key is where it was, and its calls are counted.
+                let standby = try #require(try await client.key("standby")?.custody?.keyID)
+                try token.set("C_SignInit delay=1us key-id=\(standby)")
+                try await client.rotate()
+                _ = try await client.sign()
+                #expect(try token.count("C_SignInit:fault") > 0)
+            }
+        }
+    }
+
     @Test("a secret key under a key's CKA_ID is nothing to the agent, and outlives the key")
     func secretKey() async throws {
         try await AgentFixture.stopped { agent in
