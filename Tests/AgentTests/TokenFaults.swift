@@ -43,7 +43,7 @@ struct TokenFault: Sendable, CustomTestStringConvertible {
 
     private static let down = Harm.everybody("HSM_UNAVAILABLE")
 
-    static let table: [TokenFault] = once + sessions + devices + memory + requests
+    static let table: [TokenFault] = once + sessions + [lost] + devices + memory + requests
 
     /// What is over after one call costs no request.
     private static let once: [TokenFault] = [
@@ -79,9 +79,14 @@ struct TokenFault: Sendable, CustomTestStringConvertible {
             "CKR_USER_ALREADY_LOGGED_IN, and nobody is", "C_Login return=CKR_USER_ALREADY_LOGGED_IN",
             "C_Sign invalidate-sessions count=1", harm: down, cure: .initialisation, health: "CKR_USER_ALREADY_LOGGED_IN"),
         TokenFault(
-            "no session is left", "C_OpenSession return=CKR_SESSION_COUNT", "C_Sign invalidate-sessions count=1",
+            "no session is left", "C_OpenSession return=CKR_SESSION_COUNT", "C_SignInit return=CKR_GENERAL_ERROR count=3",
             harm: .everybody("BUSY", waiting: "DEADLINE_EXCEEDED"), health: "CKR_SESSION_COUNT"),
     ]
+
+    /// Every session is lost and none is to be had again: what the module still counts is got back by initialising it.
+    private static let lost = TokenFault(
+        "every session is lost, and the token has none left", "C_OpenSession return=CKR_SESSION_COUNT",
+        "C_Sign invalidate-sessions count=1", harm: .some("HSM_UNAVAILABLE"), cure: .initialisation, health: "CKR_SESSION_COUNT")
 
     private static let devices: [TokenFault] =
         [

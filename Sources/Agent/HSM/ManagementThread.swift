@@ -96,12 +96,13 @@ final class ManagementThread: Sendable {
         do throws(PKCS11Error) {
             let session = try Self.firstSession(access)
             opened(nil)
-            switch serve(session, access.generation, calls, startingWith: nil) {
+            let generation = access.generation
+            switch serve(session, generation, calls, startingWith: nil) {
             case .finished: return session.abandon()
             case .givenUp: return calls.closeLate(session, access.gate)
             case .reopen(let command, let isLost):
                 next = command
-                guard end(session, command, isLost: isLost, calls) else { return }
+                guard end(session, generation, command, isLost: isLost, calls) else { return }
             }
         } catch {
             return opened(error)
@@ -142,7 +143,7 @@ final class ManagementThread: Sendable {
                 case .givenUp: return calls.closeLate(session, access.gate)
                 case .reopen(let command, let isLost):
                     next = command
-                    guard end(session, command, isLost: isLost, calls) else { return }
+                    guard end(session, generation, command, isLost: isLost, calls) else { return }
                 }
             } catch {
                 access.gate.leave()
@@ -227,8 +228,14 @@ final class ManagementThread: Sendable {
     /// Gives a session back, while a command may wait for another.
     ///
     /// - Returns: false when the thread has been given up meanwhile, and the command been answered.
-    private func end(_ session: consuming Session, _ command: Command?, isLost: Bool, _ calls: WatchedThread) -> Bool {
-        guard !isLost, access.gate.enter() else {
+    private func end(
+        _ session: consuming Session, _ generation: Int, _ command: Command?, isLost: Bool, _ calls: WatchedThread
+    ) -> Bool {
+        guard !isLost else {
+            access.abandonLost(session, ofGeneration: generation)
+            return true
+        }
+        guard access.gate.enter() else {
             session.abandon()
             return true
         }

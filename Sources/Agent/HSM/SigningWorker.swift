@@ -80,7 +80,7 @@ final class SigningWorker: Sendable {
             case .reopen(let attempt, let isLost):
                 carried = attempt
                 if isLost {
-                    session.abandon()
+                    access.abandonLost(session, ofGeneration: generation)
                 } else if !close(session, attempt) {
                     return
                 }
@@ -196,6 +196,8 @@ final class SigningWorker: Sendable {
             recovery.suspect()
             return Self.pause
         }
+        // Then they may be free again once the module is initialised.
+        if access.lostSessions > 0 { recovery.suspect() }
         // The others go on with the sessions there are.
         if status.openSessions > 0 {
             if let attempt = carried { pass(attempt) }

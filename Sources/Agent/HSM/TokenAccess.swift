@@ -21,6 +21,8 @@ final class TokenAccess: Sendable {
         var slot: Slot?
         var info: TokenInfo
         var generation = 1
+        /// Sessions whose handle the module said to be invalid, since it was initialised.
+        var lostSessions = 0
         /// The token's answer to the PIN, once it was a refusal: it is not sent again.
         var refusal: PKCS11Error?
         /// Whether the token has taken this PIN.
@@ -108,6 +110,7 @@ final class TokenAccess: Sendable {
         place.withLock { place in
             place.slot = nil
             place.generation += 1
+            place.lostSessions = 0
         }
         // One that says it was not initialised, or cannot be finalised, may still be initialised.
         try? module.finalize()
@@ -116,6 +119,18 @@ final class TokenAccess: Sendable {
     }
 
     // MARK: - Sessions
+
+    /// Sessions that were given up without being closed, since their handles had become invalid. A module that was wrong
+    /// about that still counts them, until it is initialised anew.
+    var lostSessions: Int { place.withLock { $0.lostSessions } }
+
+    /// Gives up a session whose handle is invalid: closing it could close another session, which has been given the number.
+    func abandonLost(_ session: consuming Session, ofGeneration generation: Int) {
+        session.abandon()
+        place.withLock { place in
+            if place.generation == generation { place.lostSessions += 1 }
+        }
+    }
 
     /// Opens a session that is logged in.
     ///

@@ -154,10 +154,20 @@ final class TokenRecovery: Sendable {
         try signWithWitness()
     }
 
+    private func openSession() throws -> Session {
+        do {
+            return try access.openSession(.readOnly)
+        } catch {
+            let lost = access.lostSessions
+            guard error.returnValue == .sessionCount, lost > 0 else { throw error }
+            throw HSMError.sessionsLost(lost, error)
+        }
+    }
+
     /// Any key that signs is enough. Without published keys being logged in is, and without private keys one of the public
     /// keys, since then nothing is wrong with the rest of the token.
     private func signWithWitness() throws {
-        let session = try access.openSession(.readOnly)
+        let session = try openSession()
         let witnesses = status.witnesses(limit: Self.witnesses)
         var failure: (any Error)?
         var handles = SigningHandles()
@@ -190,6 +200,13 @@ extension HSMError {
         HSMError(
             .unavailable, "the token \"\(token.label)\" (serial \(token.serialNumber)) shows none of the keys in the store",
             hint: "check that it is the token the keys were made on")
+    }
+
+    /// The token counts sessions that this process cannot use any more: initialising the module gives them back.
+    fileprivate static func sessionsLost(_ count: Int, _ error: PKCS11Error) -> HSMError {
+        HSMError(
+            .unavailable, "the token cannot be used: \(error), and \(count) sessions were lost before",
+            hint: "the agent initialises the module anew")
     }
 
     fileprivate static let callsUnderWay = HSMError(
