@@ -9,13 +9,13 @@ struct KillCampaignTests {
         let environment = ProcessInfo.processInfo.environment
         let count = environment["PRIVYSEAL_KILLS"].flatMap(Int.init)
         let seed = environment["PRIVYSEAL_SEED"].flatMap(UInt64.init) ?? 1
-        let tally = try await KillCampaign.run(count: count ?? 30, seed: seed) { line in
-            if count != nil { print("campaign: \(line)") }
+        func report(_ line: String) {
+            // Not `print`, which would keep it back until there is more.
+            if count != nil { FileHandle.standardOutput.write(Data("campaign: \(line)\n".utf8)) }
         }
-        if count != nil {
-            for (name, number) in tally.kills.sorted(by: { $0.key < $1.key }) { print("campaign: \(number)\t\(name)") }
-            print("campaign: \(tally.total) kills, \(tally.checks) checks, \(tally.findings.count) findings, seed \(seed)")
-        }
+        let tally = try await KillCampaign.run(count: count ?? 30, seed: seed, report: report)
+        for (name, number) in tally.kills.sorted(by: { $0.key < $1.key }) { report("\(number)\t\(name)") }
+        report("\(tally.total) kills, \(tally.checks) checks, \(tally.findings.count) findings, seed \(seed)")
         #expect(tally.total >= count ?? 30 || !tally.findings.isEmpty)
         for finding in tally.findings { Issue.record("\(finding)") }
     }
