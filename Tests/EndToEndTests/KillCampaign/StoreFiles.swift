@@ -32,7 +32,7 @@ struct StoreFiles {
         let undone = """
             SELECT count(*) FROM (
               SELECT key_id FROM generation_intent WHERE tombstone = 0
-              UNION ALL SELECT key_id FROM destruction WHERE destroyed_at IS NULL
+              UNION ALL SELECT key_id FROM destruction WHERE destroyed_at IS NULL AND lost_at IS NULL
               UNION ALL SELECT name FROM issuer
                 WHERE name NOT IN (SELECT issuer FROM signing_key WHERE state = 'standby'))
             """

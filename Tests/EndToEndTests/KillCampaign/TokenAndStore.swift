@@ -56,7 +56,7 @@ struct TokenAndStore: Sendable {
     private static let query = """
         SELECT 'live', lower(hex(key_id)), '' FROM signing_key WHERE state IN ('standby', 'active', 'retiring')
         UNION ALL SELECT iif(tombstone, 'tombstone', 'intent'), lower(hex(key_id)), '' FROM generation_intent
-        UNION ALL SELECT 'destruction', lower(hex(key_id)), '' FROM destruction WHERE destroyed_at IS NULL
+        UNION ALL SELECT 'destruction', lower(hex(key_id)), '' FROM destruction WHERE destroyed_at IS NULL AND lost_at IS NULL
         UNION ALL SELECT 'issuer', name,
           (SELECT count(*) FROM signing_key WHERE issuer = name AND state = 'active') FROM issuer
         """
