@@ -76,13 +76,19 @@ final class Installation {
         for daemon in daemons where daemon.process.isRunning { await daemon.end(SIGKILL) }
     }
 
-    /// Starts the agent and waits until it answers.
-    @discardableResult
-    func startAgent() async throws -> Daemon {
+    /// Starts the agent, which does not answer yet.
+    func launchAgent() throws -> Daemon {
         let daemon = try Daemon(
             "privyseald", configuration: agentConfiguration, log: directory + "/privyseald.log",
             environment: agentEnvironment)
         daemons.append(daemon)
+        return daemon
+    }
+
+    /// Starts the agent and waits until it answers.
+    @discardableResult
+    func startAgent() async throws -> Daemon {
+        let daemon = try launchAgent()
         let answers = await poll("the agent") {
             guard daemon.process.isRunning else { return true }
             let client = try await connect()

@@ -15,7 +15,7 @@ enum Programs {
         let errors: String
     }
 
-    /// Runs a program to its end.
+    /// Runs one of them to its end.
     static func run(
         _ name: String, _ arguments: [String], environment: [String: String] = [:], input: String = ""
     ) async throws -> Outcome {
@@ -32,9 +32,16 @@ enum Programs {
         process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given }
         let files = try (0..<3).map { _ in try TemporaryFile() }
         try input.write(toFile: files[0].path, atomically: false, encoding: .utf8)
-        process.standardInput = FileHandle(forReadingAtPath: files[0].path)
-        process.standardOutput = FileHandle(forWritingAtPath: files[1].path)
-        process.standardError = FileHandle(forWritingAtPath: files[2].path)
+        let handles = [
+            try FileHandle(forReadingFrom: URL(fileURLWithPath: files[0].path)),
+            try FileHandle(forWritingTo: URL(fileURLWithPath: files[1].path)),
+            try FileHandle(forWritingTo: URL(fileURLWithPath: files[2].path)),
+        ]
+        // Not left to the last reference: it stays with the process object for ever, and there are many runs.
+        defer { for handle in handles { try? handle.close() } }
+        process.standardInput = handles[0]
+        process.standardOutput = handles[1]
+        process.standardError = handles[2]
         await withCheckedContinuation { continuation in
             process.terminationHandler = { _ in continuation.resume() }
             do { try process.run() } catch { fatalError("\(path) cannot be run: \(error)") }
@@ -84,6 +91,7 @@ final class Daemon {
         process.standardError = output
         process.standardOutput = output
         process.standardInput = FileHandle.nullDevice
+        defer { try? output.close() }
         try process.run()
     }
 

@@ -137,7 +137,7 @@ struct rule {
     CK_ATTRIBUTE_TYPE refused[MOST_OF_A_KIND];
     size_t refused_count;
 
-    uint64_t first, most, duration;
+    uint64_t first, every, most, duration;
     bool has_session, is_first_session, has_mechanism, has_key;
     CK_SESSION_HANDLE session;
     CK_MECHANISM_TYPE mechanism;

@@ -153,6 +153,8 @@ static bool parse_condition(struct rule *rule, const char *word, const char *val
     if (value == NULL) return false;
     if (strcmp(word, "nth") == 0) {
         *is_good = number(value, &rule->first) && rule->first > 0;
+    } else if (strcmp(word, "every") == 0) {
+        *is_good = number(value, &rule->every) && rule->every > 0;
     } else if (strcmp(word, "count") == 0) {
         *is_good = number(value, &rule->most) && rule->most > 0;
     } else if (strcmp(word, "for") == 0) {
@@ -229,7 +231,7 @@ struct rule *rule_parse(const char *line, char *error, size_t size) {
     struct rule *rule = calloc(1, sizeof *rule);
     char *words = strdup(line);
     if (rule == NULL || words == NULL) abort();
-    rule->first = 1;
+    rule->first = rule->every = 1;
     rule->invalid_key = CKR_KEY_HANDLE_INVALID;
     char *rest;
     char *word = strtok_r(words, " \t", &rest);

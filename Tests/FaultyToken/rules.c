@@ -148,7 +148,9 @@ static bool applies(struct rule *rule, const struct call *call) {
         if (call->session != rule->session) return false;
     }
     rule->matched++;
-    return rule->matched >= rule->first && (rule->most == 0 || rule->matched - rule->first < rule->most);
+    if (rule->matched < rule->first) return false;
+    const uint64_t since = rule->matched - rule->first;
+    return since % rule->every == 0 && (rule->most == 0 || since / rule->every < rule->most);
 }
 
 bool rules_match(struct call *call) {

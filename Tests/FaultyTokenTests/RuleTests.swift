@@ -55,6 +55,9 @@ struct RuleTests {
             Case(
                 "C_Sign return=CKR_DEVICE_ERROR nth=2 count=1", (.sign, "64 bytes"), (.sign, "C_Sign: CKR_DEVICE_ERROR"),
                 (.sign, "64 bytes")),
+            Case(
+                "C_Sign return=CKR_DEVICE_ERROR every=2 count=2", (.sign, "C_Sign: CKR_DEVICE_ERROR"), (.sign, "64 bytes"),
+                (.sign, "C_Sign: CKR_DEVICE_ERROR"), (.sign, "64 bytes"), (.sign, "64 bytes")),
             Case("C_Sign return=CKR_DEVICE_ERROR for=1us", (.find, "2 objects"), (.sign, "64 bytes")),
             Case("C_Sign return=CKR_DEVICE_ERROR for=1000s", (.sign, "C_Sign: CKR_DEVICE_ERROR")),
             Case(
@@ -126,7 +129,8 @@ struct RuleTests {
         arguments: [
             "C_Nothing return=CKR_OK", "C_Sign", "C_Sign return=CKR_NOTHING", "C_Sign return",
             "C_Sign return=CKR_OK return=CKR_OK",
-            "C_Sign delay=5", "C_Sign hold nth=0", "C_Sign blank", "* hide-mechanism=CKM_NOTHING", "* attribute=CKA_ID",
+            "C_Sign delay=5", "C_Sign hold nth=0", "C_Sign hold every=0", "C_Sign blank", "* hide-mechanism=CKM_NOTHING",
+            "* attribute=CKA_ID",
             "* hold for=",
             "C_Sign return=0x", "C_Sign return=CKR_OK key-id=0", "C_Sign return=CKR_OK session=second", "* flags=CKF_NOTHING",
             "* serial=12345678901234567", "C_Sign return=CKR_OK sometimes",
@@ -180,6 +184,15 @@ struct RuleTests {
             #expect(throws: PKCS11Error(function: "C_SignInit", .sessionClosed)) {
                 try other.sign(Use.digest, with: .ecdsa, key: key)
             }
+        }
+    }
+
+    @Test("that has every list too long for its room ends the reading of it")
+    func endlessList() async throws {
+        try await FaultyToken.with { token in
+            let slot = try token.slot()
+            try token.set("C_GetMechanismList return=CKR_BUFFER_TOO_SMALL nth=2 every=2")
+            #expect(throws: PKCS11Error(function: "C_GetMechanismList", .bufferTooSmall)) { try slot.mechanisms() }
         }
     }
 

@@ -55,14 +55,16 @@ extension Module {
     }
 
     /// Asks a function for the length of a list and then for the list, again when it has grown in between
-    /// (PKCS#11 v2.40 base §5.2).
+    /// (PKCS#11 v2.40 base §5.2); not for ever, in case the module contradicts itself.
     @safe
     func list<Element: FixedWidthInteger>(
         _ function: StaticString, of type: Element.Type,
         _ body: (UnsafePointer<CK_FUNCTION_LIST>, UnsafeMutablePointer<Element>?, UnsafeMutablePointer<CK_ULONG>)
             -> CK_RV
     ) throws(PKCS11Error) -> [Element] {
+        var attempts = 0
         while true {
+            attempts += 1
             var count: CK_ULONG = 0
             try functions.call(function) { unsafe body($0, nil, &count) }
             var elements = [Element](repeating: 0, count: Int(count))
@@ -73,7 +75,7 @@ extension Module {
                     }
                 }
                 return Array(elements.prefix(Int(count)))
-            } catch  where error.returnValue == .bufferTooSmall {
+            } catch  where error.returnValue == .bufferTooSmall && attempts < 10 {
                 continue
             }
         }
