@@ -62,6 +62,7 @@ extension IssuerRegistry {
                 "keys": "\(destructions.count)", "token": "\(custody.tokenIdentity)",
                 "last": "\(knownToken?.description ?? "unknown")",
             ])
+        for name in Set(destructions.map(\.issuer)) { unfinished[name] = nil }
         destructions = destructions.map { row in
             PendingDestruction(
                 keyID: row.keyID, issuer: row.issuer, requestedAt: row.requestedAt, publicKey: row.publicKey, isStray: true)
@@ -91,7 +92,7 @@ extension IssuerRegistry {
         do {
             if try await custody.contains(keyID) {
                 try await abandon(keyID, of: issuer)
-                await enqueueFollowUp(issuer)
+                await enqueueDestruction(of: issuer)
             } else {
                 try await noting { try await store.bury(keyID) }
             }
