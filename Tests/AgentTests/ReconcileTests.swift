@@ -1,6 +1,7 @@
 import Agent
 import AgentClient
 import AgentProtocol
+import GRDB
 import KeyLifecycle
 import PKCS11
 import Platform
@@ -173,6 +174,16 @@ struct ReconcileTests {
             await agent.settle()
             #expect(try agent.privateKeysOnToken() == (try await client.liveKeyIDs()), "nothing is left on the token")
             #expect(try await client.reconcile(dryRun: true).findings.filter { $0.finding != "tombstone" }.isEmpty)
+        }
+    }
+}
+
+extension SQLiteIssuerStore {
+    /// Lets the file grow by so many pages, or with `nil` without limit: what a full disk looks like to SQLite.
+    fileprivate func limitPages(extra: Int?) async throws {
+        try await queue.writeWithoutTransaction { database in
+            let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
+            try database.execute(sql: "PRAGMA max_page_count = \(extra.map { pages + $0 } ?? 4_294_967_294)")
         }
     }
 }
