@@ -134,7 +134,7 @@ let package = Package(
             "AgentTests",
             [
                 "Agent", "AgentClient", "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                "RelyingParty", "FaultyTokenSupport", "SoftHSMSupport", .crypto, .logging,
+                "RelyingParty", "FaultyTokenSupport", "SoftHSMSupport", .crypto, .grdb, .logging,
             ]),
         tests("RelyingPartyTests", ["RelyingParty", "JOSE", .crypto, .cryptoExtras]),
         tests(

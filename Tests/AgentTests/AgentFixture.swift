@@ -13,7 +13,8 @@ import SoftHSMSupport
 /// An agent in this process: on a fresh token, with a store and a socket of its own, and a clock the test sets.
 final class AgentFixture: Sendable {
     let token: SoftHSMToken
-    let store: SQLiteIssuerStore
+    /// The store of the next start.
+    let storeInUse: Locked<SQLiteIssuerStore>
     let clock: TestClock
     let socketPath: String
     /// What the next start uses; a test changes it before.
@@ -28,9 +29,10 @@ final class AgentFixture: Sendable {
         self.token = token
         self.clock = clock
         socketPath = token.directory + "/agent.sock"
-        store = try SQLiteIssuerStore(
-            path: token.directory + "/store.db", tenant: nil,
-            minted: Deployment(id: SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()))
+        storeInUse = Locked(
+            try SQLiteIssuerStore(
+                path: token.directory + "/store.db", tenant: nil,
+                minted: Deployment(id: SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid())))
         var configuration = try Self.configuration(for: token, socketPath: socketPath)
         if let modulePath { configuration.hsm.modulePath = modulePath }
         self.configuration = Locked(configuration)
@@ -73,6 +75,7 @@ final class AgentFixture: Sendable {
         await stop()
     }
 
+    var store: SQLiteIssuerStore { storeInUse.withLock { $0 } }
     var tenant: String { store.deployment.tenant }
     var deployment: String { store.deployment.id }
 

@@ -14,15 +14,20 @@ enum StoreCall: Sendable {
 
 /// Decides which calls fail; none until a test says so.
 final class StoreFailures: Sendable {
-    private let fails = Locked<@Sendable (StoreCall) -> Bool>({ _ in false })
+    /// A function by itself would be wrapped once more at each look at it.
+    private struct Condition {
+        let holds: @Sendable (StoreCall) -> Bool
+    }
+
+    private let condition = Locked(Condition { _ in false })
 
     /// From now on the calls for which this is true fail, as they do when a disk is full or the process is killed there.
     func fail(_ condition: @escaping @Sendable (StoreCall) -> Bool) {
-        fails.withLock { $0 = condition }
+        self.condition.withLock { $0 = Condition(holds: condition) }
     }
 
     func check(_ call: StoreCall) throws {
-        guard fails.withLock({ $0 })(call) else { return }
+        guard condition.withLock({ $0 }).holds(call) else { return }
         throw StoreError(.unavailable, "the disk is full", hint: "make room")
     }
 }

@@ -119,6 +119,11 @@ final class Installation {
         try await Programs.run("privyseal", arguments, environment: environment, input: input)
     }
 
+    /// Runs a command of the agent's program on this installation's configuration.
+    func privyseald(_ command: String, _ arguments: String...) async throws -> Programs.Outcome {
+        try await Programs.run("privyseald", [command, "--config", agentConfiguration] + arguments)
+    }
+
     /// The standard output of the client, which must succeed; without the line's end.
     func output(_ arguments: String..., input: String = "") async throws -> String {
         try await output(arguments: arguments, input: input)

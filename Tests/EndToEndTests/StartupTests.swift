@@ -75,6 +75,20 @@ struct StartupTests {
                 try text.write(toFile: site.directory + "/store.db", atomically: true, encoding: .utf8)
             }, status: 1, naming: ["store.db"]),
         Fault(
+            what: "a store that was cut off",
+            preparing: { site in
+                #expect(FileManager.default.createFile(atPath: site.directory + "/store.db", contents: Data()))
+                try FileManager.default.setAttributes(
+                    [.posixPermissions: 0o600], ofItemAtPath: site.directory + "/store.db")
+            }, status: 1, naming: ["store.db", "empty"]),
+        Fault(
+            what: "a store that everybody can write",
+            preparing: { site in
+                try "whatever".write(toFile: site.directory + "/store.db", atomically: false, encoding: .utf8)
+                try FileManager.default.setAttributes(
+                    [.posixPermissions: 0o666], ofItemAtPath: site.directory + "/store.db")
+            }, status: 1, naming: ["store.db", "0666"]),
+        Fault(
             what: "a base URL that is none", replacing: ["http://127": "ftp://127"], status: 78, naming: ["publicBaseURL", "ftp"]),
     ]
 

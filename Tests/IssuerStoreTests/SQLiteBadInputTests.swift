@@ -122,11 +122,10 @@ struct SQLiteBadInputTests {
 
 extension SQLiteIssuerStore {
     /// Lets the file grow by so many pages, or with `nil` without limit: what a full disk looks like to SQLite.
-    func limitPages(extra: Int?) async throws {
+    fileprivate func limitPages(extra: Int?) async throws {
         try await queue.writeWithoutTransaction { database in
             let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
-            let limit = extra.map { pages + $0 } ?? 4_294_967_294
-            try database.execute(sql: "PRAGMA max_page_count = \(limit)")
+            try database.execute(sql: "PRAGMA max_page_count = \(extra.map { pages + $0 } ?? 4_294_967_294)")
         }
     }
 }

@@ -169,6 +169,22 @@ struct AgentFollowerTests {
         }
     }
 
+    @Test("an issuer in quarantine keeps its documents, and holds nothing back")
+    func quarantine() async throws {
+        let agent = ScriptedAgent([discovery(of: "a", [url("a")]), discovery(of: "b", [url("b")])])
+        try await following(agent) { publication in
+            try await eventually("confirmed") { publication.current.confirmedAt == wire(0) }
+            clock.move(to: moment(10))
+            agent.state.withLock { $0.refusals["a"] = .issuerQuarantined }
+            agent.change(discovery(of: "a", generation: 2, [url("a", [(wire(0), "k2")])]))
+            try await eventually("confirmed without it") { publication.current.confirmedAt == wire(10) }
+            #expect(publication.jwks("a") == jwksBody("k1"))
+            agent.state.withLock { $0.refusals = [:] }
+            agent.change(discovery(of: "a", generation: 2, [url("a", [(wire(0), "k2")])]))
+            try await eventually("served again") { publication.jwks("a") == jwksBody("k2") }
+        }
+    }
+
     @Test("shutdown ends it, whatever it waits for, and closes the connection", arguments: ["following", "hanging", "away"])
     func shutdown(during phase: String) async throws {
         let agent = ScriptedAgent([discovery(of: "a", [url("a")])])

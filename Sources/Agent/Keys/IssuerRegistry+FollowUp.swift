@@ -29,6 +29,18 @@ extension IssuerRegistry {
         }
     }
 
+    /// Has the keys of an issuer destroyed that were given up just now. It makes none: a change that fails again and again
+    /// must not be its own next try.
+    func enqueueDestruction(of name: IssuerName) async {
+        await queue.enqueue(name) {
+            do {
+                try await self.destroyPending(of: name)
+            } catch {
+                await self.note(error, unfinishedFor: name)
+            }
+        }
+    }
+
     func note(_ error: any Error, unfinishedFor name: IssuerName) {
         let failures = (unfinished[name]?.failures ?? 0) + 1
         let pause = min(Self.retryInterval << min(failures - 1, 10), Self.maximumRetryInterval)
@@ -52,7 +64,7 @@ extension IssuerRegistry {
     /// Destroys what is to be destroyed of an issuer, as far as the token may be the one it is on.
     func destroyPending(of name: IssuerName) async throws {
         let pending = destructions.filter { $0.issuer == name }
-        guard !pending.isEmpty else { return }
+        guard !pending.isEmpty, quarantine[name] == nil, copiedAt == nil else { return }
         if !isTokenProven { try await proveToken() }
         var outcomes: Set<DestructionOutcome> = []
         for pending in pending { outcomes.insert(try await carryOut(pending)) }

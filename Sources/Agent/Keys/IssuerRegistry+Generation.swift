@@ -9,6 +9,7 @@ extension IssuerRegistry {
     /// The caller ends with `commit(of:with:_:)`, or with `settle(_:of:)` if it comes to no change.
     /// - Throws: `HSMError`, `StoreError`. The pair, should it exist all the same, is left to be destroyed.
     func generateKey(for issuer: IssuerName, _ specification: KeySpecification) async throws -> GeneratedKey {
+        guard isTokenChecked else { throw HSMError.unchecked }
         if !mayTouchToken { try await proveToken() }
         guard mayTouchToken else { throw HSMError.unproven(custody.tokenIdentity, last: knownToken) }
         if issuers.isEmpty { try await leaveFormerToken() }
@@ -62,6 +63,7 @@ extension IssuerRegistry {
                 "keys": "\(destructions.count)", "token": "\(custody.tokenIdentity)",
                 "last": "\(knownToken?.description ?? "unknown")",
             ])
+        for name in Set(destructions.map(\.issuer)) { unfinished[name] = nil }
         destructions = destructions.map { row in
             PendingDestruction(
                 keyID: row.keyID, issuer: row.issuer, requestedAt: row.requestedAt, publicKey: row.publicKey, isStray: true)
@@ -91,7 +93,7 @@ extension IssuerRegistry {
         do {
             if try await custody.contains(keyID) {
                 try await abandon(keyID, of: issuer)
-                await enqueueFollowUp(issuer)
+                await enqueueDestruction(of: issuer)
             } else {
                 try await noting { try await store.bury(keyID) }
             }
@@ -121,6 +123,11 @@ extension IssuerRegistry {
 }
 
 extension HSMError {
+    /// A token that has not been looked at since the start.
+    static let unchecked = HSMError(
+        .unavailable, "the token has not been looked at yet, so nobody knows whether the store fits it",
+        hint: "try again in a moment; `privyseal health` says what is wrong")
+
     /// A token that is not, or not known to be, the store's.
     static func unproven(_ token: TokenIdentity, last: TokenIdentity?) -> HSMError {
         let former = last.map { $0 == token ? "" : "; the last one that did was \($0)" } ?? ""

@@ -98,7 +98,7 @@ extension IssuerRegistry {
             }
             if try await adopt(intent) { return .adopted }
             try await abandon(intent.keyID, of: intent.issuer)
-            await enqueueFollowUp(intent.issuer)
+            await enqueueDestruction(of: intent.issuer)
             return .abandoned
         } catch let error as StoreError where error.code == .conflict {
             // Somebody else has decided meanwhile.

@@ -41,10 +41,7 @@ extension IssuerRegistry {
     func refusal(of name: IssuerName) -> ProtocolError? {
         if let why = quarantine[name] { return ProtocolError(LifecycleError.quarantined(name, why)) }
         guard !isTokenChecked else { return nil }
-        return ProtocolError(
-            HSMError(
-                .unavailable, "the token has not been looked at yet, so nobody knows whether the store fits it",
-                hint: "try again in a moment; `privyseal health` says what is wrong"))
+        return ProtocolError(HSMError.unchecked)
     }
 }
 

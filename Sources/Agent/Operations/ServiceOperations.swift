@@ -39,7 +39,7 @@ struct ReportHealth: Operation {
         problems += await registry.quarantineProblems
         let token = hsm.tokenInfo
         return Health(
-            status: reading.trouble != nil ? "unavailable" : problems.isEmpty ? "ok" : "degraded",
+            status: await reading.trouble != nil || !registry.isTokenChecked ? "unavailable" : problems.isEmpty ? "ok" : "degraded",
             hsm: HSMHealth(
                 state: reading.trouble == nil ? "up" : "down", tokenLabel: token.label, tokenSerial: token.serial,
                 sessions: reading.openSessions, queuedRequests: hsm.queuedSignatures),

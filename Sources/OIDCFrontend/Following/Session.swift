@@ -121,6 +121,13 @@ extension AgentFollower {
                 // Deleted, or hidden from this caller, since it was named.
                 follower.publication.drop(answer.issuer)
                 refused.remove(answer.issuer)
+            case .failure(let error) where error.reason == .issuerQuarantined:
+                // What is served is to stay as it is, and the agent names the issuer again once that changes: no reason to
+                // send the clients of the other issuers away.
+                refused.remove(answer.issuer)
+                follower.logger.warning(
+                    "the agent keeps an issuer in quarantine, serving what it last said",
+                    metadata: ["issuer": "\(answer.issuer)", "error": "\(error)"])
             case .failure(let error):
                 guard refused.insert(answer.issuer).inserted else { return }
                 follower.logger.error(
