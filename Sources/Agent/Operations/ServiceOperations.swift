@@ -38,8 +38,9 @@ struct ReportHealth: Operation {
         }
         problems += await registry.quarantineProblems
         let token = hsm.tokenInfo
+        let signs = await registry.isTokenChecked && reading.trouble == nil
         return Health(
-            status: await reading.trouble != nil || !registry.isTokenChecked ? "unavailable" : problems.isEmpty ? "ok" : "degraded",
+            status: signs ? problems.isEmpty ? "ok" : "degraded" : "unavailable",
             hsm: HSMHealth(
                 state: reading.trouble == nil ? "up" : "down", tokenLabel: token.label, tokenSerial: token.serial,
                 sessions: reading.openSessions, queuedRequests: hsm.queuedSignatures),
