@@ -219,7 +219,9 @@ struct RecoveryTests {
         }
     }
 
-    @Test("a full disk fails changes as a whole, signing goes on, and there is nothing to clean up after", .enabled(if: Tmpfs.isPossible))
+    @Test(
+        "a full disk fails changes as a whole, signing goes on, and there is nothing to clean up after",
+        .enabled(if: Tmpfs.isPossible))
     func fullDisk() async throws {
         try await Installation.with { site in
             let disk = try await Tmpfs(at: site.directory + "/disk", size: "600k")
@@ -236,9 +238,10 @@ struct RecoveryTests {
                 #expect(refusal.contains("store"), "\(refusal)")
                 #expect(try await verifies(issue(site), site))
                 try disk.makeRoom()
-                #expect(await poll("a change") {
-                    try await site.privyseal("issuer", "create", "room", "--algorithm", "ES256").status == 0
-                })
+                #expect(
+                    await poll("a change") {
+                        try await site.privyseal("issuer", "create", "room", "--algorithm", "ES256").status == 0
+                    })
                 #expect(await poll("order") { try await site.output("health", "--query", "status", "-o", "tsv") == "ok" })
                 let report = try await site.output("reconcile", "--dry-run")
                 #expect(!report.contains("unknown: ") && !report.contains("to do: "), "\(report)")
