@@ -33,7 +33,8 @@ extension AgentFixture {
     func offline<Value>(_ body: (OfflineAgent) async throws -> Value) async throws -> Value {
         await stop()
         return try await OfflineAgent.with(
-            configuration.withLock { $0 }, store: store, environment: environment, body)
+            configuration.withLock { $0 }, store: FailingStore(store: store, failures: failures), environment: environment,
+            body)
     }
 
     /// From the next start on, the token is that of another fixture.

@@ -10,6 +10,7 @@ enum StoreCall: Sendable {
     case bury
     case abandon
     case markDestroyed
+    case settle
 }
 
 /// Decides which calls fail; none until a test says so.
@@ -75,7 +76,10 @@ struct FailingStore: IssuerStorage {
 
     func noteToken(_ token: TokenIdentity) async throws { try await store.noteToken(token) }
 
-    func settle(_ settlement: Settlement) async throws { try await store.settle(settlement) }
+    func settle(_ settlement: Settlement) async throws {
+        try failures.check(.settle)
+        try await store.settle(settlement)
+    }
 
     func refusedPIN() async throws -> RefusedPIN? { try await store.refusedPIN() }
 

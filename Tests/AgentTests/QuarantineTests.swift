@@ -134,6 +134,43 @@ struct QuarantineTests {
         }
     }
 
+    @Test("a recovery that cannot be committed leaves the store as it was, and its fresh keys to be destroyed")
+    func recoveryFails() async throws {
+        try await AgentFixture.with { agent, client in
+            try await client.create()
+            await agent.settle()
+            let old = try await agent.copyStore(isMarked: true)
+            try await client.rotate()
+            await agent.settle()
+            try await agent.restart(on: old)
+            let before = try await agent.store.contents()
+            let onToken = try agent.privateKeysOnToken()
+            agent.failures.fail { call in if case .settle = call { true } else { false } }
+            await #expect(throws: StoreError.self) {
+                try await agent.offline { offline in
+                    _ = try await offline.recover(offline.planRecovery(RecoveryRequest()))
+                }
+            }
+            let after = try await agent.store.contents()
+            #expect(after.issuers == before.issuers && after.copiedAt == before.copiedAt)
+            #expect(after.destructions.count == 1 && after.quarantined.isEmpty && after.intents.isEmpty)
+
+            agent.failures.fail { _ in false }
+            let renewed = try await agent.offline { offline in
+                try await offline.recover(offline.planRecovery(RecoveryRequest()))
+            }
+            try await agent.start()
+            await agent.settle()
+            try await agent.connected { client in
+                let signed = try await client.sign().kid
+                #expect(signed == renewed.first?.activeKid)
+                // Beside the ring there is what is in quarantine, and nothing of the first try.
+                let expected = onToken.union(try await client.liveKeyIDs())
+                #expect(try agent.privateKeysOnToken() == expected)
+            }
+        }
+    }
+
     @Test("a key that a running agent does not know of is told, and does not stop it; the next start does")
     func unknownKeyWhileRunning() async throws {
         try await AgentFixture.with { agent, client in
