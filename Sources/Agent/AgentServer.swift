@@ -19,6 +19,7 @@ public struct AgentConfiguration: Sendable {
     /// The origin under which documents are served, without a trailing slash.
     public var publicBaseURL: String
     public var access: AccessPolicy
+    public var limits = ConnectionLimits()
 
     public init(
         socket: UnixSocketPath, socketMode: UInt32, socketGroup: UInt32?, hsm: HSMConfiguration, pin: PINSource,
@@ -57,7 +58,8 @@ public struct AgentEnvironment: Sendable {
 /// A running agent: token, store and socket put together.
 public final class AgentServer: Service {
     private let hsm: HSM
-    private let registry: IssuerRegistry
+    let gate: Gate
+    let registry: IssuerRegistry
     private let listener: Listener
     private let store: any IssuerStorage
     private let pin: PINSource
@@ -103,11 +105,14 @@ public final class AgentServer: Service {
             store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: environment.clock,
             publicBaseURL: configuration.publicBaseURL, log: environment.log)
         self.registry = registry
+        let gate = Gate(policy: configuration.access, clock: environment.clock, log: environment.log)
+        self.gate = gate
         let dispatcher = Dispatcher(
-            gate: Gate(policy: configuration.access, log: environment.log),
-            sign: Sign(board: registry.board, hsm: hsm, clock: environment.clock),
-            operations: OperationTable(registry: registry, hsm: hsm, environment))
-        listener = Listener(path: configuration.socket, dispatcher: dispatcher, feed: registry.feed)
+            gate: gate, sign: Sign(gate: gate, board: registry.board, hsm: hsm, clock: environment.clock),
+            operations: OperationTable(registry: registry, hsm: hsm, gate: gate, environment))
+        listener = Listener(
+            path: configuration.socket, limits: configuration.limits, dispatcher: dispatcher, feed: registry.feed,
+            log: environment.log)
         self.store = store
         pin = configuration.pin
         triedPIN = Locked(hsm.pinIdentity)
@@ -168,6 +173,7 @@ public final class AgentServer: Service {
     /// Reads the configuration again, as the method `reload` does.
     public func reload() async throws {
         let reloaded = try await registry.adopt(readConfiguration)
+        gate.use(reloaded.access)
         log.notice(
             "read the configuration again",
             metadata: ["applied": "\(reloaded.applied)", "needsRestart": "\(reloaded.needsRestart)"])
@@ -299,23 +305,24 @@ public final class AgentServer: Service {
 }
 
 extension OperationTable {
-    fileprivate init(registry: IssuerRegistry, hsm: HSM, _ environment: AgentEnvironment) {
+    fileprivate init(registry: IssuerRegistry, hsm: HSM, gate: Gate, _ environment: AgentEnvironment) {
         let views = IssuerViews(clock: environment.clock, hsm: hsm)
-        self.init(log: environment.log)
-        add(ListKeys(registry: registry, custody: hsm.custody))
+        let sight = Sight(gate: gate)
+        self.init(gate: gate, log: environment.log)
+        add(ListKeys(registry: registry, custody: hsm.custody, sight: sight))
         add(Rotate(registry: registry))
-        add(RevokeKey(registry: registry))
+        add(RevokeKey(registry: registry, sight: sight))
         add(ShowIssuer(registry: registry, views: views))
         add(CreateIssuer(registry: registry, views: views))
         add(UpdateIssuer(registry: registry, views: views))
         add(DeleteIssuer(registry: registry, clock: environment.clock))
-        add(ListIssuers(registry: registry, views: views))
+        add(ListIssuers(registry: registry, views: views, sight: sight))
         add(GetDiscovery(registry: registry, clock: environment.clock))
-        add(Watch(registry: registry))
+        add(Watch(registry: registry, sight: sight))
         add(ReportHealth(registry: registry, hsm: hsm))
         add(ReportVersion())
         add(ReportMetrics(text: environment.metrics))
         add(Reconcile(registry: registry))
-        add(Reload(registry: registry, reload: environment.reload))
+        add(Reload(registry: registry, gate: gate, reload: environment.reload))
     }
 }

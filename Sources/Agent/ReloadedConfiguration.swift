@@ -2,13 +2,16 @@
 public struct ReloadedConfiguration: Sendable {
     /// The origin of URLs minted from now on, without a trailing slash.
     public var publicBaseURL: String
+    /// Who may do what from now on.
+    public var access: AccessPolicy
     /// Settings in force from now on, by their path in the file.
     public var applied: [String]
     /// Settings that differ and need a restart.
     public var needsRestart: [String]
 
-    public init(publicBaseURL: String, applied: [String], needsRestart: [String]) {
+    public init(publicBaseURL: String, access: AccessPolicy, applied: [String], needsRestart: [String]) {
         self.publicBaseURL = publicBaseURL
+        self.access = access
         self.applied = applied
         self.needsRestart = needsRestart
     }

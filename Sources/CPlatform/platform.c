@@ -14,6 +14,7 @@
 
 const int privyseal_sol_socket = SOL_SOCKET;
 const int privyseal_so_peercred = SO_PEERCRED;
+const int privyseal_so_peergroups = SO_PEERGROUPS;
 
 _Static_assert(sizeof(struct privyseal_ucred) == sizeof(struct ucred), "struct ucred has changed");
 

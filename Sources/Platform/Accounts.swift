@@ -23,6 +23,22 @@ public struct UserAccount: Sendable, Hashable {
     }
 }
 
+extension UserAccount {
+    /// The groups of a user by the group database (getgrouplist(3)), the primary one included.
+    ///
+    /// Throws ``PlatformError`` with the code `unknownAccount`.
+    public static func groups(ofUser name: String) throws(PlatformError) -> [UInt32] {
+        let user = try UserAccount(named: name)
+        var groups = [gid_t](repeating: 0, count: 64)
+        while true {
+            var count = CInt(groups.count)
+            if unsafe getgrouplist(name, user.gid, &groups, &count) >= 0 { return Array(groups.prefix(Int(count))) }
+            // It says how many there are.
+            groups = [gid_t](repeating: 0, count: max(Int(count), 2 * groups.count))
+        }
+    }
+}
+
 /// A group of this machine.
 public struct GroupAccount: Sendable, Hashable {
     /// The group's number.

@@ -50,13 +50,49 @@ struct AgentFile: Decodable {
         }
     }
 
+    struct Rule: Decodable {
+        struct Rate: Decodable {
+            var perSecond: Int
+            var burst: Int?
+
+            enum CodingKeys: String, CodingKey, CaseIterable { case perSecond, burst }
+        }
+
+        var user: String?
+        var group: String?
+        var allow: [String]
+        var issuers: [String]?
+        var subjects: [String]?
+        var audiences: [String]?
+        var claims: [String]?
+        var maxLifetime: DurationValue?
+        var rate: Rate?
+        var connections: Int?
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case user, group, allow, issuers, subjects, audiences, claims, maxLifetime, rate, connections
+        }
+    }
+
+    struct Limits: Decodable {
+        var connections: Int?
+        var connectionsPerUser: Int?
+        var idle: DurationValue?
+
+        enum CodingKeys: String, CodingKey, CaseIterable { case connections, connectionsPerUser, idle }
+    }
+
     var socket: Socket
     var token: Token
     var store: Store
     var publicBaseURL: String
     var tenant: String?
     var signing: Signing?
+    var access: [Rule]?
+    var limits: Limits?
     var log: LogConfiguration?
 
-    enum CodingKeys: String, CodingKey, CaseIterable { case socket, token, store, publicBaseURL, tenant, signing, log }
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case socket, token, store, publicBaseURL, tenant, signing, access, limits, log
+    }
 }

@@ -14,6 +14,14 @@ struct AgentSettings {
     let publicBaseURL: String
     let pin: PINSetting
     let signing: SigningSettings
+    /// `nil` without an access section.
+    let access: AccessSettings?
+    let limits: ConnectionLimits
+
+    /// Who may do what. Without an access section, the agent's own user everything.
+    var accessPolicy: AccessPolicy {
+        access.map { AccessPolicy(rules: $0.rules, overflowUID: OverflowUser.uid()) } ?? .ownUser(getuid())
+    }
 
     /// How the token has to hold a key.
     var custody: CustodyRules {
@@ -49,6 +57,8 @@ struct AgentSettings {
         try Self.check(tenant: file.tenant, yaml)
         pin = try PINSetting(file.token, yaml)
         signing = try SigningSettings(file.signing, yaml)
+        access = try file.access.map { try AccessSettings($0, yaml) }
+        limits = try ConnectionLimits(file.limits, yaml)
     }
 
     private static func located<Value>(

@@ -24,7 +24,8 @@ struct Privyseald: AsyncParsableCommand {
             """,
         version: ProtocolVersion.agent,
         subcommands: [
-            Serve.self, Check.self, Token.self, ReconcileCommand.self, Backup.self, Recover.self, ReplaceToken.self,
+            Serve.self, Check.self, Token.self, AccessCommand.self, ReconcileCommand.self, Backup.self, Recover.self,
+            ReplaceToken.self,
         ])
 }
 

@@ -7,6 +7,7 @@ actor Reloading {
     private let path: String
     private let started: AgentSettings
     private var publicBaseURL: String
+    private var access: AccessSettings?
     private let log: DaemonLog
 
     /// - Parameter started: what the agent was started with.
@@ -14,6 +15,7 @@ actor Reloading {
         self.path = path
         self.started = started
         publicBaseURL = started.publicBaseURL
+        access = started.access
         self.log = log
     }
 
@@ -35,8 +37,13 @@ actor Reloading {
             publicBaseURL = next.publicBaseURL
             applied.append("publicBaseURL")
         }
+        if next.access != access {
+            access = next.access
+            applied.append("access")
+        }
         return ReloadedConfiguration(
-            publicBaseURL: publicBaseURL, applied: applied, needsRestart: next.sectionsThatDiffer(from: started))
+            publicBaseURL: publicBaseURL, access: next.accessPolicy, applied: applied,
+            needsRestart: next.sectionsThatDiffer(from: started))
     }
 }
 
@@ -50,7 +57,7 @@ extension AgentSettings {
             ("token.pinFile", file.token.pinFile != other.file.token.pinFile),
             ("token.pinCredential", file.token.pinCredential != other.file.token.pinCredential),
             ("token.pinEnvironment", file.token.pinEnvironment != other.file.token.pinEnvironment),
-            ("token.custody", custody != other.custody),
+            ("limits", limits != other.limits), ("token.custody", custody != other.custody),
             ("store.sqlite", file.store.sqlite != other.file.store.sqlite), ("tenant", file.tenant != other.file.tenant),
             ("signing.sessions", signing.sessions != other.signing.sessions),
             ("signing.queue", signing.queue != other.signing.queue),

@@ -38,7 +38,13 @@ struct Serve: AsyncParsableCommand {
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
         let log = daemonLog.logger(label: "privyseald")
-        log.notice("no access rules are configured: serving uid \(getuid()) only")
+        if let access = startup.settings.access {
+            for warning in access.warnings {
+                log.warning("an access rule does not do what it says", metadata: ["rule": "\(warning)"])
+            }
+        } else {
+            log.notice("no access rules are configured: serving uid \(getuid()) only")
+        }
         if let relaxations = startup.settings.custody.relaxations {
             log.warning("the custody rules are relaxed by the configuration", metadata: ["accepted": "\(relaxations)"])
         }

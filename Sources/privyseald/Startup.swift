@@ -41,16 +41,19 @@ struct Startup {
         return AgentEnvironment(
             clock: Startup.clock, log: quiet, metrics: { "" },
             reload: { [settings] in
-                ReloadedConfiguration(publicBaseURL: settings.publicBaseURL, applied: [], needsRestart: [])
+                ReloadedConfiguration(
+                    publicBaseURL: settings.publicBaseURL, access: settings.accessPolicy, applied: [], needsRestart: [])
             })
     }
 
     func agentConfiguration() -> AgentConfiguration {
-        AgentConfiguration(
+        var configuration = AgentConfiguration(
             socket: settings.socket, socketMode: settings.socketMode, socketGroup: settings.socketGroup,
             hsm: settings.signing.hsmConfiguration(
                 modulePath: settings.file.token.module, token: settings.token, custody: settings.custody),
-            pin: pin, publicBaseURL: settings.publicBaseURL, access: .ownUser(getuid()))
+            pin: pin, publicBaseURL: settings.publicBaseURL, access: settings.accessPolicy)
+        configuration.limits = settings.limits
+        return configuration
     }
 
     /// The clocks of this machine.

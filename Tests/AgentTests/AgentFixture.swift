@@ -102,13 +102,19 @@ final class AgentFixture: Sendable {
         AgentEnvironment(
             clock: clock.agentClock, log: Logger(label: "agent") { _ in SwiftLogNoOpLogHandler() },
             metrics: { "# no metrics\n" },
-            reload: { ReloadedConfiguration(publicBaseURL: "https://moved.example.com", applied: [], needsRestart: []) })
+            reload: {
+                ReloadedConfiguration(
+                    publicBaseURL: "https://moved.example.com", access: .ownUser(getuid()), applied: [], needsRestart: [])
+            })
     }
 
     /// Lets the agent do what time has made due, and waits for what changes have left to do.
     func settle() async {
         await running.withLock { $0 }?.tick()
     }
+
+    /// The agent, while it runs.
+    var server: AgentServer? { running.withLock { $0 } }
 
     /// Lets the agent look after its PIN, as it does once a second.
     func lookAfterPIN() async {

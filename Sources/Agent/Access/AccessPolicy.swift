@@ -1,15 +1,32 @@
 public import AgentProtocol
 
-/// Who may do what: deny, unless a rule allows it.
+/// Who may do what: the first rule that matches decides; without one, nothing is allowed. Root has no rights of its own.
 public struct AccessPolicy: Sendable {
-    private let ownUID: UInt32
+    public let rules: [AccessRule]
+    /// The uid that stands for users of another user namespace: nobody knows who that is.
+    private let overflowUID: UInt32
 
-    /// The policy of an agent without access rules: its own uid may do everything, others nothing, root included.
-    public static func ownUser(_ uid: UInt32) -> AccessPolicy {
-        AccessPolicy(ownUID: uid)
+    public init(rules: [AccessRule], overflowUID: UInt32) {
+        self.rules = rules
+        self.overflowUID = overflowUID
     }
 
-    public func allows(_ caller: Caller, _ method: Method) -> Bool {
-        caller.uid == ownUID
+    /// The policy of an agent without access rules: its own uid may do everything, others nothing.
+    public static func ownUser(_ uid: UInt32) -> AccessPolicy {
+        // Whoever runs the agent as the overflow uid has been warned by the kernel's documentation.
+        AccessPolicy(rules: [AccessRule(name: "the agent's own user", user: uid, methods: nil)], overflowUID: .max)
+    }
+
+    /// The rule that decides, by its place; `nil` when the caller is denied.
+    ///
+    /// - Parameter issuer: `nil` for a method that is about none, or about all that may be seen.
+    public func deciding(_ caller: Caller, _ method: Method, issuer: String?) -> Int? {
+        guard caller.uid != overflowUID else { return nil }
+        return rules.firstIndex { $0.matches(caller, method, issuer: issuer) }
+    }
+
+    /// Connections this caller may have open at once; `nil` where no rule says.
+    func connectionLimit(_ caller: Caller) -> Int? {
+        rules.first { $0.connections != nil && $0.concerns(caller) }?.connections
     }
 }

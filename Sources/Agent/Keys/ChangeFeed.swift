@@ -20,6 +20,8 @@ struct ConnectionID: Hashable, Sendable {
 final class ChangeFeed: Sendable {
     private struct Watcher {
         let sink: any NotificationSink
+        /// Whether the caller may see an issuer, by the rules in force when that is asked.
+        let isShown: @Sendable (String) -> Bool
         var pending: [String: WatchedIssuer] = [:]
         /// Whether a notification is on its way, or must wait for the snapshot.
         var isNotifying: Bool
@@ -55,11 +57,15 @@ final class ChangeFeed: Sendable {
     }
 
     /// Starts watching. Changes after the returned revision are notified once the connection is released.
-    func subscribe(_ connection: ConnectionID, sink: any NotificationSink) -> Int {
+    ///
+    /// - Parameter isShown: whether a change of the issuer is for this connection.
+    func subscribe(
+        _ connection: ConnectionID, sink: any NotificationSink, isShown: @escaping @Sendable (String) -> Bool
+    ) -> Int {
         state.withLock { state in
             guard state.open.contains(connection) else { return state.revision }
             let fetched = state.watchers[connection]?.fetched ?? [:]
-            state.watchers[connection] = Watcher(sink: sink, isNotifying: true, fetched: fetched)
+            state.watchers[connection] = Watcher(sink: sink, isShown: isShown, isNotifying: true, fetched: fetched)
             return state.revision
         }
     }
@@ -68,6 +74,11 @@ final class ChangeFeed: Sendable {
     func release(_ connection: ConnectionID) {
         state.withLock { $0.watchers[connection]?.isNotifying = false }
         notify(connection)
+    }
+
+    /// Whether the connection waits for notifications, and so has reason to be silent.
+    func isWatching(_ connection: ConnectionID) -> Bool {
+        state.withLock { $0.watchers[connection] != nil }
     }
 
     /// A connection has ended.
@@ -83,7 +94,7 @@ final class ChangeFeed: Sendable {
     func publish(_ issuer: WatchedIssuer) {
         let watching = state.withLock { state -> [ConnectionID] in
             state.revision += 1
-            for connection in state.watchers.keys {
+            for (connection, watcher) in state.watchers where watcher.isShown(issuer.name) {
                 state.watchers[connection]?.pending[issuer.name] = issuer
                 // One created again under the name counts its generations anew.
                 if issuer.deleted == true { state.watchers[connection]?.fetched[issuer.name] = nil }

@@ -10,6 +10,11 @@ extension IssuerRegistry {
         return quarantinedKeys.first { $0.kid == text || $0.keyID.description == text }
     }
 
+    /// Whose key has this kid, published or in quarantine.
+    func issuerName(ofKey kid: String) -> IssuerName? {
+        quarantinedKey(named: kid)?.issuer ?? (try? issuer(publishing: kid))?.name
+    }
+
     /// Has a key in quarantine destroyed: nothing that is published changes.
     ///
     /// - Throws: `LifecycleError` with `.keyNotFound`, `.issuerQuarantined`; `StoreError`.

@@ -6,6 +6,8 @@ struct GetDiscovery: Operation {
     let registry: IssuerRegistry
     let clock: AgentClock
 
+    func issuer(of parameters: GetDiscoveryParameters) -> String? { parameters.issuer }
+
     func run(_ parameters: GetDiscoveryParameters, _ context: OperationContext) async throws -> DiscoveryResult {
         let issuer = try await registry.servingIssuer(named: parameters.issuer)
         return try IssuerDocuments.discovery(of: issuer, at: clock.wall())
@@ -19,11 +21,14 @@ struct GetDiscovery: Operation {
 /// `watch`.
 struct Watch: Operation {
     let registry: IssuerRegistry
+    let sight: Sight
 
     func run(_ parameters: WatchParameters, _ context: OperationContext) async throws -> WatchSnapshot {
-        let revision = registry.feed.subscribe(context.connection, sink: context.notifications)
+        let shows: @Sendable (String) -> Bool = { sight.shows($0, to: context, by: .watch) }
+        let revision = registry.feed.subscribe(context.connection, sink: context.notifications, isShown: shows)
         // Read after subscribing: what changes in between is in the snapshot, and notified once more.
-        let issuers = await registry.allIssuers.map { WatchedIssuer(name: $0.name.text, generation: $0.generation) }
+        let issuers = await registry.allIssuers.filter { shows($0.name.text) }
+            .map { WatchedIssuer(name: $0.name.text, generation: $0.generation) }
         return WatchSnapshot(revision: revision, issuers: issuers)
     }
 

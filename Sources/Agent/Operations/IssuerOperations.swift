@@ -6,6 +6,8 @@ struct CreateIssuer: Operation {
     let registry: IssuerRegistry
     let views: IssuerViews
 
+    func issuer(of parameters: IssuerCreateParameters) -> String? { parameters.issuer }
+
     func run(_ parameters: IssuerCreateParameters, _ context: OperationContext) async throws -> IssuerChangeResult {
         let settings = try SettingsPatch(parameters).applied(to: IssuerSettings())
         let issuer = try await registry.create(
@@ -18,6 +20,8 @@ struct CreateIssuer: Operation {
 struct UpdateIssuer: Operation {
     let registry: IssuerRegistry
     let views: IssuerViews
+
+    func issuer(of parameters: IssuerUpdateParameters) -> String? { parameters.issuer }
 
     func run(_ parameters: IssuerUpdateParameters, _ context: OperationContext) async throws -> IssuerChangeResult {
         let patch = SettingsPatch(parameters)
@@ -56,6 +60,8 @@ struct DeleteIssuer: Operation {
     let registry: IssuerRegistry
     let clock: AgentClock
 
+    func issuer(of parameters: IssuerDeleteParameters) -> String? { parameters.issuer }
+
     func run(_ parameters: IssuerDeleteParameters, _ context: OperationContext) async throws -> IssuerDeleteResult {
         let issuer = try await registry.delete(parameters.issuer, ifGeneration: parameters.ifGeneration)
         let now = clock.wall()
@@ -70,6 +76,8 @@ struct ShowIssuer: Operation {
     let registry: IssuerRegistry
     let views: IssuerViews
 
+    func issuer(of parameters: IssuerStatusParameters) -> String? { parameters.issuer }
+
     func run(_ parameters: IssuerStatusParameters, _ context: OperationContext) async throws -> IssuerStatus {
         let issuer = try await registry.issuer(named: parameters.issuer)
         return views.status(issuer, await registry.quarantine[issuer.name])
@@ -80,9 +88,11 @@ struct ShowIssuer: Operation {
 struct ListIssuers: Operation {
     let registry: IssuerRegistry
     let views: IssuerViews
+    let sight: Sight
 
     func run(_ parameters: IssuerListParameters, _ context: OperationContext) async throws -> IssuerList {
-        let page = try Page(await registry.allIssuers, parameters) { $0.name.text }
+        let shown = await registry.allIssuers.filter { sight.shows($0.name.text, to: context, by: .issuerList) }
+        let page = try Page(shown, parameters) { $0.name.text }
         let quarantine = await registry.quarantine
         return IssuerList(
             issuers: page.entries.map { views.status($0, quarantine[$0.name]) }, nextCursor: page.nextCursor)

@@ -5,10 +5,17 @@ import KeyLifecycle
 struct ListKeys: Operation {
     let registry: IssuerRegistry
     let custody: any KeyCustody
+    let sight: Sight
+
+    func issuer(of parameters: ListKeysParameters) -> String? { parameters.issuer }
 
     func run(_ parameters: ListKeysParameters, _ context: OperationContext) async throws -> KeyList {
         let issuers =
-            if let name = parameters.issuer { [try await registry.issuer(named: name)] } else { await registry.allIssuers }
+            if let name = parameters.issuer {
+                [try await registry.issuer(named: name)]
+            } else {
+                await registry.allIssuers.filter { sight.shows($0.name.text, to: context, by: .listKeys) }
+            }
         // A place in the order of issuers and then of making, which stays while keys are added.
         let keys = issuers.flatMap { issuer in
             issuer.ring.keys.enumerated().map { number, key in
@@ -44,6 +51,8 @@ extension String {
 struct Rotate: Operation {
     let registry: IssuerRegistry
 
+    func issuer(of parameters: RotateParameters) -> String? { parameters.issuer }
+
     func run(_ parameters: RotateParameters, _ context: OperationContext) async throws -> RotationResult {
         RotationResult(
             try await registry.rotate(
@@ -54,8 +63,15 @@ struct Rotate: Operation {
 /// `revoke-key`.
 struct RevokeKey: Operation {
     let registry: IssuerRegistry
+    let sight: Sight
 
     func run(_ parameters: RevokeKeyParameters, _ context: OperationContext) async throws -> RotationResult {
+        // A key of an issuer that the caller may not touch is, for this caller, none.
+        if let issuer = await registry.issuerName(ofKey: parameters.kid),
+            !sight.shows(issuer.text, to: context, by: .revokeKey)
+        {
+            throw LifecycleError.keyNotFound(parameters.kid)
+        }
         if let key = await registry.quarantinedKey(named: parameters.kid) {
             return try await registry.revoke(key, dryRun: parameters.dryRun ?? false)
         }

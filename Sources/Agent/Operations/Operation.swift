@@ -7,6 +7,9 @@ import Logging
 protocol Operation: Sendable {
     associatedtype Parameters: RequestParameters
 
+    /// The issuer that a request is about; `nil` when it is about none, or about all that the caller may see.
+    func issuer(of parameters: Parameters) -> String?
+
     /// - Throws: anything `ProtocolError(mapping:)` knows.
     func run(_ parameters: Parameters, _ context: OperationContext) async throws -> Parameters.Result
 
@@ -15,6 +18,8 @@ protocol Operation: Sendable {
 }
 
 extension Operation {
+    func issuer(of parameters: Parameters) -> String? { nil }
+
     func replied(_ result: Parameters.Result, _ context: OperationContext) {}
 }
 
@@ -25,22 +30,34 @@ struct OperationContext: Sendable {
     let notifications: any NotificationSink
 }
 
+/// What a caller may see, for operations that are about more than one issuer.
+struct Sight: Sendable {
+    let gate: Gate
+
+    func shows(_ issuer: String, to context: OperationContext, by method: Method) -> Bool {
+        gate.mayUse(context.caller, method, issuer: issuer)
+    }
+}
+
 /// The operations of an agent, by method.
 struct OperationTable: Sendable {
     /// Carries a request out and hands over its one reply line.
     typealias Handler = @Sendable (Request, OperationContext, _ reply: @Sendable ([UInt8]) -> Void) async -> Void
 
+    private let gate: Gate
     private let log: Logger
     private var handlers: [Method: Handler] = [:]
 
-    init(log: Logger) {
+    init(gate: Gate, log: Logger) {
+        self.gate = gate
         self.log = log
     }
 
     mutating func add<O: Operation>(_ operation: O) {
-        handlers[O.Parameters.method] = { [log] request, context, reply in
+        handlers[O.Parameters.method] = { [gate, log] request, context, reply in
             do {
                 let parameters = try ParameterDecoder.decode(O.Parameters.self, from: request.params)
+                try gate.authorize(context.caller, request.method, issuer: operation.issuer(of: parameters))
                 let result = try await operation.run(parameters, context)
                 reply(ReplyLine.success(id: request.id, result: result))
                 operation.replied(result, context)

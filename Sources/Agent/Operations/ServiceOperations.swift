@@ -83,11 +83,13 @@ struct ReportMetrics: Operation {
 /// `reload`.
 struct Reload: Operation {
     let registry: IssuerRegistry
+    let gate: Gate
     let reload: @Sendable () async throws -> ReloadedConfiguration
 
     func run(_ parameters: ReloadParameters, _ context: OperationContext) async throws -> ReloadResult {
         if parameters.acceptClock == true { await registry.acceptClock() }
         let reloaded = try await registry.adopt(reload)
+        gate.use(reloaded.access)
         return ReloadResult(applied: reloaded.applied, needsRestart: reloaded.needsRestart)
     }
 }

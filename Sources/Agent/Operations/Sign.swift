@@ -6,6 +6,7 @@ import Platform
 
 /// `sign`: reads the claims, judges them, queues the signature. Runs on the connection's event loop and never waits there.
 struct Sign: Sendable {
+    let gate: Gate
     let board: SigningBoard
     let hsm: HSM
     let clock: AgentClock
@@ -13,10 +14,12 @@ struct Sign: Sendable {
     let refusals = Counter(label: "privyseal_signature_failures_total")
 
     /// Signs what the request asks for. `reply` is called once with a whole line, from whatever thread finishes the work.
-    func run(_ request: Request, reply: @escaping @Sendable ([UInt8]) -> Void) {
+    func run(_ request: Request, _ caller: Caller, reply: @escaping @Sendable ([UInt8]) -> Void) {
         do throws(ProtocolError) {
             let parameters = try SignRequest.decode(request.params)
-            begin(Pending(id: request.id, parameters: parameters, reply: reply))
+            let rule = try gate.authorize(caller, .sign, issuer: parameters.issuer)
+            try rule.check(SignatureFacts(parameters.claims))
+            begin(Pending(id: request.id, parameters: parameters, rule: rule, reply: reply))
         } catch {
             fail(request.id, error, reply)
         }
@@ -25,6 +28,7 @@ struct Sign: Sendable {
     private struct Pending: Sendable {
         let id: RequestID
         let parameters: SignRequest
+        let rule: AccessRule
         let reply: @Sendable ([UInt8]) -> Void
     }
 
@@ -40,6 +44,12 @@ struct Sign: Sendable {
         let facts = ClaimsFacts(pending.parameters)
         do throws(LifecycleError) {
             let grant = try state.policy.grant(facts, at: min(now, state.datedAtMost ?? now))
+            do throws(ProtocolError) {
+                try pending.rule.check(lifetime: Int(grant.expiresAt - min(grant.issuedAt, now.seconds)))
+            } catch {
+                state.key.use.end()
+                return fail(pending.id, error, pending.reply)
+            }
             queue(pending, state, grant)
         } catch {
             state.key.use.end()
@@ -76,6 +86,12 @@ struct Sign: Sendable {
     private func fail(_ id: RequestID, _ error: ProtocolError, _ reply: @Sendable ([UInt8]) -> Void) {
         refusals.increment()
         reply(ReplyLine.failure(id: id, error))
+    }
+}
+
+extension SignatureFacts {
+    fileprivate init(_ claims: ClaimsObject) {
+        self.init(subject: claims.subject, audience: claims.audience) { claims.otherNames }
     }
 }
 

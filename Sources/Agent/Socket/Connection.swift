@@ -18,7 +18,12 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
     private let dispatcher: Dispatcher
     private let id: ConnectionID
     private let caller: Caller
+    private let idle: TimeAmount
+    private let isWatching: @Sendable () -> Bool
     private let ended: @Sendable (ConnectionID) -> Void
+    private var idleCheck: Scheduled<Void>?
+    /// Whether a whole line has come since idleness was last looked at.
+    private var hasSentLine = false
     private var framer = LineFramer()
     private var context: ChannelHandlerContext?
     private var outbox: Outbox?
@@ -29,7 +34,12 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
     /// Whether only replies already written keep the connection open.
     private var isClosing = false
 
-    init(dispatcher: Dispatcher, id: ConnectionID, caller: Caller, ended: @escaping @Sendable (ConnectionID) -> Void) {
+    init(
+        dispatcher: Dispatcher, id: ConnectionID, caller: Caller, idle: TimeAmount, isWatching: @escaping @Sendable () -> Bool,
+        ended: @escaping @Sendable (ConnectionID) -> Void
+    ) {
+        self.idle = idle
+        self.isWatching = isWatching
         self.dispatcher = dispatcher
         self.id = id
         self.caller = caller
@@ -39,6 +49,7 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         outbox = Outbox(eventLoop: context.eventLoop) { [weak self] in self?.writeBatch() }
+        lookForIdleness()
         if context.channel.isActive { proceed() }
     }
 
@@ -60,6 +71,7 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
     private func leave() {
         guard context != nil else { return }
         context = nil
+        idleCheck?.cancel()
         outbox?.close()
         outbox = nil
         ended(id)
@@ -104,11 +116,22 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
         proceed()
     }
 
+    /// Closes the connection when it has been of no use for a whole interval: one that sends a byte now and then is not.
+    private func lookForIdleness() {
+        idleCheck = context?.eventLoop.scheduleTask(in: idle) { [weak self] in
+            guard let self, let context = self.context else { return }
+            guard hasSentLine || underWay > 0 || isWatching() else { return context.close(promise: nil) }
+            hasSentLine = false
+            lookForIdleness()
+        }
+    }
+
     /// Does what is possible now: dispatch lines, read on, or close.
     private func proceed() {
         guard let context, let outbox else { return }
         while underWay < Self.pipelineLimit, context.channel.isWritable, let frame = framer.next() {
             underWay += 1
+            hasSentLine = true
             dispatcher.dispatch(
                 frame, OperationContext(caller: caller, connection: id, notifications: outbox), reply: outbox.reply)
         }

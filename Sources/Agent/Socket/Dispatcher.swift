@@ -24,7 +24,7 @@ struct Dispatcher: Sendable {
     private func carryOut(
         _ request: Request, _ context: OperationContext, _ reply: @escaping @Sendable ([UInt8]) -> Void
     ) {
-        if request.method == .sign { return sign.run(request, reply: reply) }
+        if request.method == .sign { return sign.run(request, context.caller, reply: reply) }
         guard let handler = operations[request.method] else {
             return reply(ReplyLine.failure(id: request.id, .unknown(request.method)))
         }

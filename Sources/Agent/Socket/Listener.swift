@@ -1,4 +1,6 @@
+import AgentProtocol
 import Foundation
+import Logging
 import NIOCore
 import NIOPosix
 import Platform
@@ -9,6 +11,8 @@ import Platform
 final class Listener: Sendable {
     private struct State {
         var connections: [ConnectionID: Open] = [:]
+        /// Connections by user.
+        var users: [UInt32: Int] = [:]
         var count: UInt64 = 0
         var isClosing = false
         var whenEmpty: CheckedContinuation<Void, Never>?
@@ -16,12 +20,15 @@ final class Listener: Sendable {
 
     private struct Open {
         let handler: Connection
+        let uid: UInt32
         let eventLoop: any EventLoop
     }
 
     private let path: UnixSocketPath
+    private let limits: ConnectionLimits
     private let dispatcher: Dispatcher
     private let feed: ChangeFeed
+    private let log: Logger
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let state = Locked(State())
     /// The bound socket, and the lock that says it is ours to remove.
@@ -30,8 +37,10 @@ final class Listener: Sendable {
     /// Connections that wait to be accepted.
     private static let backlog: CInt = 512
 
-    init(path: UnixSocketPath, dispatcher: Dispatcher, feed: ChangeFeed) {
+    init(path: UnixSocketPath, limits: ConnectionLimits, dispatcher: Dispatcher, feed: ChangeFeed, log: Logger) {
         self.path = path
+        self.limits = limits
+        self.log = log
         self.dispatcher = dispatcher
         self.feed = feed
     }
@@ -89,8 +98,15 @@ final class Listener: Sendable {
         }
         let raw: EventLoopFuture<PeerCredentials.Raw> = options.unsafeGetSocketOption(
             level: .init(Int(PeerCredentials.optionLevel)), name: .init(PeerCredentials.optionName))
-        return raw.flatMapThrowing { raw in
-            let (id, connection) = try self.admit(Caller(PeerCredentials(raw)), channel.eventLoop)
+        let groups: EventLoopFuture<PeerGroups.Raw> = options.unsafeGetSocketOption(
+            level: .init(Int(PeerCredentials.optionLevel)), name: .init(PeerGroups.optionName))
+        return raw.and(groups).flatMapThrowing { raw, groups in
+            let caller = Caller(PeerCredentials(raw), PeerGroups(groups))
+            if let refusal = self.refusal(of: caller) {
+                self.log.notice("refused a connection", metadata: ["caller": "\(caller)", "reason": "\(refusal.message)"])
+                return try channel.pipeline.syncOperations.addHandler(RefusedConnection(refusal))
+            }
+            let (id, connection) = try self.admit(caller, channel.eventLoop)
             do {
                 try channel.pipeline.syncOperations.addHandler(connection)
             } catch {
@@ -100,13 +116,31 @@ final class Listener: Sendable {
         }
     }
 
+    /// Why this connection is one too many; `nil` when it is not.
+    private func refusal(of caller: Caller) -> ProtocolError? {
+        let allowed = dispatcher.gate.connectionLimit(caller) ?? limits.perUser
+        let (all, own) = state.withLock { ($0.connections.count, $0.users[caller.uid, default: 0]) }
+        let hint = "close connections that are not needed, or try again in a moment"
+        if own >= allowed {
+            return ProtocolError(.rateLimited, "uid \(caller.uid) has \(allowed) connections already", hint: hint)
+        }
+        if all >= limits.total {
+            return ProtocolError(.rateLimited, "the agent has \(limits.total) connections already", hint: hint)
+        }
+        return nil
+    }
+
     private func admit(_ caller: Caller, _ eventLoop: any EventLoop) throws -> (ConnectionID, Connection) {
         try state.withLock { state in
             guard !state.isClosing else { throw ChannelError.alreadyClosed }
             state.count += 1
             let id = ConnectionID(number: state.count)
-            let connection = Connection(dispatcher: dispatcher, id: id, caller: caller) { [weak self] in self?.remove($0) }
-            state.connections[id] = Open(handler: connection, eventLoop: eventLoop)
+            let connection = Connection(
+                dispatcher: dispatcher, id: id, caller: caller, idle: .seconds(Int64(limits.idleSeconds)),
+                isWatching: { [feed] in feed.isWatching(id) }
+            ) { [weak self] in self?.remove($0) }
+            state.connections[id] = Open(handler: connection, uid: caller.uid, eventLoop: eventLoop)
+            state.users[caller.uid, default: 0] += 1
             feed.connected(id)
             return (id, connection)
         }
@@ -115,7 +149,10 @@ final class Listener: Sendable {
     private func remove(_ id: ConnectionID) {
         feed.disconnected(id)
         let waiting = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            state.connections[id] = nil
+            if let ended = state.connections.removeValue(forKey: id) {
+                let left = state.users[ended.uid, default: 1] - 1
+                state.users[ended.uid] = left > 0 ? left : nil
+            }
             guard state.connections.isEmpty else { return nil }
             defer { state.whenEmpty = nil }
             return state.whenEmpty

@@ -64,6 +64,14 @@ public struct ClaimsObject: Sendable {
         self.whole = whole
     }
 
+    /// The names of the claims beside the registered ones (RFC 7519 §4.1), each of the object itself, read anew each time.
+    public var otherNames: [String] {
+        let registered: Set<String> = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
+        // It has been scanned before, so it can be.
+        let members = (try? JSONValue(parsing: text))?.members ?? []
+        return members.map(\.name).filter { !registered.contains($0) }
+    }
+
     /// The claims as they were received, byte for byte.
     public var bytes: [UInt8] {
         Array(text.source[whole])

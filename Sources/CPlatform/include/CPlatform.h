@@ -17,6 +17,13 @@ struct privyseal_ucred {
 extern const int privyseal_sol_socket;
 extern const int privyseal_so_peercred;
 
+/// What `SO_PEERGROUPS` fills in: supplementary groups in ascending order, zeros behind them. ERANGE for more of them.
+struct privyseal_peer_group_list {
+    gid_t gids[256];
+};
+
+extern const int privyseal_so_peergroups;
+
 /// Reads the credentials of the process at the other end of a connected Unix socket, as the kernel recorded them at
 /// connect(2).
 int privyseal_peer_credentials(int fd, struct privyseal_ucred *out);

@@ -66,15 +66,30 @@ public struct StrictYAML {
 
     /// An error about the value at a path of keys, for a check that needs more than the one value.
     ///
-    /// Its place is that of the deepest part of the path that is in the file.
+    /// Its place is that of the deepest part of the path that is in the file. A number in the path is a place in a sequence.
     public func invalidValue(at path: [String], _ message: String, hint: String) -> ConfigurationError {
+        let mark = node(at: path).mark
+        return ConfigurationError(
+            .invalidValue, message, hint: hint, file: file, line: mark?.line ?? 1, column: mark?.column ?? 1)
+    }
+
+    /// The line of the deepest part of a path that is in the file.
+    public func line(at path: [String]) -> Int {
+        node(at: path).mark?.line ?? 1
+    }
+
+    private func node(at path: [String]) -> Node {
         var node = root
         for name in path {
-            guard let next = node.mapping?.first(where: { $0.key.scalar?.string == name })?.value else { break }
-            node = next
+            if let next = node.mapping?.first(where: { $0.key.scalar?.string == name })?.value {
+                node = next
+            } else if let place = Int(name), let sequence = node.sequence, sequence.indices.contains(place) {
+                node = sequence[place]
+            } else {
+                break
+            }
         }
-        return ConfigurationError(
-            .invalidValue, message, hint: hint, file: file, line: node.mark?.line ?? 1, column: node.mark?.column ?? 1)
+        return node
     }
 
     /// A `DecodingError` thrown by an `init(from:)` of its own making, with the place its coding path leads to.
