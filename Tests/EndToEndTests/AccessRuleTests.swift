@@ -1,0 +1,116 @@
+import AgentClient
+import AgentProtocol
+import Foundation
+import SoftHSMSupport
+import Testing
+
+@Suite("Access rules in the configuration")
+struct AccessRuleTests {
+    /// What is wrong with a section, and what is said of it.
+    struct Fault: Sendable, CustomTestStringConvertible {
+        let section: String
+        let naming: [String]
+        var testDescription: String { section }
+
+        init(_ section: String, naming: String...) {
+            self.section = section
+            self.naming = naming
+        }
+    }
+
+    static let faults = [
+        Fault("- { user: nobody-by-this-name, allow: [sign] }", naming: "agent.yaml:6", "nobody-by-this-name"),
+        Fault("- { group: no-group-by-this-name, allow: [sign] }", naming: "agent.yaml:6", "no-group-by-this-name"),
+        Fault("- { allow: [sign] }", naming: "agent.yaml:6", "nobody"),
+        Fault("- { user: root, allow: [] }", naming: "agent.yaml:6", "allows nothing"),
+        Fault("- { user: root, allow: [sing] }", naming: "agent.yaml:6", "\"sing\""),
+        Fault("- { user: root, allow: [sign, \"*\"] }", naming: "agent.yaml:6", "\"*\""),
+        Fault("- { user: root, allow: [sign], issuers: [] }", naming: "agent.yaml:6", "empty list"),
+        Fault("- { user: root, allow: [sign], subjects: [\"a?c\"] }", naming: "agent.yaml:6", "\"a?c\""),
+        Fault("- { user: root, allow: [sign], maxLifetime: 3600 }", naming: "agent.yaml:6", "unit"),
+        Fault("- { user: root, allow: [sign], maxLifetime: 48h }", naming: "agent.yaml:6", "10m to 24h"),
+        Fault("- { user: root, allow: [sign], rate: { perSecond: 0 } }", naming: "agent.yaml:6", "perSecond"),
+        Fault("- { user: root, allow: [sign], connections: 0 }", naming: "agent.yaml:6", "connections"),
+        Fault("- { user: root, allow: [sign], issuer: prod }", naming: "agent.yaml:6", "issuer", "issuers"),
+    ]
+
+    @Test("a rule that cannot be meant is refused with file and line", arguments: faults)
+    func fault(fault: Fault) async throws {
+        try await Installation.with { site in
+            try site.write(access: fault.section)
+            let outcome = try await Programs.run("privyseald", ["check", "--config", site.agentConfiguration])
+            #expect(outcome.status == 78, "\(outcome.errors)")
+            for name in fault.naming { #expect(outcome.errors.contains(name), "\(outcome.errors)") }
+        }
+    }
+
+    @Test("access test explains a decision and names the rule")
+    func explanation() async throws {
+        try await Installation.with { site in
+            try site.write(
+                access: """
+                    - { user: root, allow: [health] }
+                    - user: nobody
+                      allow: [sign]
+                      issuers: [prod]
+                      subjects: ["pay:*"]
+                      audiences: [sts.amazonaws.com]
+                      maxLifetime: 1h
+                    - { user: nobody, allow: [sign], issuers: [prod] }
+                    """)
+            func test(_ arguments: String...) async throws -> Programs.Outcome {
+                try await Programs.run("privyseald", ["access", "test", "--config", site.agentConfiguration] + arguments)
+            }
+            let sign = ["--user", "nobody", "--method", "sign"]
+            let allowed = try await test(
+                sign[0], sign[1], sign[2], sign[3], "--issuer", "prod", "--subject", "pay:api", "--audience", "sts.amazonaws.com")
+            #expect(allowed.status == 0 && allowed.output.contains("allowed by access rule 2 (line 7)"), "\(allowed.output)")
+            #expect(allowed.output.contains("warning: access rule 3 (line 13) is never reached"), "\(allowed.output)")
+            let subject = try await test(
+                sign[0], sign[1], sign[2], sign[3], "--issuer", "prod", "--subject", "shop", "--audience", "sts.amazonaws.com")
+            #expect(subject.status == 1 && subject.output.contains("denied by access rule 2"), "\(subject.output)")
+            let long = try await test(
+                sign[0], sign[1], sign[2], sign[3], "--issuer", "prod", "--subject", "pay:api", "--audience",
+                "sts.amazonaws.com", "--lifetime", "2h")
+            #expect(long.status == 1 && long.output.contains("7200 s"), "\(long.output)")
+            let none = try await test("--user", "nobody", "--method", "rotate", "--issuer", "prod")
+            #expect(none.status == 1 && none.output.contains("no rule matches"), "\(none.output)")
+            #expect(try await test("--user", "nobody", "--method", "frobnicate").status == 64)
+        }
+    }
+
+    @Test("rules are read again without dropping a connection, and ones that do not load leave the old ones in force")
+    func reload() async throws {
+        try await Installation.with { site in
+            let me = "\(getuid())"
+            try site.write(access: "- { user: \"\(me)\", allow: [\"*\"] }")
+            let agent = try await site.startAgent()
+            let client = try await site.connect()
+            _ = try await site.output("issuer", "create", "demo", "--algorithm", "ES256")
+            try site.write(access: "- { user: \"\(me)\", allow: [health, reload, issuer-list], issuers: [other] }")
+            // A rule about some issuers says nothing of the whole agent, so this is the last reload by the client.
+            _ = try await site.output("call", "reload")
+            #expect(try await site.output("issuer", "list", "-o", "tsv") == "")
+            #expect(try await site.privyseal("issuer", "show", "demo").errors.contains("may not call"))
+            try site.write(access: "- { user: \"\(me)\", allow: [] }")
+            kill(agent.process.processIdentifier, SIGHUP)
+            #expect(await poll("the refusal") { agent.text.contains("the old one stays in force") })
+            #expect(try await site.privyseal("issuer", "show", "demo").errors.contains("may not call"))
+            try site.write(access: "- { user: \"\(me)\", allow: [\"*\"] }")
+            kill(agent.process.processIdentifier, SIGHUP)
+            #expect(await poll("the new rules") { try await site.privyseal("issuer", "show", "demo").status == 0 })
+            _ = try await client.call(VersionParameters())
+            await client.close()
+            #expect(await agent.end() == 0)
+        }
+    }
+}
+
+extension Installation {
+    /// Writes the configuration with an access section, whose first rule stands in line 6.
+    func write(access: String) throws {
+        try writeAgentConfiguration()
+        let text = try String(contentsOfFile: agentConfiguration, encoding: .utf8)
+        try (text + "\naccess:\n" + access + "\n").write(toFile: agentConfiguration, atomically: true, encoding: .utf8)
+    }
+}
