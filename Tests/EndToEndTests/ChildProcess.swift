@@ -1,7 +1,7 @@
 import Foundation
 import Platform
 
-/// A process that a test has started, with nothing of the test's but standard input, output and error.
+/// A process that a test has started.
 ///
 /// Not Foundation's `Process`: that one notices an end by a descriptor which the child inherits, and the daemons close what they
 /// inherit; it then waits for that one process to end, and for no other.
@@ -45,9 +45,8 @@ final class ChildProcess: Sendable {
         for (number, file) in files.enumerated() {
             unsafe posix_spawn_file_actions_addopen(&actions, Int32(number), file.path, file.flags, 0)
         }
-        unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         // Threads of a test block signals, which a child would inherit.
-        var attributes = unsafe posix_spawnattr_t()
+        var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe posix_spawnattr_destroy(&attributes) }
         var (none, all) = (sigset_t(), sigset_t())
@@ -56,9 +55,9 @@ final class ChildProcess: Sendable {
         unsafe posix_spawnattr_setsigmask(&attributes, &none)
         unsafe posix_spawnattr_setsigdefault(&attributes, &all)
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        let texts = ([path] + arguments).map { unsafe strdup($0) } + [nil]
-        let variables = environment.map { unsafe strdup("\($0)=\($1)") } + [nil]
-        defer { for text in unsafe texts + variables { unsafe free(text) } }
+        let texts = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
+        let variables = unsafe environment.map { unsafe strdup("\($0)=\($1)") } + [nil]
+        defer { for unsafe text in unsafe texts + variables { unsafe free(text) } }
         var pid: pid_t = 0
         let failure = unsafe posix_spawn(&pid, path, &actions, &attributes, texts, variables)
         guard failure == 0 else { throw NotStarted(path: path, number: failure) }

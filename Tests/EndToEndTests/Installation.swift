@@ -166,17 +166,8 @@ final class Installation {
     /// Fetches a path, or a whole URL, of the frontend with curl.
     func get(_ target: String, _ options: [String] = []) async throws -> Answer {
         let url = target.hasPrefix("/") ? "http://127.0.0.1:\(port)\(target)" : target
-        let process = Process()
-        let file = try TemporaryFile()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/curl")
-        process.arguments = ["-sS", "-i", "--max-time", "10"] + options + [url]
-        process.standardOutput = FileHandle(forWritingAtPath: file.path)
-        process.standardError = FileHandle.nullDevice
-        await withCheckedContinuation { continuation in
-            process.terminationHandler = { _ in continuation.resume() }
-            do { try process.run() } catch { fatalError("curl cannot be run: \(error)") }
-        }
-        let text = try file.text.replacing("\r\n", with: "\n")
+        let outcome = try await Programs.run(at: "/usr/bin/curl", ["-sS", "-i", "--max-time", "10"] + options + [url])
+        let text = outcome.output.replacing("\r\n", with: "\n")
         let parts = text.split(separator: "\n\n", maxSplits: 1, omittingEmptySubsequences: false)
         let lines = (parts.first ?? "").split(separator: "\n")
         let status = lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0

@@ -59,6 +59,7 @@ enum Launcher {
             pid = os.fork()
             if pid == 0:
                 os.dup2(s.fileno(), 3)
+                os.set_inheritable(3, True)
                 os.environ["LISTEN_PID"] = str(os.getpid())
                 os.environ["LISTEN_FDS"] = "1"
                 os.execv(sys.argv[2], sys.argv[2:])
