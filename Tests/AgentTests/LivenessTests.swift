@@ -1,6 +1,7 @@
 import Agent
 import Foundation
 import Platform
+import SoftHSMSupport
 import Testing
 
 @Suite("Signs that an agent goes on")
