@@ -10,6 +10,8 @@ public import ServiceLifecycle
 /// What an agent needs to run.
 public struct AgentConfiguration: Sendable {
     public var socket: UnixSocketPath
+    /// The socket that the service manager has made; `nil` when the agent makes its own.
+    public var activated: ActivatedSocket?
     /// Permission bits of the socket file.
     public var socketMode: UInt32
     /// Group of the socket file; that of the process when `nil`.
@@ -22,10 +24,12 @@ public struct AgentConfiguration: Sendable {
     public var limits = ConnectionLimits()
 
     public init(
-        socket: UnixSocketPath, socketMode: UInt32, socketGroup: UInt32?, hsm: HSMConfiguration, pin: PINSource,
+        socket: UnixSocketPath, activated: ActivatedSocket? = nil, socketMode: UInt32, socketGroup: UInt32?,
+        hsm: HSMConfiguration, pin: PINSource,
         publicBaseURL: String, access: AccessPolicy
     ) {
         self.socket = socket
+        self.activated = activated
         self.socketMode = socketMode
         self.socketGroup = socketGroup
         self.hsm = hsm
@@ -33,6 +37,9 @@ public struct AgentConfiguration: Sendable {
         self.publicBaseURL = publicBaseURL
         self.access = access
     }
+
+    /// The path of the socket that is served.
+    public var servedSocket: UnixSocketPath { activated?.path ?? socket }
 }
 
 /// What the process around an agent does for it.
@@ -71,6 +78,9 @@ public final class AgentServer: Service {
     private let log: Logger
     private let readConfiguration: @Sendable () async throws -> ReloadedConfiguration
 
+    /// Rounds of looking at time.
+    private let rounds = Rounds()
+
     /// How often time is looked at.
     private static let tick = Duration.seconds(1)
     /// How long an agent whose module hangs takes to answer what it can.
@@ -87,7 +97,12 @@ public final class AgentServer: Service {
         let server = AgentServer(configuration, store: store, hsm: hsm, environment)
         do {
             try await server.registry.start()
-            try await server.listener.start(mode: configuration.socketMode, group: configuration.socketGroup)
+            if let socket = configuration.activated {
+                configuration.sayWhatDiffers(socket, environment.log)
+                try await server.listener.start(on: socket)
+            } else {
+                try await server.listener.start(mode: configuration.socketMode, group: configuration.socketGroup)
+            }
             return server
         } catch {
             await server.stop()
@@ -111,7 +126,7 @@ public final class AgentServer: Service {
             gate: gate, sign: Sign(gate: gate, board: registry.board, hsm: hsm, clock: environment.clock),
             operations: OperationTable(registry: registry, hsm: hsm, gate: gate, environment))
         listener = Listener(
-            path: configuration.socket, limits: configuration.limits, dispatcher: dispatcher, feed: registry.feed,
+            path: configuration.servedSocket, limits: configuration.limits, dispatcher: dispatcher, feed: registry.feed,
             log: environment.log)
         self.store = store
         pin = configuration.pin
@@ -127,6 +142,7 @@ public final class AgentServer: Service {
             while !Task.isCancelled {
                 await registry.tick()
                 await lookAfterPIN()
+                rounds.complete()
                 try? await Task.sleep(for: Self.tick)
             }
         }
@@ -163,6 +179,15 @@ public final class AgentServer: Service {
 
     /// Whether a call into the PKCS#11 module has not returned: whoever ends the process must not run its destructors.
     public var hasStuckCalls: Bool { hsm.hasStuckCalls }
+
+    /// Returns once time has been looked at, the token's calls have been looked after and the socket's event loop has come
+    /// round, each since the call. Never while one of them hangs; `run()` must be running.
+    public func goneOn() async throws {
+        await rounds.next()
+        await hsm.goneOn()
+        try await listener.goneOn()
+        try Task.checkCancellation()
+    }
 
     /// Does what time has made due. `run()` calls it once a second.
     public func tick() async {

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CPlatform.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -36,6 +37,57 @@ int privyseal_is_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
 int privyseal_disable_core_files(void) {
     const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
     return setrlimit(RLIMIT_CORE, &none) == 0 ? 0 : errno;
+}
+
+int privyseal_forgo_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : errno; }
+
+int privyseal_has_forgone_privileges(void) { return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); }
+
+int privyseal_open_standard_descriptors(void) {
+    for (;;) {
+        // The lowest that is free.
+        const int fd = open("/dev/null", O_RDWR);
+        if (fd < 0) return errno;
+        if (fd <= STDERR_FILENO) continue;
+        close(fd);
+        return 0;
+    }
+}
+
+int privyseal_close_from(int first) {
+    if (close_range((unsigned)first, ~0U, 0) == 0) return 0;
+    DIR *const open_ones = opendir("/proc/self/fd");
+    if (open_ones == NULL) return errno;
+    const struct dirent *entry;
+    while ((entry = readdir(open_ones)) != NULL) {
+        char *end;
+        const long fd = strtol(entry->d_name, &end, 10);
+        if (*end == '\0' && end != entry->d_name && fd >= first && fd != dirfd(open_ones)) close((int)fd);
+    }
+    closedir(open_ones);
+    return 0;
+}
+
+int privyseal_listening_path(int fd, char *path, size_t capacity) {
+    struct sockaddr_un address;
+    socklen_t length = sizeof address;
+    memset(&address, 0, sizeof address);
+    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) return errno;
+    int type = 0;
+    int listens = 0;
+    socklen_t size = sizeof type;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return errno;
+    size = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) return errno;
+    if (address.sun_family != AF_UNIX || type != SOCK_STREAM) return EPROTOTYPE;
+    if (!listens) return EINVAL;
+    // The kernel does not promise a NUL at the end of a name that fills the field.
+    const size_t longest = length > offsetof(struct sockaddr_un, sun_path) ? length - offsetof(struct sockaddr_un, sun_path) : 0;
+    const size_t count = strnlen(address.sun_path, longest);
+    if (count >= capacity) return ENAMETOOLONG;
+    memcpy(path, address.sun_path, count);
+    path[count] = '\0';
+    return 0;
 }
 
 void privyseal_wipe(void *memory, size_t length) {

@@ -22,6 +22,13 @@ public enum FileMode {
         return status.st_mode & 0o7777
     }
 
+    /// The group of what is at `path`, symbolic links followed.
+    public static func group(of path: String) throws(PlatformError) -> UInt32 {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { throw PlatformError.failed("stat", path, errno) }
+        return status.st_gid
+    }
+
     /// Sets the permission bits: chmod(2).
     public static func set(_ mode: UInt32, of path: String) throws(PlatformError) {
         guard unsafe chmod(path, mode) == 0 else { throw PlatformError.failed("chmod", path, errno) }

@@ -18,7 +18,7 @@ public struct PlatformError: Error, Sendable, Equatable, CustomStringConvertible
         public static let missing = Code(rawValue: "missing")
         /// The operating system denied access.
         public static let denied = Code(rawValue: "denied")
-        /// A secret is readable by more than its owner.
+        /// Others than its owner can read a secret, or change or replace what the process relies on.
         public static let exposed = Code(rawValue: "exposed")
         /// The path names something else than a regular file.
         public static let notRegularFile = Code(rawValue: "notRegularFile")

@@ -6,12 +6,42 @@ public enum RegularFile {
     ///
     /// Throws ``PlatformError`` with the code `missing`, `denied`, `notRegularFile`, or `tooLong` for more than `limit` bytes.
     public static func read(path: String, limit: Int) throws(PlatformError) -> [UInt8] {
+        try read(path: path, limit: limit) { _ throws(PlatformError) in }
+    }
+
+    /// Reads the content of a file that only root and this process's user can change.
+    ///
+    /// Throws as ``read(path:limit:)`` does, and with the code `exposed` when its group or others may write it, when it belongs
+    /// to another user, or when everybody can replace it.
+    public static func readTrusted(path: String, limit: Int) throws(PlatformError) -> [UInt8] {
+        let bytes = try read(path: path, limit: limit) { status throws(PlatformError) in
+            let mode = status.st_mode & 0o7777
+            guard mode & 0o022 == 0 else {
+                throw PlatformError(
+                    .exposed, "mode \(FileMode.text(mode)) lets others than its owner change it",
+                    hint: "chmod go-w \(path), and make sure that nobody has changed it")
+            }
+            guard FileTrust.isTrusted(status.st_uid) else {
+                throw PlatformError(
+                    .exposed, "it belongs to uid \(status.st_uid), who can change it",
+                    hint: "chown it to root or to the user this runs as, uid \(geteuid())")
+            }
+        }
+        try FileTrust.checkPlace(of: path, "the file")
+        return bytes
+    }
+
+    /// `admit` decides about the open file, so nobody can exchange it in between.
+    private static func read(
+        path: String, limit: Int, admit: (stat) throws(PlatformError) -> Void
+    ) throws(PlatformError) -> [UInt8] {
         // Without O_NONBLOCK, opening a FIFO would wait for somebody to write to it.
         let file = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
         let status = try file.status(of: path)
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw PlatformError(.notRegularFile, "\(path) is not a regular file", hint: "check the path")
         }
+        try admit(status)
         guard status.st_size <= limit else { throw tooLong(path, limit) }
         // One byte more than the size, to notice a file that grows meanwhile.
         var buffer = [UInt8](repeating: 0, count: Int(status.st_size) + 1)

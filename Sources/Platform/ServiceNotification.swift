@@ -1,4 +1,5 @@
 import CPlatform
+import Glibc
 
 /// Telling the service manager how far this process is (sd_notify(3)), without libsystemd.
 ///
@@ -23,6 +24,21 @@ public struct ServiceNotification: Sendable {
     /// Shutdown has begun: `STOPPING=1`.
     @discardableResult
     public func stopping() -> Bool { send("STOPPING=1") }
+
+    /// The process goes on as it should: `WATCHDOG=1`. To be sent more often than ``watchdogLimit()``.
+    @discardableResult
+    public func keepAlive() -> Bool { send("WATCHDOG=1") }
+
+    /// After how long without ``keepAlive()`` the manager ends this process (sd_watchdog_enabled(3)); nil when it does not.
+    ///
+    /// From `WATCHDOG_USEC` and, when that is set, `WATCHDOG_PID`.
+    public static func watchdogLimit(
+        microseconds: String? = Environment.value("WATCHDOG_USEC"), pid: String? = Environment.value("WATCHDOG_PID")
+    ) -> Duration? {
+        guard let limit = microseconds.flatMap({ Int64($0) }), limit > 0 else { return nil }
+        guard pid.map({ pid_t($0) == getpid() }) ?? true else { return nil }
+        return .microseconds(limit)
+    }
 
     /// One line about what the process is doing; line breaks in it become spaces: `STATUS=…`.
     @discardableResult

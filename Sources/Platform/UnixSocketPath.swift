@@ -26,6 +26,17 @@ public struct UnixSocketPath: Sendable, Hashable, CustomStringConvertible {
     /// The path.
     public var description: String { path }
 
+    /// Refuses a directory in which somebody else could put a socket of their own in the place of this one.
+    ///
+    /// Also one that its group can write: that group is, as a rule, who may connect. Throws ``PlatformError`` with the code
+    /// `exposed`, naming the mode, or `missing`.
+    public func checkDirectory() throws(PlatformError) {
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        try FileTrust.checkDirectory(directory, "the socket's directory")
+        try FileTrust.checkPlace(of: directory, "the socket's directory")
+    }
+
     /// What is at a socket path now.
     public enum Occupancy: Sendable, Hashable {
         /// Nothing.

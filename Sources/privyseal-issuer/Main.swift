@@ -6,7 +6,9 @@ import Platform
 /// Exit statuses: 0 done, 1 failed, 2 usage, 78 a configuration that starting again does not make better.
 @main
 struct Main {
+    @MainActor
     static func main() async {
+        ProcessStart.harden()
         do {
             var command = try IssuerFrontendCommand.parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

@@ -30,6 +30,11 @@ final class AgentService: Service {
     /// Whether a call into the PKCS#11 module has not returned, so that the process must end without running destructors.
     var hasStuckCalls: Bool { server.withLock { $0 }?.hasStuckCalls == true }
 
+    /// Returns once everything in the agent has gone on since the call; never while something in it hangs.
+    func alive() async throws {
+        try await server.withLock { $0 }?.goneOn()
+    }
+
     /// Reads the configuration again; does nothing before the agent serves.
     func reload() async throws {
         try await server.withLock { $0 }?.reload()

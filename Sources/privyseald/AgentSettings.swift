@@ -53,6 +53,11 @@ struct AgentSettings {
             throw yaml.invalidValue(
                 at: ["token", "uri"], "\(error)", hint: error.hint ?? "name a token, such as pkcs11:token=privyseal")
         }
+        guard file.token.module.hasPrefix("/") else {
+            throw yaml.invalidValue(
+                at: ["token", "module"], "token.module is not an absolute path: \"\(file.token.module)\"",
+                hint: "write the whole path: what is searched for elsewhere could be another module")
+        }
         publicBaseURL = try Self.baseURL(file.publicBaseURL, yaml)
         try Self.check(tenant: file.tenant, yaml)
         pin = try PINSetting(file.token, yaml)

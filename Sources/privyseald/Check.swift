@@ -39,6 +39,7 @@ struct Check: AsyncParsableCommand {
 
     private static func checkSocket(_ socket: UnixSocketPath) throws {
         try checkDirectory(of: socket.path, "socket")
+        try socket.checkDirectory()
         switch try socket.occupancy() {
         case .absent, .stale:
             break

@@ -12,7 +12,6 @@ protocol OperatorCommand: AsyncParsableCommand {
 extension OperatorCommand {
     func run() async throws {
         do {
-            try ProcessHardening.apply()
             try await run(Startup(configuration: config))
         } catch let code as ExitCode {
             throw code

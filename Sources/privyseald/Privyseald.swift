@@ -1,8 +1,17 @@
 import AgentProtocol
 import ArgumentParser
+import DaemonKit
+
+@main
+struct Main {
+    @MainActor
+    static func main() async {
+        ProcessStart.harden()
+        await Privyseald.main()
+    }
+}
 
 /// The agent: keeps signing keys in an HSM token and answers requests for signatures on a Unix socket.
-@main
 struct Privyseald: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "privyseald",

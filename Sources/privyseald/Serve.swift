@@ -30,7 +30,7 @@ struct Serve: AsyncParsableCommand {
     }
 
     private func serve() async throws {
-        try ProcessHardening.apply()
+        let socket = try ActivatedSocket.passed()
         let startup = try Startup(configuration: config)
         let lock = try StoreLock(store: startup.settings.file.store.sqlite)
         defer { lock.hold() }
@@ -49,16 +49,18 @@ struct Serve: AsyncParsableCommand {
             log.warning("the custody rules are relaxed by the configuration", metadata: ["accepted": "\(relaxations)"])
         }
         let reload = Reloading(path: config, started: startup.settings, log: daemonLog)
+        let configuration = startup.agentConfiguration(serving: socket)
         let agent = AgentService {
             let server = try await AgentServer.start(
-                startup.agentConfiguration(), store: startup.openStore(),
+                configuration, store: startup.openStore(),
                 environment: AgentEnvironment(
                     clock: Startup.clock, log: log, metrics: { metrics.render() }, reload: { try await reload.reload() }))
-            log.notice("serving", metadata: ["socket": "\(startup.settings.socket)"])
+            log.notice("serving", metadata: ["socket": "\(configuration.servedSocket)"])
             return server
         }
         try await DaemonLifecycle(
             services: [agent], logger: log, ready: { try await agent.ready() },
+            alive: { try await agent.alive() },
             reload: {
                 do {
                     try await agent.reload()

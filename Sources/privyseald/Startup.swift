@@ -18,6 +18,8 @@ struct Startup {
     init(configuration path: String) throws(StartupFailure) {
         do {
             settings = try AgentSettings(path: path)
+            // Whoever can change the module has the PIN and every key.
+            try FileTrust.checkFile(settings.file.token.module, "the PKCS#11 module")
             pin = try settings.pin.source()
         } catch {
             throw StartupFailure(mapping: error)
@@ -46,9 +48,11 @@ struct Startup {
             })
     }
 
-    func agentConfiguration() -> AgentConfiguration {
+    /// - Parameter activated: the socket that the service manager has made, if it has.
+    func agentConfiguration(serving activated: ActivatedSocket? = nil) -> AgentConfiguration {
         var configuration = AgentConfiguration(
-            socket: settings.socket, socketMode: settings.socketMode, socketGroup: settings.socketGroup,
+            socket: settings.socket, activated: activated, socketMode: settings.socketMode,
+            socketGroup: settings.socketGroup,
             hsm: settings.signing.hsmConfiguration(
                 modulePath: settings.file.token.module, token: settings.token, custody: settings.custody),
             pin: pin, publicBaseURL: settings.publicBaseURL, access: settings.accessPolicy)

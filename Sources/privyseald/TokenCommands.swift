@@ -21,6 +21,7 @@ struct ModuleOption: ParsableArguments {
 
     func run(_ work: (TokenProvisioner) throws -> Void) throws {
         do {
+            try FileTrust.checkFile(module, "the PKCS#11 module")
             try work(TokenProvisioner(modulePath: module))
         } catch let error as ProvisioningError {
             try StartupFailure(what: error.message, todo: error.hint ?? "check the module and the token").end()

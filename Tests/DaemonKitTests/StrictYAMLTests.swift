@@ -1,4 +1,5 @@
 import DaemonKit
+import Foundation
 import Testing
 
 private struct Agent: Decodable, Equatable {
@@ -146,6 +147,20 @@ private func failure(_ text: String) -> ConfigurationError? {
         #expect(error?.code == .unreadable)
         #expect(error?.file == "/nonexistent/agent.yaml")
         #expect(error?.line == nil)
+    }
+
+    @Test("a file that others can write is refused, whatever is in it", arguments: [0o664, 0o646, 0o666])
+    func exposedFile(mode: Int) throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("exposed-\(UUID().uuidString).yaml").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data("socket: { path: a }".utf8).write(to: URL(fileURLWithPath: path))
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+        let error = #expect(throws: ConfigurationError.self) { _ = try StrictYAML(path: path) }
+        #expect(error?.code == .exposed && error?.line == nil)
+        #expect(error?.description.contains("mode 0\(String(mode, radix: 8))") == true)
+        #expect(error?.hint.contains("chmod go-w \(path)") == true)
+        try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
+        _ = try StrictYAML(path: path)
     }
 
     @Test(

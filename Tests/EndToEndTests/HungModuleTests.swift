@@ -29,7 +29,7 @@ struct HungModuleTests {
             }
             let hasEnded = await poll("the agent's end") { !agent.process.isRunning }
             try #require(hasEnded, "\(agent.text)")
-            #expect(agent.process.terminationReason == .exit && agent.process.terminationStatus == 75, "\(agent.text)")
+            #expect(await agent.process.status == 75, "\(agent.text)")
             #expect(agent.text.contains("error: ") && agent.text.contains("supervisor"), "\(agent.text)")
 
             try token.clear()

@@ -17,7 +17,9 @@ final class Installation {
     /// What the agent loads.
     private let modulePath: String
     /// What the agent finds in its environment beside what the tests do.
-    private let agentEnvironment: [String: String]
+    var agentEnvironment: [String: String]
+    /// And what the frontend does.
+    var frontendEnvironment: [String: String] = [:]
     private var daemons: [Daemon] = []
 
     /// - Parameter modulePath: a module in front of the token's own; that one itself otherwise.
@@ -33,6 +35,7 @@ final class Installation {
         listen: { host: 127.0.0.1, port: \(port) }
         cache: \(directory)/documents
         """.write(toFile: issuerConfiguration, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: issuerConfiguration)
         try FileManager.default.createDirectory(
             atPath: directory + "/documents", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     }
@@ -47,6 +50,8 @@ final class Installation {
             """
         for (part, replacement) in replacements { text = text.replacing(part, with: replacement) }
         try text.write(toFile: agentConfiguration, atomically: true, encoding: .utf8)
+        // Whatever the umask of whoever runs the tests.
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: agentConfiguration)
     }
 
     /// Runs `body` with an installation on a token of its own; ends what it started.
@@ -103,11 +108,28 @@ final class Installation {
     /// Starts the frontend and waits until it serves.
     @discardableResult
     func startFrontend() async throws -> Daemon {
-        let daemon = try Daemon("privyseal-issuer", configuration: issuerConfiguration, log: directory + "/issuer.log")
+        let daemon = try Daemon(
+            "privyseal-issuer", configuration: issuerConfiguration, log: directory + "/issuer.log",
+            environment: frontendEnvironment)
         daemons.append(daemon)
         let serves = await poll("the frontend") { try await get("/healthz").status == 200 }
         try #require(serves, "\(daemon.text)")
         return daemon
+    }
+
+    /// Starts what Python makes of a launcher; see `Launcher`.
+    func start(_ arguments: [String]) throws -> Daemon {
+        let log = "\(directory)/launcher-\(daemons.count).log"
+        let daemon = try Daemon(at: Launcher.python, arguments, log: log, environment: environment)
+        daemons.append(daemon)
+        return daemon
+    }
+
+    /// Waits until an agent answers on the socket.
+    func agentAnswers(on path: String? = nil) async -> Bool {
+        await poll("the agent") {
+            try await Programs.run("privyseal", ["version"], environment: ["PRIVYSEAL_SOCKET": path ?? socket]).status == 0
+        }
     }
 
     func connect() async throws -> AgentConnection {
@@ -144,17 +166,8 @@ final class Installation {
     /// Fetches a path, or a whole URL, of the frontend with curl.
     func get(_ target: String, _ options: [String] = []) async throws -> Answer {
         let url = target.hasPrefix("/") ? "http://127.0.0.1:\(port)\(target)" : target
-        let process = Process()
-        let file = try TemporaryFile()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/curl")
-        process.arguments = ["-sS", "-i", "--max-time", "10"] + options + [url]
-        process.standardOutput = FileHandle(forWritingAtPath: file.path)
-        process.standardError = FileHandle.nullDevice
-        await withCheckedContinuation { continuation in
-            process.terminationHandler = { _ in continuation.resume() }
-            do { try process.run() } catch { fatalError("curl cannot be run: \(error)") }
-        }
-        let text = try file.text.replacing("\r\n", with: "\n")
+        let outcome = try await Programs.run(at: "/usr/bin/curl", ["-sS", "-i", "--max-time", "10"] + options + [url])
+        let text = outcome.output.replacing("\r\n", with: "\n")
         let parts = text.split(separator: "\n\n", maxSplits: 1, omittingEmptySubsequences: false)
         let lines = (parts.first ?? "").split(separator: "\n")
         let status = lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0

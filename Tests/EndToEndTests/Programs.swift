@@ -26,29 +26,12 @@ enum Programs {
     static func run(
         at path: String, _ arguments: [String], environment: [String: String] = [:], input: String = ""
     ) async throws -> Outcome {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
-        process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given }
         let files = try (0..<3).map { _ in try TemporaryFile() }
         try input.write(toFile: files[0].path, atomically: false, encoding: .utf8)
-        let handles = [
-            try FileHandle(forReadingFrom: URL(fileURLWithPath: files[0].path)),
-            try FileHandle(forWritingTo: URL(fileURLWithPath: files[1].path)),
-            try FileHandle(forWritingTo: URL(fileURLWithPath: files[2].path)),
-        ]
-        // Not left to the last reference: it stays with the process object for ever, and there are many runs.
-        defer { for handle in handles { try? handle.close() } }
-        process.standardInput = handles[0]
-        process.standardOutput = handles[1]
-        process.standardError = handles[2]
-        await withCheckedContinuation { continuation in
-            process.terminationHandler = { _ in continuation.resume() }
-            do { try process.run() } catch { fatalError("\(path) cannot be run: \(error)") }
-        }
-        return Outcome(
-            status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
-            output: try files[1].text, errors: try files[2].text)
+        let process = try ChildProcess(
+            path, arguments, environment: environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given },
+            input: files[0].path, output: files[1].path, errors: files[2].path)
+        return Outcome(status: await process.status, output: try files[1].text, errors: try files[2].text)
     }
 }
 
@@ -71,7 +54,7 @@ final class TemporaryFile {
 
 /// A program that goes on until it is ended.
 final class Daemon {
-    let process = Process()
+    let process: ChildProcess
     let log: String
 
     convenience init(_ name: String, configuration: String, log: String, environment: [String: String] = [:]) throws {
@@ -83,16 +66,9 @@ final class Daemon {
     init(at path: String, _ arguments: [String], log: String, environment: [String: String] = [:]) throws {
         self.log = log
         if !FileManager.default.fileExists(atPath: log) { try Data().write(to: URL(fileURLWithPath: log)) }
-        let output = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
-        try output.seekToEnd()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, given in given }
-        process.standardError = output
-        process.standardOutput = output
-        process.standardInput = FileHandle.nullDevice
-        defer { try? output.close() }
-        try process.run()
+        process = try ChildProcess(
+            path, arguments, environment: ProcessInfo.processInfo.environment.merging(environment) { _, given in given },
+            output: log, errors: log)
     }
 
     var text: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
@@ -103,8 +79,7 @@ final class Daemon {
         if process.isRunning { kill(process.processIdentifier, signal) }
         await poll("its end") { !process.isRunning }
         if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-        process.waitUntilExit()
-        return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+        return await process.status
     }
 }
 

@@ -63,6 +63,31 @@ struct StartupTests {
         Fault(
             what: "a token URI that two tokens match", preparing: { try $0.addToken() }, status: 1,
             naming: ["2 tokens match", "serial"]),
+        Fault(
+            what: "a configuration that others can write", preparing: { try $0.set(mode: 0o664, of: $0.agentConfiguration) },
+            status: 78, naming: ["agent.yaml", "mode 0664", "chmod go-w"]),
+        Fault(
+            what: "a module that others can write", preparing: { try $0.set(mode: 0o757, of: $0.token.modulePath) }, status: 1,
+            naming: ["libsofthsm2.so has mode 0757", "chmod go-w"]),
+        Fault(
+            what: "a module that others can replace", replacing: ["/libsofthsm2.so": "/open/libsofthsm2.so"],
+            preparing: { site in
+                try site.makeDirectory("open", mode: 0o777)
+                try FileManager.default.copyItem(
+                    atPath: site.token.modulePath, toPath: site.directory + "/open/libsofthsm2.so")
+            }, status: 1, naming: ["open has mode 0777", "chmod o-w"]),
+        Fault(
+            what: "a module that would be searched for", replacing: ["module: /": "module: "], status: 78,
+            naming: ["agent.yaml:2", "absolute"]),
+        Fault(
+            what: "a socket that others can replace", replacing: ["/agent.sock": "/open/agent.sock"],
+            preparing: { try $0.makeDirectory("open", mode: 0o770) }, status: 1, naming: ["open has mode 0770", "chmod go-w"]),
+        Fault(
+            what: "a store that others can write",
+            preparing: { site in
+                try Data().write(to: URL(fileURLWithPath: site.directory + "/store.db"))
+                try site.set(mode: 0o666, of: site.directory + "/store.db")
+            }, status: 1, naming: ["store.db", "mode 0666", "chmod"]),
         Fault(what: "a module that is not there", replacing: [".so": ".gone"], status: 1, naming: [".gone"]),
         Fault(what: "a token that is not there", replacing: ["pkcs11:token=": "pkcs11:token=no-"], status: 1, naming: ["no-"]),
         Fault(
@@ -91,6 +116,17 @@ struct StartupTests {
         Fault(
             what: "a base URL that is none", replacing: ["http://127": "ftp://127"], status: 78, naming: ["publicBaseURL", "ftp"]),
     ]
+
+    @Test("the frontend, too, refuses a configuration that others can write", arguments: [("check", 1), ("serve", 78)])
+    func exposedFrontend(command: String, status: Int32) async throws {
+        try await Installation.with { site in
+            try site.set(mode: 0o646, of: site.issuerConfiguration)
+            let outcome = try await Programs.run("privyseal-issuer", [command, "--config", site.issuerConfiguration])
+            #expect(outcome.status == status)
+            #expect(outcome.errors.hasPrefix("error: \(site.issuerConfiguration): mode 0646"), "\(outcome.errors)")
+            #expect(outcome.errors.contains("\nhint: chmod go-w"), "\(outcome.errors)")
+        }
+    }
 
     @Test("ends with one line of what and one of what to do", arguments: faults)
     func fault(_ fault: Fault) async throws {
@@ -195,5 +231,19 @@ struct StartupTests {
             #expect(try await site.privyseal("jwt", "verify", "not.a.jwt").status == 4)
             #expect(try await site.output("call", "version", "--query", "protocolVersion", "-o", "tsv") == "1.0")
         }
+    }
+}
+
+extension Installation {
+    /// Sets the mode of a file.
+    func set(mode: Int, of path: String) throws {
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+    }
+
+    /// Makes a directory in the installation's own, of that mode whatever the umask.
+    func makeDirectory(_ name: String, mode: Int) throws {
+        let path = directory + "/" + name
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        try set(mode: mode, of: path)
     }
 }

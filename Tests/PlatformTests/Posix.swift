@@ -75,3 +75,27 @@ func closeReaderOfStandardError() {
     dup2(ends[1], STDERR_FILENO)
     ends.forEach { close($0) }
 }
+
+func closeDescriptor(_ descriptor: Int32) { close(descriptor) }
+
+/// Whether the descriptor is open, and on /dev/null.
+func isNullDevice(_ descriptor: Int32) -> Bool {
+    var (found, null) = (stat(), stat())
+    return unsafe fstat(descriptor, &found) == 0 && stat("/dev/null", &null) == 0 && found.st_rdev == null.st_rdev
+}
+
+/// A stream socket: of the network and listening, or a Unix one that does not listen; for a moment.
+func withOtherSocket(_ family: Int32, _ body: (CInt) throws -> Void) rethrows {
+    let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    if family == AF_INET { precondition(listen(descriptor, 1) == 0) }
+    try body(descriptor)
+}
+
+func closesOnExecution(_ descriptor: CInt) -> Bool { fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0 }
+
+/// Gives a file to a user who is not this process's; false where that is not allowed.
+func giveAway(_ path: String) -> Bool { unsafe chown(path, 4_242, .max) == 0 }
+
+let unixFamily = Int32(AF_UNIX)
+let networkFamily = Int32(AF_INET)

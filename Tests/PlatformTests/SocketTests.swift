@@ -73,10 +73,24 @@ import Testing
             #expect(manager.receive() == "STATUS=two lines")
             #expect(notification.reloading())
             #expect(manager.receive()?.hasPrefix("RELOADING=1\nMONOTONIC_USEC=") == true)
+            #expect(notification.keepAlive())
+            #expect(manager.receive() == "WATCHDOG=1")
             #expect(notification.stopping())
             #expect(manager.receive() == "STOPPING=1")
             #expect(manager.receive() == nil)
         }
+    }
+
+    @Test(
+        "the watchdog's limit is the manager's, and for the process it names",
+        arguments: [
+            ("30000000", nil, 30), ("30000000", "self", 30), ("30000000", "1", nil), ("0", nil, nil), ("soon", nil, nil),
+            (nil, "self", nil),
+        ] as [(String?, String?, Int?)])
+    func watchdog(microseconds: String?, pid: String?, seconds: Int?) {
+        let pid = pid == "self" ? "\(currentProcess())" : pid
+        let limit = ServiceNotification.watchdogLimit(microseconds: microseconds, pid: pid)
+        #expect(limit == seconds.map { .seconds($0) })
     }
 
     @Test(

@@ -95,6 +95,8 @@ final class CallWatch: Sendable {
     private let threads = Locked<[WatchedThread]>([])
     private let clock: AgentClock
     private let ending = Signal()
+    /// Rounds of looking.
+    let rounds = Rounds()
 
     init(clock: AgentClock) {
         self.clock = clock
@@ -117,6 +119,7 @@ final class CallWatch: Sendable {
         while !ending.wait(seconds: seconds) {
             giveUpOverdue()
             look()
+            rounds.complete()
         }
     }
 

@@ -240,6 +240,11 @@ final class HSM: Sendable {
         recovery.unlatch()
     }
 
+    /// Returns once the calls into the module have been looked after since this call, or when the task is cancelled.
+    func goneOn() async {
+        await calls.rounds.next()
+    }
+
     /// Returns when the process has to end because calls into the module do not return; `nil` when the task was cancelled.
     func stuck() async -> HSMError? {
         for await error in ending { return error }

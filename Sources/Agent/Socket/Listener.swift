@@ -31,8 +31,8 @@ final class Listener: Sendable {
     private let log: Logger
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let state = Locked(State())
-    /// The bound socket, and the lock that says it is ours to remove.
-    private let server = Locked((channel: any Channel, lock: FileLock)?.none)
+    /// The bound socket, and the lock that says it is ours to remove; a socket of the service manager's is not.
+    private let server = Locked((channel: any Channel, lock: FileLock?)?.none)
 
     /// Connections that wait to be accepted.
     private static let backlog: CInt = 512
@@ -47,16 +47,12 @@ final class Listener: Sendable {
 
     /// Binds the socket and serves it.
     ///
-    /// - Throws: `PlatformError` when a live agent serves the path, when something else is there, or when it cannot be
-    ///   bound. A socket file that nobody listens on is replaced.
+    /// - Throws: `PlatformError` when others could put a socket of their own there, when a live agent serves the path, when
+    ///   something else is there, or when it cannot be bound. A socket file that nobody listens on is replaced.
     func start(mode: UInt32, group gid: UInt32?) async throws {
+        try path.checkDirectory()
         let lock = try path.lock()
         try path.makeFree()
-        let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: Self.backlog)
-            .childChannelOption(.autoRead, value: false)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelInitializer { self.add($0) }
         let channel: any Channel
         do {
             channel = try await bootstrap.bind(unixDomainSocketPath: path.path).get()
@@ -67,13 +63,42 @@ final class Listener: Sendable {
         server.withLock { $0 = (channel, lock) }
         try FileMode.setOwner(of: path.path, gid: gid)
         try FileMode.set(mode, of: path.path)
+        try path.check(mode: mode)
     }
 
-    /// Stops accepting, answers what is under way, closes every connection and removes the socket file.
+    /// Serves a socket that the service manager has made and goes on to own: its file is neither changed nor removed.
+    ///
+    /// - Throws: `PlatformError` when others could put a socket of their own in its place.
+    func start(on socket: ActivatedSocket) async throws {
+        try socket.path.checkDirectory()
+        let channel: any Channel
+        do {
+            channel = try await bootstrap.withBoundSocket(socket.descriptor).get()
+        } catch {
+            throw PlatformError(
+                .systemCall, "cannot serve \(path): \(error)", hint: "restart the socket unit, and then the agent")
+        }
+        server.withLock { $0 = (channel, nil) }
+    }
+
+    private var bootstrap: ServerBootstrap {
+        ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: Self.backlog)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelInitializer { self.add($0) }
+    }
+
+    /// Returns once the event loop has come round since the call.
+    func goneOn() async throws {
+        try await group.next().submit {}.get()
+    }
+
+    /// Stops accepting, answers what is under way, closes every connection and removes the socket file it has made.
     func stop() async {
         let bound = server.withLock { $0 }
         // Before it is closed, so that what is removed cannot be another agent's.
-        if bound != nil { try? FileManager.default.removeItem(atPath: path.path) }
+        if bound?.lock != nil { try? FileManager.default.removeItem(atPath: path.path) }
         try? await bound?.channel.close()
         let open = state.withLock { state in
             state.isClosing = true
@@ -171,6 +196,16 @@ extension UnixSocketPath {
             throw PlatformError(
                 .locked, "an agent already serves \(path): \(error.message)",
                 hint: "stop it first, or configure another socket path")
+        }
+    }
+
+    /// Refuses a socket whose file has another mode than it was given, which some file systems do in silence.
+    fileprivate func check(mode: UInt32) throws(PlatformError) {
+        let actual = try FileMode.of(path)
+        guard actual == mode else {
+            throw PlatformError(
+                .exposed, "the socket \(path) has mode \(FileMode.text(actual)) after chmod \(FileMode.text(mode))",
+                hint: "put it on a file system that keeps modes, such as below /run")
         }
     }
 

@@ -37,6 +37,22 @@ int privyseal_is_dumpable(void);
 /// RLIMIT_CORE to 0, soft and hard.
 int privyseal_disable_core_files(void);
 
+/// prctl(PR_SET_NO_NEW_PRIVS, 1): no set-user-ID program gives anything. Counts for the calling thread and those it starts.
+int privyseal_forgo_privileges(void);
+
+/// prctl(PR_GET_NO_NEW_PRIVS), of the calling thread.
+int privyseal_has_forgone_privileges(void);
+
+/// Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed, so that no file can become one of them.
+int privyseal_open_standard_descriptors(void);
+
+/// Closes every descriptor from `first` on: close_range(2), and one after the other where the kernel or a filter refuses that.
+int privyseal_close_from(int first);
+
+/// Looks at a descriptor that another process has left here: 0 when it is a Unix stream socket that listens. `path` gets its
+/// name, NUL-terminated and empty when it is abstract or has none; ENOTSOCK, EPROTOTYPE or EINVAL (it does not listen).
+int privyseal_listening_path(int fd, char *path, size_t capacity);
+
 /// Overwrites memory with zeros in a way the compiler does not remove.
 void privyseal_wipe(void *memory, size_t length);
 

@@ -12,6 +12,8 @@ public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConver
 
         /// The file is missing, cannot be read or is not UTF-8.
         public static let unreadable = Code(rawValue: "unreadable")
+        /// Others than root and this process's user can change or replace the file: what it says would be theirs to say.
+        public static let exposed = Code(rawValue: "exposed")
         /// Not YAML, or YAML a configuration does not use (several documents, keys that are no text).
         public static let syntax = Code(rawValue: "syntax")
         /// A key nothing asks for.

@@ -28,12 +28,13 @@ public struct StrictYAML {
 
     /// Reads and parses the file at `path`.
     ///
-    /// Throws ``ConfigurationError`` with the code `unreadable`, `syntax` or `duplicateKey`.
+    /// Throws ``ConfigurationError`` with the code `unreadable`, `exposed`, `syntax` or `duplicateKey`.
     public init(path: String) throws(ConfigurationError) {
         let bytes: [UInt8]
         do {
-            bytes = try RegularFile.read(path: path, limit: Self.sizeLimit)
+            bytes = try RegularFile.readTrusted(path: path, limit: Self.sizeLimit)
         } catch {
+            guard error.code != .exposed else { throw ConfigurationError(.exposed, error.message, hint: error.hint, file: path) }
             throw ConfigurationError(.unreadable, error.message, hint: error.hint, file: path)
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {

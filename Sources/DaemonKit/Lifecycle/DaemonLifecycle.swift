@@ -12,26 +12,35 @@ public struct DaemonLifecycle: Sendable {
     private let notification: ServiceNotification
     private let shutdownLimit: Duration
     private let logger: Logger
+    private let watchdogLimit: Duration?
     private let ready: @Sendable () async throws -> Void
+    private let alive: @Sendable () async throws -> Void
     private let reload: (@Sendable () async -> Void)?
 
     /// `services` start together.
     ///
     /// `ready` returns once the daemon can be used; only then is the manager told so. When it throws, the daemon ends with that
-    /// error. `reload` runs at each SIGHUP, one after the other; without it SIGHUP keeps its default action and ends the process.
+    /// error.
+    ///
+    /// `alive` returns once everything in the daemon that must go on has gone on since it was called, and only then, twice in
+    /// `watchdogLimit`, does the manager get a sign of life; without a limit it is never called. `reload` runs at each SIGHUP, one after the other; without it SIGHUP keeps its default action and ends the process.
     public init(
         services: [any Service],
         logger: Logger,
         notification: ServiceNotification = ServiceNotification(),
         shutdownLimit: Duration = .seconds(20),
+        watchdogLimit: Duration? = ServiceNotification.watchdogLimit(),
         ready: @escaping @Sendable () async throws -> Void = {},
+        alive: @escaping @Sendable () async throws -> Void = {},
         reload: (@Sendable () async -> Void)? = nil
     ) {
         self.services = services
         self.logger = logger
         self.notification = notification
         self.shutdownLimit = shutdownLimit
+        self.watchdogLimit = watchdogLimit
         self.ready = ready
+        self.alive = alive
         self.reload = reload
     }
 
@@ -41,7 +50,8 @@ public struct DaemonLifecycle: Sendable {
         var all: [any Service] = services.map { SupervisedService(service: $0) }
         if let reload { all.append(ReloadService(notification: notification, logger: logger, reload: reload)) }
         // Shut down first, so that the manager hears of it before the services begin.
-        all.append(ReadinessService(notification: notification, logger: logger, ready: ready))
+        let signs = SignsOfLife(notification: notification, limit: watchdogLimit, alive: alive)
+        all.append(ReadinessService(notification: notification, logger: logger, ready: ready, signs: signs))
         var configuration = ServiceGroupConfiguration(
             services: all.map {
                 .init(
@@ -91,6 +101,7 @@ struct ReadinessService: Service {
     let notification: ServiceNotification
     let logger: Logger
     let ready: @Sendable () async throws -> Void
+    let signs: SignsOfLife
 
     func run() async throws {
         let isReady = try await cancelWhenGracefulShutdown {
@@ -104,7 +115,7 @@ struct ReadinessService: Service {
         if isReady {
             notification.ready()
             logger.debug("ready")
-            try? await gracefulShutdown()
+            await cancelWhenGracefulShutdown { await signs.send() }
         }
         notification.stopping()
         logger.debug("stopping")

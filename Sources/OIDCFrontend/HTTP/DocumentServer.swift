@@ -2,6 +2,7 @@ import Hummingbird
 import HummingbirdCore
 public import Logging
 import NIOCore
+import NIOPosix
 public import ServiceLifecycle
 
 /// The HTTP listener, without TLS: for loopback, or behind a proxy that terminates it.
@@ -40,6 +41,7 @@ public struct DocumentServer: Service {
                 logger.info("listening on \(httpURL(host: host, port: bound))")
                 listening(bound)
             },
+            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),
             logger: quieted(logger))
         do {
             try await application.run()
@@ -48,6 +50,13 @@ public struct DocumentServer: Service {
         } catch let error as SocketAddressError.UnknownHost {
             throw FrontendError.cannotListen(host: host, port: port, error)
         }
+    }
+}
+
+extension DocumentServer {
+    /// Returns once every event loop that serves HTTP in this process has come round; never while one of them hangs.
+    public static func goneOn() async throws {
+        for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() { try await loop.submit {}.get() }
     }
 }
 

@@ -40,7 +40,8 @@ struct ServeCommand: AsyncParsableCommand {
                 services: frontend.services, logger: log.logger(label: "lifecycle"),
                 ready: {
                     guard await ports.first(where: { _ in true }) != nil else { throw CancellationError() }
-                })
+                },
+                alive: { try await DocumentServer.goneOn() })
             try await lifecycle.run()
         } catch let error as FrontendError {
             throw StartupFailure(what: error.message, todo: error.hint)

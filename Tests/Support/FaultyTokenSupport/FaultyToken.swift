@@ -27,6 +27,8 @@ public final class FaultyToken: Sendable {
         countersPath = softHSM.directory + "/counters"
         do {
             try FileManager.default.copyItem(atPath: FaultyModule.path, toPath: modulePath)
+            // Whatever the umask it was built with: an agent refuses a module that others can write.
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: modulePath)
             let settings =
                 ["module=\(softHSM.modulePath)", "control=\(controlPath)", "counters=\(countersPath)"]
                 + functions.map { "lacks=\($0)" }

@@ -24,6 +24,8 @@ enum SoftHSMLibrary {
         try replace("%s/.config/softhsm2/softhsm2.conf", with: "%s/-/-/-", in: &library)
         try replace("/etc/softhsm/softhsm2.conf", with: configuration, in: &library)
         try library.write(to: URL(fileURLWithPath: destination))
+        // Whatever the umask: an agent refuses a module that others can write.
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: destination)
     }
 
     /// Replaces a C string that stands in the library exactly once by one that is not longer.

@@ -1,0 +1,22 @@
+import Platform
+
+/// The rounds of something that goes round and round, for others to see that it does.
+final class Rounds: Sendable {
+    private let waiting = Locked<[AsyncStream<Never>.Continuation]>([])
+
+    /// A round is over.
+    func complete() {
+        let waiting = waiting.withLock { waiting in
+            defer { waiting = [] }
+            return waiting
+        }
+        for continuation in waiting { continuation.finish() }
+    }
+
+    /// Returns at the end of the next round, or when the task is cancelled.
+    func next() async {
+        let (round, continuation) = AsyncStream.makeStream(of: Never.self)
+        waiting.withLock { $0.append(continuation) }
+        for await _ in round {}
+    }
+}
