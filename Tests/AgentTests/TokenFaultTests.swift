@@ -212,9 +212,9 @@ struct TokenFaultTests {
             try await AgentFixture.stopped(on: token) { agent in
                 agent.configuration.withLock { configuration in
                     configuration.hsm.sessions = 3
-                    configuration.hsm.deadlineSeconds = 3
-                    configuration.hsm.callLimitSeconds = 4
-                    configuration.hsm.changeLimitSeconds = 8
+                    configuration.hsm.deadlineSeconds = 6
+                    configuration.hsm.callLimitSeconds = 8
+                    configuration.hsm.changeLimitSeconds = 15
                     configuration.hsm.initialisationIntervalSeconds = 0.5
                     configuration.pin = PINSource(identity: identity) { token.softHSM.pin() }
                 }

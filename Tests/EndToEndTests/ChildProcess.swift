@@ -57,7 +57,7 @@ final class ChildProcess: Sendable {
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         let texts = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
         let variables = unsafe environment.map { unsafe strdup("\($0)=\($1)") } + [nil]
-        defer { for unsafetext in unsafe texts + variables { unsafe free(text) } }
+        defer { unsafe (texts + variables).forEach { unsafe free($0) } }
         var pid: pid_t = 0
         let failure = unsafe posix_spawn(&pid, path, &actions, &attributes, texts, variables)
         guard failure == 0 else { throw NotStarted(path: path, number: failure) }

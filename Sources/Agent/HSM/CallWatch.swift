@@ -53,6 +53,25 @@ final class WatchedThread: Sendable {
         }
     }
 
+    /// Closes a session, while somebody may wait for another; `abandonment` answers them should that never return.
+    ///
+    /// - Returns: false when the thread has been given up meanwhile, and must end.
+    func close(_ session: consuming Session, _ gate: UseGate, _ abandonment: (@Sendable () -> Void)? = nil) -> Bool {
+        guard gate.enter() else {
+            session.abandon()
+            return true
+        }
+        guard begin(abandonment) else {
+            gate.leave()
+            session.abandon()
+            return false
+        }
+        // A session that cannot be closed is one that the module has lost already.
+        try? session.close()
+        gate.leave()
+        return end()
+    }
+
     /// Gives back the session of a thread that had been given up: its call has returned at last, and the session is one
     /// that the token has to have again.
     func closeLate(_ session: consuming Session, _ gate: UseGate) {

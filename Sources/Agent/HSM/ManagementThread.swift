@@ -235,19 +235,7 @@ final class ManagementThread: Sendable {
             access.abandonLost(session, ofGeneration: generation)
             return true
         }
-        guard access.gate.enter() else {
-            session.abandon()
-            return true
-        }
-        guard calls.begin({ command?.fail(.unanswered) }) else {
-            access.gate.leave()
-            session.abandon()
-            return false
-        }
-        // A session that cannot be closed is one that the module has lost already.
-        try? session.close()
-        access.gate.leave()
-        return calls.end()
+        return calls.close(session, access.gate) { command?.fail(.unanswered) }
     }
 
     /// What a failure says of the token as a whole.

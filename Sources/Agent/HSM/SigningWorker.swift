@@ -70,18 +70,18 @@ final class SigningWorker: Sendable {
                 continue
             }
             access.gate.leave()
-            guard calls.end() else { return closeLate(session) }
+            guard calls.end() else { return calls.closeLate(session, access.gate) }
             switch serve(session, generation, interruptions, startingWith: carried) {
             case .finished:
-                _ = close(session, nil)
+                _ = calls.close(session, access.gate)
                 return
             case .givenUp:
-                return closeLate(session)
+                return calls.closeLate(session, access.gate)
             case .reopen(let attempt, let isLost):
                 carried = attempt
                 if isLost {
                     access.abandonLost(session, ofGeneration: generation)
-                } else if !close(session, attempt) {
+                } else if !calls.close(session, access.gate, abandonment(attempt)) {
                     return
                 }
             }
@@ -248,30 +248,6 @@ final class SigningWorker: Sendable {
     /// What is done for a request whose call never returns.
     private func abandonment(_ attempt: SigningAttempt?) -> @Sendable () -> Void {
         { attempt?.job.completion(.failure(.unanswered)) }
-    }
-
-    /// Closes a session, while a request may wait for another.
-    ///
-    /// - Returns: false when the thread has been given up meanwhile, and the request been answered.
-    private func close(_ session: consuming Session, _ attempt: SigningAttempt?) -> Bool {
-        guard access.gate.enter() else {
-            session.abandon()
-            return true
-        }
-        guard calls.begin(abandonment(attempt)) else {
-            access.gate.leave()
-            session.abandon()
-            return false
-        }
-        // A session that cannot be closed is one that the module has lost already.
-        try? session.close()
-        access.gate.leave()
-        return calls.end()
-    }
-
-    /// Gives back the session of a thread that had been given up, now that its call has returned.
-    private func closeLate(_ session: consuming Session) {
-        calls.closeLate(session, access.gate)
     }
 }
 
