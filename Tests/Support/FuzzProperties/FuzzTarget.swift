@@ -29,7 +29,7 @@ public struct FuzzTarget: Sendable {
     ///   who build the program see that.
     public static func all(loadConfiguration: @escaping ConfigurationLoader) -> [FuzzTarget] {
         [
-            .framing, .request, .reply, .sign, .json, .publicKey, .tokenKey, .tokenURI, .jws, .values,
+            .framing, .request, .reply, .sign, .json, .publicKey, .tokenKey, .tokenURI, .jws, .values, .glob,
             .configuration(loadConfiguration),
         ]
     }

@@ -19,6 +19,7 @@ extension FuzzTarget {
             try Self.checkSilence(error, plain)
             return try checkLine(ReplyLine.failure(id: nil, error), nil, error)
         }
+        try Self.checkAccess(request, plain)
         for policy in SigningSample.policies {
             let grant: ClaimsGrant
             do throws(LifecycleError) {
@@ -31,6 +32,38 @@ extension FuzzTarget {
             try Self.check(payload, of: request, plain, policy, grant)
             try Self.checkJWT(payload, grant)
         }
+    }
+
+    /// What access rules see is what is in the claims.
+    private static func checkAccess(_ request: SignRequest, _ params: PlainJSON) throws(Violation) {
+        let facts = SignatureFacts(request.claims)
+        let claims =
+            if case .payload = request.source { params["payload"]?.text.flatMap(decodedBase64URL).flatMap(PlainJSON.read) } else {
+                params["claims"]
+            }
+        try require(facts.subject.map { Array($0.utf8) } == claims?["sub"]?.text, "an access rule sees another sub")
+        let audience =
+            if case .array(let elements) = claims?["aud"] { elements.compactMap(\.text) } else {
+                [claims?["aud"]?.text].compactMap(\.self)
+            }
+        try require(facts.audience.map { Array($0.utf8) } == audience, "an access rule sees another aud")
+        let registered = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"].map { Array($0.utf8) }
+        let others = (claims?.members ?? []).map(\.name).filter { !registered.contains($0) }
+        try require(facts.otherClaims().map { Array($0.utf8) } == others, "an access rule sees other claims")
+
+        let rule = SigningSample.rule
+        let subjectIsAllowed = claims?["sub"]?.text.map { $0.starts(with: "system:".utf8) } ?? false
+        let isAllowed =
+            subjectIsAllowed && audience.allSatisfy { ["api", "Keys"].map { Array($0.utf8) }.contains($0) }
+            && others.allSatisfy { $0 == Array("Kids".utf8) }
+        do throws(ProtocolError) {
+            try rule.check(facts)
+        } catch {
+            try require(!isAllowed, "an access rule refuses what it names: \(error.message)")
+            try require(error.reason == .permissionDenied, "\(error.reason) is no denial")
+            return try checkLine(ReplyLine.failure(id: nil, error), nil, error)
+        }
+        try require(isAllowed, "an access rule lets pass what it does not name")
     }
 
     /// What a relying party reads is what the caller wrote and the policy granted, whatever parser it has.
@@ -129,6 +162,14 @@ private enum SigningSample {
         policy(.enabled(url: "https://Keys.example.com/a;b`c/"), maximumLifetime: 3_600),
         policy(.disabled, maximumLifetime: 600),
     ]
+
+    static let rule: AccessRule = {
+        var rule = AccessRule(name: "a rule", user: 1, methods: [.sign])
+        rule.subjects = [Glob("system:*")].compactMap(\.self)
+        rule.audiences = [Glob("api"), Glob("Keys")].compactMap(\.self)
+        rule.claims = ["Kids"]
+        return rule
+    }()
 
     /// What messages may say although a claim has the same value.
     static let ownWords = policies.map(\.issuerURL)
