@@ -60,6 +60,8 @@ let package = Package(
         .library(name: "JOSE", targets: ["JOSE"]),
         .library(name: "AgentProtocol", targets: ["AgentProtocol"]),
         .library(name: "AgentClient", targets: ["AgentClient"]),
+        // What Fuzz/ feeds with inputs.
+        .library(name: "FuzzProperties", targets: ["FuzzProperties"]),
         // Loaded by tests, and by the processes they start, from a copy.
         .library(name: "FaultyToken", type: .dynamic, targets: ["FaultyToken"]),
     ],
@@ -122,6 +124,9 @@ let package = Package(
         support("SoftHSMSupport", ["PKCS11"]),
         support("FaultyTokenSupport", ["PKCS11", "Platform", "SoftHSMSupport"]),
         support("IssuerStoreSupport", ["IssuerStore", "KeyLifecycle"]),
+        support(
+            "FuzzProperties",
+            ["Agent", "AgentProtocol", "DaemonKit", "JOSE", "KeyLifecycle", "PKCS11", "Platform", .crypto]),
         tests("PKCS11Tests", ["PKCS11", "SoftHSMSupport", .crypto, .cryptoExtras]),
         tests("TokenProvisioningTests", ["TokenProvisioning", "PKCS11", "SoftHSMSupport", .subprocess]),
         tests("PlatformTests", ["Platform"]),
@@ -147,8 +152,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "AgentClient", "AgentProtocol", "FaultyTokenSupport", "KeyLifecycle", "PKCS11", "Platform", "RelyingParty",
-                "SoftHSMSupport", "privyseal", "privyseal-issuer", "privyseald", .subprocess,
+                "AgentClient", "AgentProtocol", "FaultyTokenSupport", "JOSE", "KeyLifecycle", "PKCS11", "Platform", "RelyingParty",
+                "SoftHSMSupport", "privyseal", "privyseal-issuer", "privyseald", .crypto, .subprocess,
             ]),
         tests(
             "PrivySealCLITests",
@@ -156,6 +161,7 @@ let package = Package(
                 "privyseal", "AgentClient", "AgentProtocol", "JOSE", "Platform", "RelyingParty", .argumentParser, .crypto,
             ]),
         tests("FaultyTokenTests", ["CCryptoki", "FaultyTokenSupport", "PKCS11", "Platform", "SoftHSMSupport", .crypto]),
+        tests("FuzzTests", ["FuzzProperties", "privyseald"]),
         tests("LayoutTests", []),
     ]
 )

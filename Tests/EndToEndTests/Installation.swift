@@ -197,6 +197,6 @@ final class Installation {
     }
 }
 
-private func socket_(_ domain: Int32, _ type: Int32, _ number: Int32) -> Int32 {
+func socket_(_ domain: Int32, _ type: Int32, _ number: Int32) -> Int32 {
     socket(domain, type, number)
 }

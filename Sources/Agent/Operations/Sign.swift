@@ -2,7 +2,6 @@ import AgentProtocol
 import JOSE
 import KeyLifecycle
 import Metrics
-import Platform
 
 /// `sign`: reads the claims, judges them, queues the signature. Runs on the connection's event loop and never waits there.
 struct Sign: Sendable {
@@ -86,36 +85,5 @@ struct Sign: Sendable {
     private func fail(_ id: RequestID, _ error: ProtocolError, _ reply: @Sendable ([UInt8]) -> Void) {
         refusals.increment()
         reply(ReplyLine.failure(id: id, error))
-    }
-}
-
-extension SignatureFacts {
-    fileprivate init(_ claims: ClaimsObject) {
-        self.init(subject: claims.subject, audience: claims.audience) { claims.otherNames }
-    }
-}
-
-extension ClaimsFacts {
-    fileprivate init(_ request: SignRequest) {
-        let claims = request.claims
-        let isComplete = if case .payload = request.source { true } else { false }
-        self.init(
-            issuer: claims.issuer, hasAudience: !claims.audience.isEmpty, issuedAt: claims.issuedAt,
-            notBefore: claims.notBefore, expiresAt: claims.expiration, lifetime: request.lifetimeSeconds,
-            isComplete: isComplete)
-    }
-}
-
-extension SignRequest {
-    /// The bytes to be signed: a payload as it came, claims with what was absent filled in.
-    fileprivate func payload(_ grant: ClaimsGrant, _ issuerURL: String) -> [UInt8] {
-        switch source {
-        case .payload(let payload):
-            payload.bytes
-        case .claims(let claims):
-            claims.filling(
-                issuer: issuerURL, issuedAt: grant.issuedAt, notBefore: grant.notBefore, expiration: grant.expiresAt,
-                id: SystemRandom.uuid())
-        }
     }
 }

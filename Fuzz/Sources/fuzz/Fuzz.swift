@@ -1,0 +1,46 @@
+import CLibFuzzer
+import FuzzProperties
+
+@testable import PrivysealdSettings
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// `fuzz --list`, or `fuzz TARGET` with libFuzzer's options and directories.
+@main
+struct Fuzz {
+    static let targets = FuzzTarget.all { path in _ = try AgentSettings(path: path) }
+
+    /// What the input goes to; set once, before the first.
+    nonisolated(unsafe) static var target = targets[0]
+
+    static func main() {
+        let name = CommandLine.arguments.dropFirst().first
+        if name == "--list" {
+            for target in targets { print("\(target.name)\t\(target.longestInput)\t\(target.summary)") }
+            return
+        }
+        guard let chosen = targets.first(where: { $0.name == name }) else {
+            print("usage: fuzz --list | TARGET [libFuzzer options]")
+            exit(2)
+        }
+        unsafe target = chosen
+        var count = CommandLine.argc
+        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = unsafe CommandLine.unsafeArgv
+        let status = unsafe LLVMFuzzerRunDriver(&count, &arguments) { data, count in
+            unsafe Fuzz.feed(Array(UnsafeBufferPointer(start: data, count: count)))
+            return 0
+        }
+        exit(status)
+    }
+
+    private static func feed(_ input: [UInt8]) {
+        do throws(Violation) {
+            try unsafe target.check(input)
+        } catch {
+            // libFuzzer keeps the input of whatever traps.
+            fatalError("\(error)")
+        }
+    }
+}

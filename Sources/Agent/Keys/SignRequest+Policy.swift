@@ -1,0 +1,36 @@
+package import AgentProtocol
+package import KeyLifecycle
+import Platform
+
+extension SignatureFacts {
+    /// What an access rule has to know of claims.
+    package init(_ claims: ClaimsObject) {
+        self.init(subject: claims.subject, audience: claims.audience) { claims.otherNames }
+    }
+}
+
+extension ClaimsFacts {
+    /// What the policy has to know of a request.
+    package init(_ request: SignRequest) {
+        let claims = request.claims
+        let isComplete = if case .payload = request.source { true } else { false }
+        self.init(
+            issuer: claims.issuer, hasAudience: !claims.audience.isEmpty, issuedAt: claims.issuedAt,
+            notBefore: claims.notBefore, expiresAt: claims.expiration, lifetime: request.lifetimeSeconds,
+            isComplete: isComplete)
+    }
+}
+
+extension SignRequest {
+    /// The bytes to be signed: a payload as it came, claims with what was absent filled in.
+    package func payload(_ grant: ClaimsGrant, _ issuerURL: String) -> [UInt8] {
+        switch source {
+        case .payload(let payload):
+            payload.bytes
+        case .claims(let claims):
+            claims.filling(
+                issuer: issuerURL, issuedAt: grant.issuedAt, notBefore: grant.notBefore, expiration: grant.expiresAt,
+                id: SystemRandom.uuid())
+        }
+    }
+}

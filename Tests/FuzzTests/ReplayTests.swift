@@ -1,0 +1,56 @@
+import Foundation
+import FuzzProperties
+import Testing
+
+@testable import privyseald
+
+/// One input that is kept, and what it is fed to.
+struct KeptInput: CustomTestStringConvertible {
+    let target: FuzzTarget
+    let path: String
+
+    /// The directory of the fuzzer.
+    static let fuzz = URL(fileURLWithPath: #filePath).deletingLastPathComponent().resolvingSymlinksInPath()
+        .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Fuzz")
+
+    static let targets = FuzzTarget.all { path in _ = try AgentSettings(path: path) }
+
+    /// The inputs of every target in a directory of `Fuzz`, by target and name.
+    static func all(in directory: String) -> [KeptInput] {
+        targets.flatMap { target in
+            let path = fuzz.appendingPathComponent("\(directory)/\(target.name)").path
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+            return names.sorted().map { KeptInput(target: target, path: "\(path)/\($0)") }
+        }
+    }
+
+    func replay() throws {
+        try target.check(Array(Data(contentsOf: URL(fileURLWithPath: path))))
+    }
+
+    var testDescription: String { path.split(separator: "/").suffix(2).joined(separator: "/") }
+}
+
+@Suite("Inputs the fuzzer has kept")
+struct ReplayTests {
+    @Test("what made a target fail once does not any more", arguments: KeptInput.all(in: "Failures"))
+    func failure(_ input: KeptInput) throws {
+        try input.replay()
+    }
+
+    @Test("every property holds for the corpus", arguments: KeptInput.targets.map(\.name))
+    func corpus(_ name: String) throws {
+        let inputs = KeptInput.all(in: "Corpus").filter { $0.target.name == name }
+        #expect(!inputs.isEmpty, "a target without a corpus")
+        for input in inputs {
+            #expect(throws: Never.self, "\(input.testDescription)") { try input.replay() }
+        }
+    }
+
+    @Test("every directory of inputs belongs to a target", arguments: ["Corpus", "Failures"])
+    func directories(_ directory: String) throws {
+        let path = KeptInput.fuzz.appendingPathComponent(directory).path
+        let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { !$0.hasPrefix(".") }
+        #expect(Set(names).isSubset(of: Set(KeptInput.targets.map(\.name))))
+    }
+}

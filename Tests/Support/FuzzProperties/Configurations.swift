@@ -1,0 +1,36 @@
+import DaemonKit
+import Foundation
+
+/// Reads the configuration file at a path as the agent does at its start.
+public typealias ConfigurationLoader = @Sendable (_ path: String) throws -> Void
+
+extension FuzzTarget {
+    /// A configuration file of the agent.
+    static func configuration(_ load: @escaping ConfigurationLoader) -> FuzzTarget {
+        FuzzTarget("configuration", "the agent's configuration file", longestInput: 4_096) { bytes throws(Violation) in
+            let path = FileManager.default.temporaryDirectory.appendingPathComponent("privyseal-fuzz-\(UUID().uuidString)").path
+            guard FileManager.default.createFile(atPath: path, contents: Data(bytes)) else {
+                throw Violation("the input cannot be written to \(path)")
+            }
+            defer { try? FileManager.default.removeItem(atPath: path) }
+            do {
+                try load(path)
+            } catch let error as ConfigurationError {
+                try check(error, bytes)
+            } catch {
+                throw Violation("an error without its place in the file: \(error)")
+            }
+        }
+    }
+
+    /// An error is a line that names a place there is.
+    private static func check(_ error: ConfigurationError, _ bytes: [UInt8]) throws(Violation) {
+        try require(isOneLine(error.message), "the message is not one line: \(error.message.debugDescription)")
+        try require(isOneLine(error.hint), "the hint is not one line: \(error.hint.debugDescription)")
+        try require((error.line == nil) == (error.column == nil), "half a place")
+        guard let line = error.line, let column = error.column else { return }
+        let breaks = String(decoding: bytes, as: UTF8.self).unicodeScalars.count { "\n\r\u{85}\u{2028}\u{2029}".unicodeScalars.contains($0) }
+        try require((1...breaks + 2).contains(line), "line \(line) is not in the file")
+        try require((1...bytes.count + 1).contains(column), "column \(column) is not in the file")
+    }
+}
