@@ -106,6 +106,7 @@ public final class AgentServer: Service {
             return server
         } catch {
             await server.stop()
+            if server.hasStuckCalls { throw HSMError.stuck(.unanswered) }
             throw error
         }
     }
@@ -198,7 +199,7 @@ public final class AgentServer: Service {
     /// Reads the configuration again, as the method `reload` does.
     public func reload() async throws {
         let reloaded = try await registry.adopt(readConfiguration)
-        gate.use(reloaded.access)
+        gate.use(reloaded.access, number: reloaded.number)
         log.notice(
             "read the configuration again",
             metadata: ["applied": "\(reloaded.applied)", "needsRestart": "\(reloaded.needsRestart)"])
@@ -214,6 +215,8 @@ public final class AgentServer: Service {
             return isRefusalNoted.withLock { $0 = false }
         }
         await noteRefusedPIN()
+        // Before the recovery has taken note of a refusal, another PIN would not be tried.
+        guard hsm.isLatched else { return }
         do {
             let identity = try pin.identity()
             guard identity != triedPIN.withLock({ $0 }) else { return }
@@ -266,7 +269,7 @@ public final class AgentServer: Service {
     public static func rehearse(
         _ configuration: AgentConfiguration, store: (any IssuerStorage)?, environment: AgentEnvironment
     ) async throws {
-        try await logIn(configuration, store: store, environment).shutdown()
+        try await logIn(configuration, store: store, environment).end()
     }
 
     /// Sends the PIN once. One that was refused is remembered with its source and not sent again until that changes.
@@ -344,7 +347,7 @@ extension OperationTable {
         add(ListIssuers(registry: registry, views: views, sight: sight))
         add(GetDiscovery(registry: registry, clock: environment.clock))
         add(Watch(registry: registry, sight: sight))
-        add(ReportHealth(registry: registry, hsm: hsm))
+        add(ReportHealth(registry: registry, hsm: hsm, sight: sight))
         add(ReportVersion())
         add(ReportMetrics(text: environment.metrics))
         add(Reconcile(registry: registry))

@@ -27,11 +27,11 @@ public struct OfflineAgent: Sendable {
             try await registry.load()
             let value = try await body(OfflineAgent(hsm: hsm, registry: registry, clock: environment.clock))
             await registry.drain()
-            await hsm.shutdown()
+            try await hsm.end()
             return value
         } catch {
             await registry.drain()
-            await hsm.shutdown()
+            try await hsm.end()
             throw error
         }
     }

@@ -4,6 +4,8 @@ public struct ReloadedConfiguration: Sendable {
     public var publicBaseURL: String
     /// Who may do what from now on.
     public var access: AccessPolicy
+    /// Counts how often the configuration was read.
+    public var number = 0
     /// Settings in force from now on, by their path in the file.
     public var applied: [String]
     /// Settings that differ and need a restart.

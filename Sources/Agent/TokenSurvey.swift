@@ -16,10 +16,10 @@ public struct TokenSurvey: Sendable {
         let hsm = try await AgentServer.logIn(configuration, store: nil, environment)
         do {
             let survey = TokenSurvey(inventory: try await hsm.custody.inventory(knowing: []))
-            await hsm.shutdown()
+            try await hsm.end()
             return survey
         } catch {
-            await hsm.shutdown()
+            try await hsm.end()
             throw error
         }
     }

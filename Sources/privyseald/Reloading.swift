@@ -8,6 +8,7 @@ actor Reloading {
     private let started: AgentSettings
     private var publicBaseURL: String
     private var access: AccessSettings?
+    private var number = 0
     private let log: DaemonLog
 
     /// - Parameter started: what the agent was started with.
@@ -41,9 +42,12 @@ actor Reloading {
             access = next.access
             applied.append("access")
         }
-        return ReloadedConfiguration(
+        var reloaded = ReloadedConfiguration(
             publicBaseURL: publicBaseURL, access: next.accessPolicy, applied: applied,
             needsRestart: next.sectionsThatDiffer(from: started))
+        number += 1
+        reloaded.number = number
+        return reloaded
     }
 }
 

@@ -75,6 +75,20 @@ struct AccessTests {
         }
     }
 
+    @Test("health says that something is wrong, and not with whom, to a caller that may not see all issuers")
+    func health() async throws {
+        try await restricted({ $0.issuers = [Glob("prod")].compactMap(\.self) }, methods: nil) { agent, client in
+            agent.failures.fail { if case .record = $0 { true } else { false } }
+            _ = try await agent.server?.registry.rotate("staging", ifGeneration: nil, dryRun: false)
+            await agent.settle()
+            let shown = try await client.health()
+            #expect(shown.status == "degraded" && !shown.problems.isEmpty)
+            #expect(shown.problems.allSatisfy { !$0.message.contains("staging") })
+            agent.useAccess([Self.rule { _ in }])
+            #expect(try await client.health().problems.contains { $0.message.contains("staging") })
+        }
+    }
+
     @Test("bounds hold for what is signed, given as claims or as a payload")
     func bounds() async throws {
         try await restricted(

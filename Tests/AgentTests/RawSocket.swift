@@ -52,9 +52,11 @@ final class RawSocket: Sendable {
                 return Array(unread[..<end])
             }
             if let line { return line }
-            let more = handle.availableData
-            guard !more.isEmpty else { throw RawSocketError.ended }
-            unread.withLock { $0 += more }
+            // Not by FileHandle, which ends the process when the other side has reset the connection.
+            var more = [UInt8](repeating: 0, count: 65_536)
+            let count = unsafe read(handle.fileDescriptor, &more, more.count)
+            guard count > 0 else { throw RawSocketError.ended }
+            unread.withLock { $0 += more.prefix(count) }
         }
     }
 }

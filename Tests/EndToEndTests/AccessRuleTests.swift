@@ -30,6 +30,8 @@ struct AccessRuleTests {
         Fault("- { user: root, allow: [sign], maxLifetime: 3600 }", naming: "agent.yaml:6", "unit"),
         Fault("- { user: root, allow: [sign], maxLifetime: 48h }", naming: "agent.yaml:6", "10m to 24h"),
         Fault("- { user: root, allow: [sign], rate: { perSecond: 0 } }", naming: "agent.yaml:6", "perSecond"),
+        Fault("- { user: root, allow: [sign], subjects: }", naming: "agent.yaml:6", "subjects has no value"),
+        Fault("- { user: root, group: ~, allow: [sign] }", naming: "agent.yaml:6", "group has no value"),
         Fault("- { user: root, allow: [sign], connections: 0 }", naming: "agent.yaml:6", "connections"),
         Fault("- { user: root, allow: [sign], issuer: prod }", naming: "agent.yaml:6", "issuer", "issuers"),
     ]

@@ -27,6 +27,8 @@ public struct AccessPolicy: Sendable {
 
     /// Connections this caller may have open at once; `nil` where no rule says.
     func connectionLimit(_ caller: Caller) -> Int? {
-        rules.first { $0.connections != nil && $0.concerns(caller) }?.connections
+        // One that can only be refused needs few.
+        guard caller.uid != overflowUID, rules.contains(where: { $0.concerns(caller) }) else { return 4 }
+        return rules.first { $0.connections != nil && $0.concerns(caller) }?.connections
     }
 }

@@ -8,17 +8,30 @@ import Platform
 /// An operation must not be begun when one of these throws.
 final class Gate: Sendable {
     private let policy: Locked<AccessPolicy>
+    /// The number of the configuration that the policy is from.
+    private let number = Locked(0)
     private let rates: RateLimiter
+    /// Denials that have not been logged, by user, and when one was: a flood of them must not fill a disk.
+    private let denials = Locked<[UInt32: Denials]>([:])
+    private let clock: AgentClock
     private let log: Logger
 
     init(policy: AccessPolicy, clock: AgentClock, log: Logger) {
         self.policy = Locked(policy)
         rates = RateLimiter(clock: clock)
+        self.clock = clock
         self.log = log
     }
 
     /// Puts other rules in force, for connections that are open too.
-    func use(_ policy: AccessPolicy) {
+    ///
+    /// - Parameter number: counts how often the configuration was read; rules of an earlier reading do not come back.
+    func use(_ policy: AccessPolicy, number: Int = .max) {
+        let isLatest = self.number.withLock { latest in
+            defer { if number != .max { latest = max(latest, number) } }
+            return number >= latest
+        }
+        guard isLatest else { return }
         self.policy.withLock { $0 = policy }
         rates.reset()
     }
@@ -57,16 +70,47 @@ final class Gate: Sendable {
         policy.withLock { $0 }.deciding(caller, method, issuer: issuer) != nil
     }
 
+    /// Whether the caller may call the method for every issuer, by one rule.
+    func mayUseAll(_ caller: Caller, _ method: Method) -> Bool {
+        let policy = policy.withLock { $0 }
+        guard let place = policy.deciding(caller, method, issuer: nil) else { return false }
+        return policy.rules[place].issuers?.contains(where: \.isAny) ?? true
+    }
+
     func connectionLimit(_ caller: Caller) -> Int? {
         policy.withLock { $0 }.connectionLimit(caller)
     }
 
+    private struct Denials {
+        var loggedAt: Int64
+        var unlogged = 0
+    }
+
+    private let deniedRequests = Counter(label: "privyseal_denied_total")
+
+    /// Once a second for each user, how many denials there have been since the last that was logged; `nil` in between.
+    private func countDenial(_ uid: UInt32) -> Int? {
+        let now = clock.monotonic()
+        return denials.withLock { denials in
+            if denials.count > 1_024 { denials = [:] }
+            if let last = denials[uid], now - last.loggedAt < 1_000_000_000 {
+                denials[uid]?.unlogged += 1
+                return nil
+            }
+            defer { denials[uid] = Denials(loggedAt: now) }
+            return denials[uid]?.unlogged ?? 0
+        }
+    }
+
     private func denied(_ caller: Caller, _ method: Method, issuer: String?) -> ProtocolError {
-        log.info("denied", metadata: ["method": "\(method)", "caller": "\(caller)"])
-        Counter(label: "privyseal_denied_total").increment()
-        let what = issuer.map { " for issuer \"\($0.prefix(64))\"" } ?? ""
+        let name = Method.all.contains(method) ? method.rawValue : quoted(method.rawValue)
+        if let unlogged = countDenial(caller.uid) {
+            log.info("denied", metadata: ["method": "\(name)", "caller": "\(caller)", "notLoggedBefore": "\(unlogged)"])
+        }
+        deniedRequests.increment()
+        let what = issuer.map { " for issuer \(quoted($0))" } ?? ""
         return ProtocolError(
-            .permissionDenied, "uid \(caller.uid) may not call \(method)\(what)",
+            .permissionDenied, "uid \(caller.uid) may not call \(name)\(what)",
             hint: "ask the operator of the agent for an access rule")
     }
 }

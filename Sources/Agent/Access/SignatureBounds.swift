@@ -24,14 +24,14 @@ extension AccessRule {
                 throw .outOfBounds("a JWT without sub", hint: "name a subject that the access rules allow you")
             }
             guard subjects.contains(where: { $0.matches(subject) }) else {
-                throw .outOfBounds("the subject \"\(subject.prefix(128))\"")
+                throw .outOfBounds("the subject \(quoted(subject, limit: 128))")
             }
         }
         if let audiences, let other = facts.audience.first(where: { audience in !audiences.contains { $0.matches(audience) } }) {
-            throw .outOfBounds("the audience \"\(other.prefix(128))\"")
+            throw .outOfBounds("the audience \(quoted(other, limit: 128))")
         }
-        if let claims, let other = facts.otherClaims().first(where: { !claims.contains($0) }) {
-            throw .outOfBounds("the claim \"\(other.prefix(64))\"")
+        if let claims, let other = facts.otherClaims().first(where: { name in !claims.contains { $0.utf8.elementsEqual(name.utf8) } }) {
+            throw .outOfBounds("the claim \(quoted(other))")
         }
     }
 

@@ -26,8 +26,10 @@ final class WatchedThread: Sendable {
     /// A call begins. `abandonment` is run, from another thread, should it not return in its time.
     ///
     /// - Returns: false when the thread has been given up and must end.
-    func begin(limitSeconds: Double? = nil, _ abandonment: (@Sendable () -> Void)? = nil) -> Bool {
-        let isDue = clock.monotonic() + (limitSeconds.map(Self.nanoseconds) ?? limit)
+    ///
+    /// - Parameter times: how many times the thread's own limit, for what may first have to wait for others.
+    func begin(limitSeconds: Double? = nil, times: Int64 = 1, _ abandonment: (@Sendable () -> Void)? = nil) -> Bool {
+        let isDue = clock.monotonic() + (limitSeconds.map(Self.nanoseconds) ?? times * limit)
         return state.withLock { state in
             guard !state.isAbandoned else { return false }
             state.isDue = isDue
@@ -56,27 +58,31 @@ final class WatchedThread: Sendable {
     /// Closes a session, while somebody may wait for another; `abandonment` answers them should that never return.
     ///
     /// - Returns: false when the thread has been given up meanwhile, and must end.
-    func close(_ session: consuming Session, _ gate: UseGate, _ abandonment: (@Sendable () -> Void)? = nil) -> Bool {
-        guard gate.enter() else {
-            session.abandon()
+    func close(
+        _ session: consuming Session, ofGeneration generation: Int, _ access: TokenAccess,
+        _ abandonment: (@Sendable () -> Void)? = nil
+    ) -> Bool {
+        guard access.gate.enter() else {
+            // If the module is not initialised after all, it goes on counting the session.
+            access.abandonLost(session, ofGeneration: generation)
             return true
         }
         guard begin(abandonment) else {
-            gate.leave()
-            session.abandon()
+            access.gate.leave()
+            access.abandonLost(session, ofGeneration: generation)
             return false
         }
         // A session that cannot be closed is one that the module has lost already.
         try? session.close()
-        gate.leave()
+        access.gate.leave()
         return end()
     }
 
     /// Gives back the session of a thread that had been given up: its call has returned at last, and the session is one
     /// that the token has to have again.
-    func closeLate(_ session: consuming Session, _ gate: UseGate) {
-        guard gate.enter() else { return session.abandon() }
-        defer { gate.leave() }
+    func closeLate(_ session: consuming Session, ofGeneration generation: Int, _ access: TokenAccess) {
+        guard access.gate.enter() else { return access.abandonLost(session, ofGeneration: generation) }
+        defer { access.gate.leave() }
         beginLate()
         try? session.close()
         _ = end()

@@ -257,6 +257,15 @@ final class HSM: Sendable {
     /// Whether the token refused the PIN, or a probe ended as if it had: nothing is tried before its source has changed.
     var isLatched: Bool { recovery.isLatched }
 
+    /// As `shutdown()`.
+    ///
+    /// - Throws: `HSMError` with `.stuck` when a call into the module has not returned: the process has to end at once, since
+    ///   the module's destructors must not run under it.
+    func end() async throws {
+        await shutdown()
+        if hasStuckCalls { throw HSMError.stuck(.unanswered) }
+    }
+
     /// Answers what is queued, ends the threads and finalises the module, unless a call in it has not returned.
     func shutdown() async {
         isClosing.withLock { $0 = true }

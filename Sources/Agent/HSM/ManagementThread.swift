@@ -99,7 +99,7 @@ final class ManagementThread: Sendable {
             let generation = access.generation
             switch serve(session, generation, calls, startingWith: nil) {
             case .finished: return session.abandon()
-            case .givenUp: return calls.closeLate(session, access.gate)
+            case .givenUp: return calls.closeLate(session, ofGeneration: generation, access)
             case .reopen(let command, let isLost):
                 next = command
                 guard end(session, generation, command, isLost: isLost, calls) else { return }
@@ -133,14 +133,14 @@ final class ManagementThread: Sendable {
                 continue
             }
             let generation = access.generation
-            guard calls.begin({ command.fail(.unanswered) }) else { return access.gate.leave() }
+            guard calls.begin(times: 2, { command.fail(.unanswered) }) else { return access.gate.leave() }
             do throws(PKCS11Error) {
                 let session = try openSession(for: command.kind)
                 access.gate.leave()
-                guard calls.end() else { return calls.closeLate(session, access.gate) }
+                guard calls.end() else { return calls.closeLate(session, ofGeneration: generation, access) }
                 switch serve(session, generation, calls, startingWith: command) {
                 case .finished: return session.abandon()
-                case .givenUp: return calls.closeLate(session, access.gate)
+                case .givenUp: return calls.closeLate(session, ofGeneration: generation, access)
                 case .reopen(let command, let isLost):
                     next = command
                     guard end(session, generation, command, isLost: isLost, calls) else { return }
@@ -235,7 +235,7 @@ final class ManagementThread: Sendable {
             access.abandonLost(session, ofGeneration: generation)
             return true
         }
-        return calls.close(session, access.gate) { command?.fail(.unanswered) }
+        return calls.close(session, ofGeneration: generation, access) { command?.fail(.unanswered) }
     }
 
     /// What a failure says of the token as a whole.

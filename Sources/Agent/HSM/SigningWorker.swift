@@ -44,6 +44,8 @@ final class SigningWorker: Sendable {
     func run() {
         var carried: SigningAttempt?
         while true {
+            // Before the trouble is looked at: an interruption that comes with one must not be taken for seen.
+            let interruptions = queue.interruptionCount
             if let trouble = status.trouble {
                 refuse(carried, trouble)
                 carried = nil
@@ -51,14 +53,13 @@ final class SigningWorker: Sendable {
                 if queue.isClosedNow { return refuse(nil, trouble) }
                 continue
             }
-            let interruptions = queue.interruptionCount
             guard access.gate.enter() else {
                 queue.pause(Self.shortPause)
                 if queue.isClosedNow { return refuse(carried, .closing) }
                 continue
             }
             let generation = access.generation
-            guard calls.begin(abandonment(carried)) else { return access.gate.leave() }
+            guard calls.begin(times: 2, abandonment(carried)) else { return access.gate.leave() }
             let session: Session
             do throws(PKCS11Error) {
                 session = try access.openSession(.readOnly)
@@ -70,18 +71,18 @@ final class SigningWorker: Sendable {
                 continue
             }
             access.gate.leave()
-            guard calls.end() else { return calls.closeLate(session, access.gate) }
+            guard calls.end() else { return calls.closeLate(session, ofGeneration: generation, access) }
             switch serve(session, generation, interruptions, startingWith: carried) {
             case .finished:
-                _ = calls.close(session, access.gate)
+                _ = calls.close(session, ofGeneration: generation, access)
                 return
             case .givenUp:
-                return calls.closeLate(session, access.gate)
+                return calls.closeLate(session, ofGeneration: generation, access)
             case .reopen(let attempt, let isLost):
                 carried = attempt
                 if isLost {
                     access.abandonLost(session, ofGeneration: generation)
-                } else if !calls.close(session, access.gate, abandonment(attempt)) {
+                } else if !calls.close(session, ofGeneration: generation, access, abandonment(attempt)) {
                     return
                 }
             }

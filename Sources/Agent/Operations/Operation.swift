@@ -37,6 +37,10 @@ struct Sight: Sendable {
     func shows(_ issuer: String, to context: OperationContext, by method: Method) -> Bool {
         gate.mayUse(context.caller, method, issuer: issuer)
     }
+
+    func showsAll(to context: OperationContext, by method: Method) -> Bool {
+        gate.mayUseAll(context.caller, method)
+    }
 }
 
 /// The operations of an agent, by method.

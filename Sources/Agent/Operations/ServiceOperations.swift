@@ -6,6 +6,7 @@ import KeyLifecycle
 struct ReportHealth: Operation {
     let registry: IssuerRegistry
     let hsm: HSM
+    let sight: Sight
 
     func run(_ parameters: HealthParameters, _ context: OperationContext) async throws -> Health {
         let reading = hsm.status.reading
@@ -37,6 +38,12 @@ struct ReportHealth: Operation {
                     hint: "the agent tries again by itself"))
         }
         problems += await registry.quarantineProblems
+        // Problems name issuers and keys: who may not see all of them learns what is wrong, not with whom.
+        if !sight.showsAll(to: context, by: .health) {
+            problems = Set(problems.map(\.component)).sorted().map {
+                HealthProblem(component: $0, message: "something is wrong with the \($0)", hint: "ask the operator of the agent")
+            }
+        }
         let token = hsm.tokenInfo
         let signs = await registry.isTokenChecked && reading.trouble == nil
         return Health(
@@ -89,7 +96,7 @@ struct Reload: Operation {
     func run(_ parameters: ReloadParameters, _ context: OperationContext) async throws -> ReloadResult {
         if parameters.acceptClock == true { await registry.acceptClock() }
         let reloaded = try await registry.adopt(reload)
-        gate.use(reloaded.access)
+        gate.use(reloaded.access, number: reloaded.number)
         return ReloadResult(applied: reloaded.applied, needsRestart: reloaded.needsRestart)
     }
 }

@@ -67,8 +67,8 @@ public struct ClaimsObject: Sendable {
     /// The names of the claims beside the registered ones (RFC 7519 §4.1), each of the object itself, read anew each time.
     public var otherNames: [String] {
         let registered: Set<String> = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
-        // It has been scanned before, so it can be.
-        let members = (try? JSONValue(parsing: text))?.members ?? []
+        // It has been scanned before, so it can be; and if not, nothing must look as if there were none.
+        guard let members = (try? JSONValue(parsing: text))?.members else { return [""] }
         return members.map(\.name).filter { !registered.contains($0) }
     }
 

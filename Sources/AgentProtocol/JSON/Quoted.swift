@@ -1,6 +1,5 @@
 /// `name` as a message may show it: quoted, on one line, and short whatever a sender put into it.
-func quoted(_ name: String) -> String {
-    let limit = 64
+public func quoted(_ name: String, limit: Int = 64) -> String {
     var shown = ""
     for character in name.unicodeScalars.prefix(limit) {
         let isPlain =

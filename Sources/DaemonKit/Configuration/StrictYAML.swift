@@ -79,6 +79,14 @@ public struct StrictYAML {
         node(at: path).mark?.line ?? 1
     }
 
+    /// Whether a key of the mapping at a path stands there without a value, which decoding takes for an absent key.
+    public func isEmpty(_ key: String, at path: [String]) -> Bool {
+        guard let value = node(at: path).mapping?.first(where: { $0.key.scalar?.string == key })?.value.scalar else {
+            return false
+        }
+        return value.style == .plain && ["", "~", "null", "Null", "NULL"].contains(value.string)
+    }
+
     private func node(at path: [String]) -> Node {
         var node = root
         for name in path {
