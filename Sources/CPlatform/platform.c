@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -37,6 +38,14 @@ int privyseal_is_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
 int privyseal_disable_core_files(void) {
     const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
     return setrlimit(RLIMIT_CORE, &none) == 0 ? 0 : errno;
+}
+
+int privyseal_end_on_crash(void) {
+    const int signals[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGSYS, SIGTRAP};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        if (signal(signals[i], SIG_DFL) == SIG_ERR) return errno;
+    }
+    return 0;
 }
 
 int privyseal_forgo_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : errno; }

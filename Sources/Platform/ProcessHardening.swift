@@ -6,12 +6,16 @@ public enum ProcessHardening {
     /// Forbids core dumps, inspection by other processes of the same user and set-user-ID programs, makes new files private
     /// (umask 077), and sees to it that the descriptors 0 to 2 are open, so that no store or socket becomes standard error.
     ///
+    /// A crash ends the process, and nothing else: Swift's own handler would show what is in registers and memory on standard
+    /// error, and go on after a SIGABRT from outside, such as that of a service manager's watchdog.
+    ///
     /// `PR_SET_DUMPABLE` 0 also gives `/proc/PID` to root. `PR_SET_NO_NEW_PRIVS` counts for the calling thread and those it
     /// starts: to be called once, on the main thread, before there are others.
     public static func apply() throws(PlatformError) {
         try check("open /dev/null", privyseal_open_standard_descriptors())
         try check("prctl PR_SET_DUMPABLE", privyseal_disable_dumps())
         try check("setrlimit RLIMIT_CORE", privyseal_disable_core_files())
+        try check("signal", privyseal_end_on_crash())
         try check("prctl PR_SET_NO_NEW_PRIVS", privyseal_forgo_privileges())
         umask(0o077)
     }

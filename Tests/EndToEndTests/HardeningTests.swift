@@ -55,6 +55,17 @@ struct HardeningTests {
         }
     }
 
+    @Test("a crash ends it at once and shows nothing of its memory", arguments: [SIGABRT, SIGSEGV, SIGTRAP])
+    func crash(signal: Int32) async throws {
+        try await Installation.with { site in
+            for daemon in [try await site.startAgent(), try await site.startFrontend()] {
+                let before = daemon.text
+                #expect(await daemon.end(signal) == -signal)
+                #expect(daemon.text == before)
+            }
+        }
+    }
+
     @Test("the PIN is kept out of swap")
     func lockedPIN() async throws {
         try await Installation.with { site in

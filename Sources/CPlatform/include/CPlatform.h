@@ -37,6 +37,9 @@ int privyseal_is_dumpable(void);
 /// RLIMIT_CORE to 0, soft and hard.
 int privyseal_disable_core_files(void);
 
+/// Gives the signals of a crash their default action, which is to end the process: no handler of a runtime's runs any more.
+int privyseal_end_on_crash(void);
+
 /// prctl(PR_SET_NO_NEW_PRIVS, 1): no set-user-ID program gives anything. Counts for the calling thread and those it starts.
 int privyseal_forgo_privileges(void);
 
