@@ -116,8 +116,9 @@ struct SigningAttemptTests {
             publicKey: try publicKey().subjectPublicKeyInfo, state: .active, publishedAt: Timestamp(seconds: 0),
             knownFrom: Timestamp(seconds: 0))
         return SigningAttempt(
-            job: SigningJob(key: try KeyReference(key), digest: SigningDigest(of: [], for: algorithm.jws), deadline: .max) { _ in
-            })
+            job: SigningJob(
+                key: try KeyReference(key), digest: SigningDigest(of: [], for: algorithm.jws), uid: 0, deadline: .max
+            ) { _ in })
     }
 
     private static func rsa() throws -> PublicKey {

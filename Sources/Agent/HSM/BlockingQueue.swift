@@ -1,15 +1,10 @@
 import Foundation
 
-/// A bounded queue between tasks, which never wait, and threads, which do.
+/// A bounded queue between tasks, which never wait, and threads, which do. Owners of elements take turns: see `Turns`.
 // Sendable: every access to the stored state happens while `condition` is locked, and to `isRung` while `bell` is.
 final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
-    private let limit: Int
-    /// Elements taken before their places are freed.
-    private static var compaction: Int { 256 }
-    private var elements: [Element] = []
-    /// Where the first element is; what is before it has been taken.
-    private var head = 0
+    private var turns: Turns<Element>
     private var isClosed = false
     private var interruptions = 0
     /// For threads that pause: one of their own, since an element's signal wakes one thread, which must be one that takes it.
@@ -17,7 +12,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     private var isRung = false
 
     init(limit: Int) {
-        self.limit = limit
+        turns = Turns(limit: limit)
     }
 
     enum Refusal: Error {
@@ -25,14 +20,28 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         case closed
     }
 
-    /// Never waits.
+    /// Never waits. For a queue whose elements all have the same owner.
     func push(_ element: Element) throws(Refusal) {
+        // An owner that is alone displaces nothing.
+        _ = try push(element, of: 0)
+    }
+
+    /// Never waits.
+    ///
+    /// - Returns: an element of another owner that had to go for this one, and is to be told so.
+    func push(_ element: Element, of owner: UInt32) throws(Refusal) -> Element? {
         condition.lock()
         defer { condition.unlock() }
         guard !isClosed else { throw .closed }
-        guard elements.count - head < limit else { throw .full }
-        elements.append(element)
-        condition.signal()
+        switch turns.add(element, of: owner) {
+        case .refused: throw .full
+        case .taken:
+            condition.signal()
+            return nil
+        case .takenInstead(let displaced):
+            // There are as many as before, and each has had its signal.
+            return displaced
+        }
     }
 
     /// Waits for an element; `nil` once the queue is closed and empty.
@@ -58,7 +67,8 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     func pop(unlessInterruptedSince seen: inout Int) -> Popped {
         condition.lock()
         defer { condition.unlock() }
-        while head == elements.count {
+        while true {
+            if let element = turns.next() { return .element(element) }
             if isClosed { return .closed }
             if seen != .min, seen != interruptions {
                 seen = interruptions
@@ -66,16 +76,6 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
             }
             condition.wait()
         }
-        let element = elements[head]
-        head += 1
-        if head == elements.count {
-            elements.removeAll(keepingCapacity: true)
-            head = 0
-        } else if head >= Self.compaction {
-            elements.removeFirst(head)
-            head = 0
-        }
-        return .element(element)
     }
 
     /// Wakes every thread that waits for an element and minds interruptions.
@@ -97,23 +97,14 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     func takeAll() -> [Element] {
         condition.lock()
         defer { condition.unlock() }
-        defer {
-            elements.removeAll()
-            head = 0
-        }
-        return Array(elements[head...])
+        return turns.removeAll()
     }
 
-    /// Takes out the elements for which this is true, in their order.
+    /// Takes out the elements for which this is true, each owner's in their order.
     func take(where isTaken: (Element) -> Bool) -> [Element] {
         condition.lock()
         defer { condition.unlock() }
-        let waiting = elements[head...]
-        let taken = waiting.filter(isTaken)
-        guard !taken.isEmpty else { return [] }
-        elements = waiting.filter { !isTaken($0) }
-        head = 0
-        return taken
+        return turns.remove(where: isTaken)
     }
 
     /// Waits for the given seconds, or until the queue is closed or `wake()` is called.
@@ -151,6 +142,6 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     var count: Int {
         condition.lock()
         defer { condition.unlock() }
-        return elements.count - head
+        return turns.count
     }
 }

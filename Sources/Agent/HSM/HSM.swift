@@ -199,15 +199,18 @@ final class HSM: Sendable {
 
     // MARK: - Use
 
-    /// Queues a signature; `completion` is called once, from another thread or at once when it cannot be queued.
+    /// Queues a signature for a user; `completion` is called once, from another thread or at once when it cannot be queued.
+    ///
+    /// Users take turns. Full is the queue only for one that has its share in it.
     func sign(
-        _ digest: SigningDigest, with key: KeyReference,
+        _ digest: SigningDigest, with key: KeyReference, for uid: UInt32,
         completion: @escaping @Sendable (Result<[UInt8], HSMError>) -> Void
     ) {
         if let trouble = status.trouble { return completion(.failure(trouble)) }
         let deadline = clock.monotonic() + Int64(configuration.deadlineSeconds) * 1_000_000_000
         do throws(BlockingQueue<SigningJob>.Refusal) {
-            try queue.push(SigningJob(key: key, digest: digest, deadline: deadline, completion: completion))
+            let job = SigningJob(key: key, digest: digest, uid: uid, deadline: deadline, completion: completion)
+            try queue.push(job, of: uid)?.completion(.failure(.displaced))
         } catch {
             switch error {
             case .full:

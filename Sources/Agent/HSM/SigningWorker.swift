@@ -215,7 +215,7 @@ final class SigningWorker: Sendable {
     /// Leaves a request to the other workers.
     private func pass(_ attempt: SigningAttempt) {
         do {
-            try queue.push(attempt.job)
+            try queue.push(attempt.job, of: attempt.job.uid)?.completion(.failure(.displaced))
         } catch {
             attempt.job.completion(.failure(.noSessionLeft))
         }
@@ -261,6 +261,10 @@ extension HSMError {
     /// The call for the request has not returned in its time.
     static let unanswered = HSMError(
         .deadlineExceeded, "the HSM has not answered in time", hint: "try again; have the HSM examined if it goes on")
+
+    /// The queue is full, and the caller's are the most that wait in it.
+    static let displaced = HSMError(
+        .busy, "the queue is full, and most of it is this caller's", hint: "try again in a moment, with fewer at once")
 
     static let noSessionLeft = HSMError(
         .busy, "the token has no session left for this request", hint: "try again in a moment, or configure fewer sessions")

@@ -175,7 +175,7 @@ final class TokenRecovery: Sendable {
         for key in witnesses {
             do {
                 let digest = SigningDigest(of: Self.probe, for: key.algorithm.jws)
-                let job = SigningJob(key: try KeyReference(key), digest: digest, deadline: .max) { _ in }
+                let job = SigningJob(key: try KeyReference(key), digest: digest, uid: 0, deadline: .max) { _ in }
                 _ = try handles.sign(job, session, verifying: true)
                 return
             } catch let error as HSMError where error.code == .keyUnavailable {

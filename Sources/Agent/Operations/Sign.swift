@@ -18,7 +18,7 @@ struct Sign: Sendable {
             let parameters = try SignRequest.decode(request.params)
             let rule = try gate.authorize(caller, .sign, issuer: parameters.issuer)
             try rule.check(SignatureFacts(parameters.claims))
-            begin(Pending(id: request.id, parameters: parameters, rule: rule, reply: reply))
+            begin(Pending(id: request.id, uid: caller.uid, parameters: parameters, rule: rule, reply: reply))
         } catch {
             fail(request.id, error, reply)
         }
@@ -26,6 +26,7 @@ struct Sign: Sendable {
 
     private struct Pending: Sendable {
         let id: RequestID
+        let uid: UInt32
         let parameters: SignRequest
         let rule: AccessRule
         let reply: @Sendable ([UInt8]) -> Void
@@ -64,7 +65,7 @@ struct Sign: Sendable {
         let key = state.key
         key.noteSigned(until: Timestamp(seconds: grant.expiresAt))
         let input = CompactJWS.signingInput(key.header, payload: pending.parameters.payload(grant, state.policy.issuerURL))
-        hsm.sign(SigningDigest(of: input, for: key.algorithm.jws), with: key) { result in
+        hsm.sign(SigningDigest(of: input, for: key.algorithm.jws), with: key, for: pending.uid) { result in
             // The reply is handed over first: a rotation that waits for the key must not overtake it.
             switch result {
             case .success(let signature):

@@ -13,6 +13,8 @@ final class Listener: Sendable {
         var connections: [ConnectionID: Open] = [:]
         /// Connections by user.
         var users: [UInt32: Int] = [:]
+        /// Users of whose refusal the log has been told. One that keeps trying must not fill it.
+        var refusedUsers: Set<UInt32> = []
         var count: UInt64 = 0
         var isClosing = false
         var whenEmpty: CheckedContinuation<Void, Never>?
@@ -36,6 +38,8 @@ final class Listener: Sendable {
 
     /// Connections that wait to be accepted.
     private static let backlog: CInt = 512
+    /// Bytes read from a connection before it is the next one's turn: some requests of the usual size.
+    private static let turn = 1_024
 
     init(path: UnixSocketPath, limits: ConnectionLimits, dispatcher: Dispatcher, feed: ChangeFeed, log: Logger) {
         self.path = path
@@ -84,7 +88,11 @@ final class Listener: Sendable {
     private var bootstrap: ServerBootstrap {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Self.backlog)
+            .serverChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.autoRead, value: false)
+            // One small read, then the next connection: whoever sends much at once waits between.
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.turn))
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { self.add($0) }
     }
@@ -128,7 +136,9 @@ final class Listener: Sendable {
         return raw.and(groups).flatMapThrowing { raw, groups in
             let caller = Caller(PeerCredentials(raw), PeerGroups(groups))
             if let refusal = self.refusal(of: caller) {
-                self.log.notice("refused a connection", metadata: ["caller": "\(caller)", "reason": "\(refusal.message)"])
+                if self.state.withLock({ $0.refusedUsers.insert(caller.uid).inserted }) {
+                    self.log.notice("refuses connections", metadata: ["caller": "\(caller)", "reason": "\(refusal.message)"])
+                }
                 return try channel.pipeline.syncOperations.addHandler(RefusedConnection(refusal))
             }
             let (id, connection) = try self.admit(caller, channel.eventLoop)
@@ -177,6 +187,7 @@ final class Listener: Sendable {
             if let ended = state.connections.removeValue(forKey: id) {
                 let left = state.users[ended.uid, default: 1] - 1
                 state.users[ended.uid] = left > 0 ? left : nil
+                if left <= 0 { state.refusedUsers.remove(ended.uid) }
             }
             guard state.connections.isEmpty else { return nil }
             defer { state.whenEmpty = nil }

@@ -1,0 +1,124 @@
+/// What waits, by owner: owners take turns, and each one's elements keep their order.
+///
+/// One owner alone may fill it. When it is full, an owner that has less than others still gets in: the newest element of
+/// the owner with the most goes. So nobody is kept out by what others have put in.
+struct Turns<Element: Sendable>: Sendable {
+    private let limit: Int
+    private var lines: [UInt32: Line<Element>] = [:]
+    /// The owners with something waiting, each once, in the order of their turns.
+    private var owners = Line<UInt32>()
+    private(set) var count = 0
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    enum Admission {
+        case taken
+        /// Taken in the place of this one, which must be told.
+        case takenInstead(of: Element)
+        /// The owner has as much as anybody may.
+        case refused
+    }
+
+    /// O(1); when it is full and the owner is below its share, it looks once at each owner that waits.
+    mutating func add(_ element: Element, of owner: UInt32) -> Admission {
+        guard count >= limit else {
+            append(element, of: owner)
+            return .taken
+        }
+        let own = lines[owner]?.count ?? 0
+        guard own < max(limit / max(lines.count, 1), 1), let most = lines.max(by: { $0.value.count < $1.value.count }),
+            most.value.count > own + 1, let displaced = removeNewest(of: most.key)
+        else { return .refused }
+        append(element, of: owner)
+        return .takenInstead(of: displaced)
+    }
+
+    /// The oldest element of the owner whose turn it is. O(1).
+    mutating func next() -> Element? {
+        guard let owner = owners.removeFirst(), let element = lines[owner]?.removeFirst() else { return nil }
+        count -= 1
+        if lines[owner]?.count == 0 { lines[owner] = nil } else { owners.append(owner) }
+        return element
+    }
+
+    /// Everything, in the order it would have been handed out.
+    mutating func removeAll() -> [Element] {
+        var removed: [Element] = []
+        removed.reserveCapacity(count)
+        while let element = next() { removed.append(element) }
+        return removed
+    }
+
+    /// Takes out the elements for which this is true, each owner's in their order.
+    mutating func remove(where isRemoved: (Element) -> Bool) -> [Element] {
+        var removed: [Element] = []
+        var remaining = Line<UInt32>()
+        while let owner = owners.removeFirst() {
+            guard var line = lines[owner] else { continue }
+            removed += line.remove(where: isRemoved)
+            lines[owner] = line.count == 0 ? nil : line
+            if line.count > 0 { remaining.append(owner) }
+        }
+        owners = remaining
+        count -= removed.count
+        return removed
+    }
+
+    private mutating func append(_ element: Element, of owner: UInt32) {
+        if lines[owner] == nil { owners.append(owner) }
+        lines[owner, default: Line()].append(element)
+        count += 1
+    }
+
+    /// Of an owner that has two at least, so that its turn stays.
+    private mutating func removeNewest(of owner: UInt32) -> Element? {
+        guard let element = lines[owner]?.removeLast() else { return nil }
+        count -= 1
+        return element
+    }
+}
+
+/// First in, first out, in constant time.
+private struct Line<Element: Sendable>: Sendable {
+    private var elements: [Element?] = []
+    /// Where the first element is; what is before it has been taken.
+    private var head = 0
+    /// Elements taken before their places are freed, which costs what is left.
+    private static var compaction: Int { 256 }
+
+    var count: Int { elements.count - head }
+
+    mutating func append(_ element: Element) {
+        elements.append(element)
+    }
+
+    mutating func removeFirst() -> Element? {
+        guard head < elements.count else { return nil }
+        let element = elements[head]
+        elements[head] = nil
+        head += 1
+        if head == elements.count {
+            elements.removeAll(keepingCapacity: head <= Self.compaction)
+            head = 0
+        } else if head >= Self.compaction, head * 2 >= elements.count {
+            elements.removeFirst(head)
+            head = 0
+        }
+        return element
+    }
+
+    mutating func removeLast() -> Element? {
+        count > 0 ? elements.removeLast() : nil
+    }
+
+    mutating func remove(where isRemoved: (Element) -> Bool) -> [Element] {
+        let waiting = elements[head...].compactMap(\.self)
+        let removed = waiting.filter(isRemoved)
+        guard !removed.isEmpty else { return [] }
+        elements = waiting.filter { !isRemoved($0) }
+        head = 0
+        return removed
+    }
+}
