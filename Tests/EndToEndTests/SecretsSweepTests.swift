@@ -200,7 +200,9 @@ private final class WatchedLife {
             #expect(outcome.status != 0)
             note("sign", outcome)
         }
-        for line in [#"{"team":"\#(claim)"#, #""\#(claim)""#, #"{"jsonrpc":"2.0","id":1,"method":"sign","params":["\#(claim)"]}"#] {
+        for line in [
+            #"{"team":"\#(claim)"#, #""\#(claim)""#, #"{"jsonrpc":"2.0","id":1,"method":"sign","params":["\#(claim)"]}"#,
+        ] {
             note("an undecodable line", try await site.answer(to: line))
         }
         let long = #"{"jsonrpc":"2.0","id":1,"method":"sign","params":{"issuer":"demo","claims":{"team":"\#(claim)"}}}"#

@@ -61,7 +61,19 @@ struct TokenAndStore: Sendable {
           (SELECT count(*) FROM signing_key WHERE issuer = name AND state = 'active') FROM issuer
         """
 
+    /// Beside a process that starts on it, SoftHSM shows a token as missing now and then: looked at again, a few times.
     private mutating func readToken(_ token: SoftHSMToken) throws {
+        for _ in 1..<5 {
+            do {
+                return try lookAtToken(token)
+            } catch let error as PKCS11Error where error.code == .tokenNotFound {
+                Thread.sleep(forTimeInterval: 0.2)
+            }
+        }
+        try lookAtToken(token)
+    }
+
+    private mutating func lookAtToken(_ token: SoftHSMToken) throws {
         let module = try token.module()
         defer { try? module.finalize() }
         let session = try token.session()

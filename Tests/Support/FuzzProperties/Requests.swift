@@ -63,7 +63,8 @@ extension FuzzTarget {
         guard let again = try? Request.decode(Array(line.dropLast())) else { throw Violation("an encoded request is refused") }
         try require(again.id == request.id && again.method == request.method, "an encoded request is another")
         try require(
-            again.params.flatMap { PlainJSON.read(Array($0.bytes)) } == request.params.flatMap { PlainJSON.read(Array($0.bytes)) },
+            again.params.flatMap { PlainJSON.read(Array($0.bytes)) }
+                == request.params.flatMap { PlainJSON.read(Array($0.bytes)) },
             "the parameters of an encoded request are others")
     }
 
