@@ -152,8 +152,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "AgentClient", "AgentProtocol", "FaultyTokenSupport", "JOSE", "KeyLifecycle", "PKCS11", "Platform", "RelyingParty",
-                "SoftHSMSupport", "privyseal", "privyseal-issuer", "privyseald", .crypto, .subprocess,
+                "AgentClient", "AgentProtocol", "FaultyTokenSupport", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
+                "RelyingParty", "SoftHSMSupport", "privyseal", "privyseal-issuer", "privyseald", .crypto, .subprocess,
             ]),
         tests(
             "PrivySealCLITests",

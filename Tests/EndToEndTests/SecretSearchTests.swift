@@ -36,7 +36,8 @@ struct SecretSearchTests {
     @Test("does not find what is not there")
     func absent() {
         let key = P256.Signing.PrivateKey()
-        let evidence = Evidence("a log", noise + Data(key.publicKey.derRepresentation) + Data(key.publicKey.pemRepresentation.utf8))
+        let evidence = Evidence(
+            "a log", noise + Data(key.publicKey.derRepresentation) + Data(key.publicKey.pemRepresentation.utf8))
         #expect(SecretSearch(secrets: [secret], keys: PrivateKeySearch(key)).findings(in: [evidence]).isEmpty)
     }
 

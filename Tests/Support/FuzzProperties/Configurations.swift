@@ -29,7 +29,9 @@ extension FuzzTarget {
         try require(isOneLine(error.hint), "the hint is not one line: \(error.hint.debugDescription)")
         try require((error.line == nil) == (error.column == nil), "half a place")
         guard let line = error.line, let column = error.column else { return }
-        let breaks = String(decoding: bytes, as: UTF8.self).unicodeScalars.count { "\n\r\u{85}\u{2028}\u{2029}".unicodeScalars.contains($0) }
+        let breaks = String(decoding: bytes, as: UTF8.self).unicodeScalars.count {
+            "\n\r\u{85}\u{2028}\u{2029}".unicodeScalars.contains($0)
+        }
         try require((1...breaks + 2).contains(line), "line \(line) is not in the file")
         try require((1...bytes.count + 1).contains(column), "column \(column) is not in the file")
     }

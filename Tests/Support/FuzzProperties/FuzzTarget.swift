@@ -57,5 +57,6 @@ func require<Value>(_ value: Value?, _ message: @autoclosure () -> String) throw
 
 /// Whether a text can stand in a log or on a terminal as one line.
 func isOneLine(_ text: String) -> Bool {
-    !text.isEmpty && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F && $0 != "\u{2028}" && $0 != "\u{2029}" }
+    !text.isEmpty
+        && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F && $0 != "\u{2028}" && $0 != "\u{2029}" }
 }

@@ -9,7 +9,7 @@ extension FuzzTarget {
         else { return }
         guard let glob = Glob(pattern) else {
             let others = Array("?[]{}\\".utf8)
-            return try require(sides[0].isEmpty || sides[0].contains { others.contains($0) }, "a pattern is refused: \(pattern)")
+            return try require(sides[0].isEmpty || sides[0].contains { others.contains($0) }, "refused: \(pattern)")
         }
         try require(glob.matches(text) == matches(sides[0], sides[1]), "\(pattern) against \(text)")
         try require(glob.isAny == sides[0].allSatisfy { $0 == UInt8(ascii: "*") }, "\(pattern) is taken for another")

@@ -16,7 +16,8 @@ extension FuzzTarget {
         if let read { try require(Base64URL.encode(read) == text, "two texts of the same bytes were taken") }
         // Whatever the bytes are, their text is taken.
         try require((try? Base64URL.decode(Base64URL.encode(text))) == text, "the text of the bytes means others")
-        let padded = String(decoding: text, as: UTF8.self).replacing("-", with: "+").replacing("_", with: "/")
+        let padded =
+            String(decoding: text, as: UTF8.self).replacing("-", with: "+").replacing("_", with: "/")
             + String(repeating: "=", count: (4 - text.count % 4) % 4)
         let isAlphabet = !text.contains { "+/=".utf8.contains($0) }
         if isAlphabet, let other = Data(base64Encoded: padded), Base64URL.encode(Array(other)) == text {

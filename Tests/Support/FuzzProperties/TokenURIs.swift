@@ -16,7 +16,8 @@ extension FuzzTarget {
         try require(again == uri, "\(uri) is another when it is read again")
         // p11-kit passes over white space wherever it stands.
         let letters = text.lowercased().unicodeScalars.filter { !" \t\n\u{B}\u{C}\r".unicodeScalars.contains($0) }
-        try require(String(String.UnicodeScalarView(letters)).utf8.starts(with: "pkcs11:".utf8), "a URI of another scheme was taken")
+        try require(
+            String(String.UnicodeScalarView(letters)).utf8.starts(with: "pkcs11:".utf8), "a URI of another scheme was taken")
         for field in [uri.label, uri.manufacturerID, uri.model, uri.serialNumber] {
             try require(field?.isEmpty != true, "a field is empty and not absent")
         }
