@@ -30,7 +30,9 @@ struct AccessTest: ParsableCommand {
     @Option(name: .long, help: "The caller's user, by name or number.")
     var user: String
 
-    @Option(name: .long, help: "A group of the caller's, by name or number; unless given, those of a user that is given by name. Can be repeated.")
+    @Option(
+        name: .long,
+        help: "A group of the caller's, by name or number; unless given, those of a user that is given by name. Can be repeated.")
     var group: [String] = []
 
     @Option(name: .long, help: "The method.")

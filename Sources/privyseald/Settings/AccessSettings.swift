@@ -52,7 +52,8 @@ extension AccessRule {
     fileprivate init(_ file: AgentFile.Rule, _ place: AccessPlace) throws {
         // An absent bound bounds nothing; one whose value has got lost must not be taken for that.
         for key in AgentFile.Rule.CodingKeys.allCases.map(\.rawValue) where place.isEmpty(key) {
-            throw place.invalid(key, "\(key) has no value", hint: "give it one, or leave \(key) out where nothing is to be bounded")
+            throw place.invalid(
+                key, "\(key) has no value", hint: "give it one, or leave \(key) out where nothing is to be bounded")
         }
         guard file.user != nil || file.group != nil else {
             throw place.invalid("", "a rule is for nobody: it has no user and no group", hint: "give user, group or both")

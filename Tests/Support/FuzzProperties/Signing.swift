@@ -6,8 +6,7 @@ import KeyLifecycle
 
 extension FuzzTarget {
     /// The `params` of a `sign` request, from the line to the bytes that a key would sign.
-    static let sign = FuzzTarget("sign", "claims, what policy says to them, and what is signed", longestInput: 4_096)
-    {
+    static let sign = FuzzTarget("sign", "claims, what policy says to them, and what is signed", longestInput: 4_096) {
         text throws(Violation) in
         guard let params = try? JSONSlice(validating: text) else { return }
         let plain = try require(PlainJSON.read(text), "what is no JSON was taken")
