@@ -153,8 +153,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "AgentClient", "AgentProtocol", "FaultyTokenSupport", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                "RelyingParty",
-                "SoftHSMSupport", "privyseal", "privyseal-issuer", "privyseald", .crypto, .subprocess,
+                "RelyingParty", "SoftHSMSupport", "privyseal", "privyseal-issuer", "privyseald", .crypto, .subprocess,
             ]),
         tests(
             "PrivySealCLITests",

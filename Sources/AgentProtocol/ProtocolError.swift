@@ -27,10 +27,11 @@ public struct ProtocolError: Error, Sendable, Equatable, CustomStringConvertible
         code: Int, message: String, reason: Reason, retryable: Bool, hint: String?, details: [String: JSONValue]
     ) {
         self.code = code
-        self.message = message
+        // Names that a sender chose stand in them; and to a client the agent is a sender too.
+        self.message = onOneLine(message)
         self.reason = reason
         self.retryable = retryable
-        self.hint = hint
+        self.hint = hint.map(onOneLine)
         self.details = details
     }
 

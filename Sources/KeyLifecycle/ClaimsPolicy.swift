@@ -69,7 +69,8 @@ public struct ClaimsPolicy: Hashable, Sendable {
     }
 
     private func checkIssuer(_ facts: ClaimsFacts) throws(LifecycleError) {
-        if let issuer = facts.issuer, issuer != issuerURL {
+        // Bytes are compared: Swift calls a Kelvin sign and a K equal, relying parties do not (RFC 8259 §8.3).
+        if let issuer = facts.issuer, !issuer.utf8.elementsEqual(issuerURL.utf8) {
             throw .claims("iss is not the current issuer \(issuerURL)", hint: "leave iss out, or give the current issuer")
         }
         guard facts.isComplete else { return }

@@ -96,14 +96,15 @@ public struct JWTVerifier: Sendable {
     }
 
     private func check(_ claims: Claims, now: Double) throws(VerificationError) {
-        if let expectedIssuer, claims.issuer != expectedIssuer {
+        // Bytes are compared: Swift calls different spellings of a character equal (RFC 8259 §8.3).
+        if let expectedIssuer, claims.issuer?.utf8.elementsEqual(expectedIssuer.utf8) != true {
             throw VerificationError(
                 .issuerMismatch,
                 "the JWT's iss is \(Self.quoted(claims.issuer)), expected \(Self.quoted(expectedIssuer))",
                 hint:
                     "Both must be equal, a trailing slash included; enabling or disabling an OIDC profile changes iss.")
         }
-        if let expectedAudience, !claims.audience.contains(expectedAudience) {
+        if let expectedAudience, !claims.audience.contains(where: { $0.utf8.elementsEqual(expectedAudience.utf8) }) {
             let audience = claims.audience.map { Self.quoted($0) }.joined(separator: ", ")
             throw VerificationError(
                 .audienceMismatch, "the JWT's aud is [\(audience)], expected \(Self.quoted(expectedAudience))",

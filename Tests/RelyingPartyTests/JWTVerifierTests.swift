@@ -209,6 +209,16 @@ struct JWTVerifierTests {
         #expect(throws: failure(.issuerMismatch)) { try verifier.verify(issuer.jwt(), now: now) }
     }
 
+    @Test("what Swift calls equal is another issuer, and another audience, when its bytes are others")
+    func equivalentCharacters() async throws {
+        // U+212A, the Kelvin sign.
+        let jwt = try issuer.jwt(#"{"exp":2000003600,"iss":"https://\u212aeys.example","aud":"\u212aeys"}"#)
+        let withIssuer = try await issuer.verifier(expectedIssuer: "https://Keys.example")
+        #expect(throws: failure(.issuerMismatch)) { try withIssuer.verify(jwt, now: now) }
+        let withAudience = try await issuer.verifier(expectedIssuer: nil, expectedAudience: "Keys")
+        #expect(throws: failure(.audienceMismatch)) { try withAudience.verify(jwt, now: now) }
+    }
+
     @Test("a JWT without iss has not the expected issuer, and one without aud not the expected audience")
     func absent() async throws {
         let jwt = try issuer.jwt(#"{"exp":2000003600}"#)

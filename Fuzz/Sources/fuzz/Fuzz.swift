@@ -1,13 +1,11 @@
 import CLibFuzzer
 import FuzzProperties
+import Glibc
 
 @testable import PrivysealdSettings
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
-/// `fuzz --list`, or `fuzz TARGET` with libFuzzer's options and directories.
+/// `fuzz --list`, or `FUZZ_TARGET=TARGET fuzz` with libFuzzer's options and directories: the target is not among them, since
+/// libFuzzer starts itself anew with the same ones when it merges.
 @main
 struct Fuzz {
     static let targets = FuzzTarget.all { path in _ = try AgentSettings(path: path) }
@@ -16,13 +14,13 @@ struct Fuzz {
     nonisolated(unsafe) static var target = targets[0]
 
     static func main() {
-        let name = CommandLine.arguments.dropFirst().first
-        if name == "--list" {
+        if CommandLine.arguments.dropFirst().first == "--list" {
             for target in targets { print("\(target.name)\t\(target.longestInput)\t\(target.summary)") }
             return
         }
+        let name = unsafe getenv("FUZZ_TARGET").map { unsafe String(cString: $0) }
         guard let chosen = targets.first(where: { $0.name == name }) else {
-            print("usage: fuzz --list | TARGET [libFuzzer options]")
+            print("usage: fuzz --list, or FUZZ_TARGET=TARGET fuzz [libFuzzer options]")
             exit(2)
         }
         unsafe target = chosen

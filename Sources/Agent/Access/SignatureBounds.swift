@@ -30,6 +30,7 @@ extension AccessRule {
         if let audiences, let other = facts.audience.first(where: { audience in !audiences.contains { $0.matches(audience) } }) {
             throw .outOfBounds("the audience \(quoted(other, limit: 128))")
         }
+        // Bytes are compared: Swift calls different spellings of a character equal.
         if let claims,
             let other = facts.otherClaims().first(where: { name in !claims.contains { $0.utf8.elementsEqual(name.utf8) } })
         {

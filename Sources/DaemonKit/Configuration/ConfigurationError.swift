@@ -39,11 +39,11 @@ public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConver
     /// Counted from 1 in Unicode scalars.
     public let column: Int?
 
-    /// Makes an error; `message` and `hint` are one line each.
+    /// Makes an error. Control characters in `message` and `hint`, which may show what stands in the file, are escaped.
     public init(_ code: Code, _ message: String, hint: String, file: String, line: Int? = nil, column: Int? = nil) {
         self.code = code
-        self.message = message
-        self.hint = hint
+        self.message = LogText.escaped(message)
+        self.hint = LogText.escaped(hint)
         self.file = file
         self.line = line
         self.column = column

@@ -23,11 +23,11 @@ public struct TokenURI: Hashable, Sendable {
 
     /// Parses a URI.
     ///
-    /// Throws ``PKCS11Error`` with the code `uriMalformed`. The text is repeated in the message only when it holds no PIN.
+    /// Throws ``PKCS11Error`` with the code `uriMalformed`. The message does not repeat the text: somebody may have written a
+    /// PIN into it, in whatever spelling.
     public init(_ text: String) throws(PKCS11Error) {
         func malformed(_ reason: String, hint: String = "give a URI such as pkcs11:token=LABEL") -> PKCS11Error {
-            let shown = text.contains("pin-") ? "the token URI" : "the token URI \"\(text)\""
-            return PKCS11Error(.uriMalformed, "\(shown) \(reason)", hint: hint)
+            PKCS11Error(.uriMalformed, "the token URI \(reason)", hint: hint)
         }
         // p11-kit takes a C string: it would see no more than what stands before a zero.
         guard !text.utf8.contains(0) else { throw malformed("holds a zero byte") }

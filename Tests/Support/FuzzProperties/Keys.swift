@@ -49,7 +49,7 @@ extension FuzzTarget {
         case 2:
             guard let point = try? Edwards25519.point(fromAttribute: bytes) else { return }
             try require(
-                [point, [0x04, 0x20] + point, [0x03, 0x21, 0x00] + point].contains(bytes), "a point of Ed25519 is not that given")
+                [point, [0x04, 0x20] + point, [0x03, 0x21, 0x00] + point].contains(bytes), "a point is not that given")
         default:
             let known = EllipticCurve(parameters: bytes)
             try require(known == nil || known?.parameters == bytes, "a curve has other parameters")

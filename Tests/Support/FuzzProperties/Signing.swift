@@ -6,8 +6,7 @@ import KeyLifecycle
 
 extension FuzzTarget {
     /// The `params` of a `sign` request, from the line to the bytes that a key would sign.
-    static let sign = FuzzTarget("sign", "claims, what policy says to them, and the payload that is signed", longestInput: 4_096)
-    {
+    static let sign = FuzzTarget("sign", "claims, what policy says to them, and what is signed", longestInput: 4_096) {
         text throws(Violation) in
         guard let params = try? JSONSlice(validating: text) else { return }
         let plain = try require(PlainJSON.read(text), "what is no JSON was taken")
@@ -39,7 +38,9 @@ extension FuzzTarget {
     private static func checkAccess(_ request: SignRequest, _ params: PlainJSON) throws(Violation) {
         let facts = SignatureFacts(request.claims)
         let claims =
-            if case .payload = request.source { params["payload"]?.text.flatMap(decodedBase64URL).flatMap(PlainJSON.read) } else {
+            if case .payload = request.source {
+                params["payload"]?.text.flatMap(decodedBase64URL).flatMap(PlainJSON.read)
+            } else {
                 params["claims"]
             }
         try require(facts.subject.map { Array($0.utf8) } == claims?["sub"]?.text, "an access rule sees another sub")
@@ -91,7 +92,7 @@ extension FuzzTarget {
         let filled = ["iss", "iat", "nbf", "exp", "jti"].map { Array($0.utf8) }
         let names = Set((given.members ?? []).map(\.name))
         try require(
-            members.filter { names.contains($0.name) } == given.members ?? [], "the claims that were given are not those signed")
+            members.filter { names.contains($0.name) } == given.members ?? [], "other claims than those given were signed")
         try require(
             members.allSatisfy { names.contains($0.name) || filled.contains($0.name) }, "a claim was signed that nobody gave")
 
@@ -139,7 +140,8 @@ extension FuzzTarget {
         let said = error.message + (error.hint ?? "")
         for value in params.strings + (claims?.strings ?? []) where value.count >= 12 {
             let text = String(decoding: value, as: UTF8.self)
-            guard !SigningSample.ownWords.contains(text), !names.contains(where: { $0.contains(text) }) else { continue }
+            guard !SigningSample.ownWords.contains(where: { $0.contains(text) }), !names.contains(where: { $0.contains(text) })
+            else { continue }
             try require(!said.contains(text), "the error shows a value: \(said)")
         }
     }
