@@ -17,12 +17,7 @@ struct UnreachableTests {
         let file = directory.appending(path: "file").path()
         try Data().write(to: URL(filePath: file))
         let stale = directory.appending(path: "stale.sock").path()
-        // Moved away, the socket file survives its listener's end, as it does a killed process.
-        let live = directory.appending(path: "live.sock").path()
-        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(unixDomainSocketPath: live).get()
-        try FileManager.default.moveItem(atPath: live, toPath: stale)
-        try await listener.close()
+        try leaveSocketFile(at: stale)
         for (path, code) in [(missing, AgentUnreachable.Code.socketMissing), (file, .refused), (stale, .refused)] {
             let error = await #expect(throws: AgentUnreachable.self) { try await AgentConnection.connect(socketPath: path) }
             #expect(error?.code == code)
@@ -120,4 +115,18 @@ struct UnreachableTests {
             #expect(error?.reason == .parseError)
         }
     }
+}
+
+/// Leaves a socket file on which nobody listens, nor did: a child of another test may still hold what was open here.
+private func leaveSocketFile(at path: String) throws {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: Array(path.utf8)) }
+    let size = socklen_t(MemoryLayout<sockaddr_un>.size)
+    let result = unsafe withUnsafePointer(to: &address) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe bind(descriptor, $0, size) }
+    }
+    try #require(result == 0)
 }
