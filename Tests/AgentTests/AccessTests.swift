@@ -156,7 +156,7 @@ struct AccessTests {
             try await agent.connected { watcher in
                 let (_, changes) = try await watcher.watch()
                 // A byte now and then is no line.
-                try? silent.send(Array("{".utf8))
+                try? await silent.send(Array("{".utf8))
                 await #expect(throws: RawSocketError.self) { _ = try await silent.reply() }
                 try await watcher.create("demo")
                 for try await change in changes where change.issuers.contains(where: { $0.name == "demo" }) { break }

@@ -130,7 +130,7 @@ struct BadInputTests {
             let before = try await client.call(IssuerListParameters())
             let socket = try RawSocket(agent.socketPath)
             for line in lines {
-                try socket.send(line.bytes + [UInt8(ascii: "\n")])
+                try await socket.send(line.bytes + [UInt8(ascii: "\n")])
                 let reply = try await socket.reply()
                 let comment = Comment(rawValue: line.testDescription)
                 #expect(reply["id"] == line.id, comment)

@@ -22,8 +22,9 @@ final class RawSocket: Sendable {
         return descriptor
     }
 
-    func send(_ bytes: [UInt8]) throws {
-        try handle.write(contentsOf: Data(bytes))
+    /// Returns once the kernel has taken the bytes. Writes on a thread of its own, for the agent may not read them all.
+    func send(_ bytes: [UInt8]) async throws {
+        try await onThread { try self.handle.write(contentsOf: Data(bytes)) }
     }
 
     func closeWriting() {
@@ -32,16 +33,19 @@ final class RawSocket: Sendable {
 
     /// Sends a line and returns the reply that comes next.
     func ask(_ line: String) async throws -> JSONValue {
-        try send(Array(line.utf8) + [UInt8(ascii: "\n")])
+        try await send(Array(line.utf8) + [UInt8(ascii: "\n")])
         return try await reply()
     }
 
     /// The next line. Reads on a thread of its own.
     func reply() async throws -> JSONValue {
-        let line = try await withCheckedThrowingContinuation { continuation in
-            Thread { continuation.resume(with: Result { try self.line() }) }.start()
+        try JSONValue(parsing: try await onThread { try self.line() })
+    }
+
+    private func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread { continuation.resume(with: Result { try body() }) }.start()
         }
-        return try JSONValue(parsing: line)
     }
 
     private func line() throws -> [UInt8] {

@@ -61,7 +61,7 @@ struct SigningTests {
             let socket = try RawSocket(agent.socketPath)
             let claims = "{\"issuer\":\"demo\",\"claims\":{\"aud\":\"a\"}}"
             let lines = (1...200).map { "{\"jsonrpc\":\"2.0\",\"id\":\($0),\"method\":\"sign\",\"params\":\(claims)}\n" }
-            try socket.send(Array(lines.joined().utf8))
+            try await socket.send(Array(lines.joined().utf8))
             var ids: [Int64] = []
             for _ in 1...200 {
                 let reply = try await socket.reply()
@@ -82,7 +82,7 @@ struct SigningTests {
             let padding = String(repeating: "x", count: 15_000)
             let claims = "{\"issuer\":\"demo\",\"claims\":{\"aud\":\"a\",\"p\":\"\(padding)\"}}"
             let lines = (1...20).map { "{\"jsonrpc\":\"2.0\",\"id\":\($0),\"method\":\"sign\",\"params\":\(claims)}\n" }
-            try socket.send(Array(lines.joined().utf8))
+            try await socket.send(Array(lines.joined().utf8))
             socket.closeWriting()
             // The next caller's answer shows that the agent has had its turn with the first.
             for _ in 1...20 { _ = try await client.sign() }
