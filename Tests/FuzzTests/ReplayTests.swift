@@ -47,6 +47,12 @@ struct ReplayTests {
         }
     }
 
+    @Test("configurations that load are among the corpus", arguments: ["whole", "least", "access"])
+    func configurations(_ name: String) throws {
+        let file = KeptInput.fuzz.appendingPathComponent("Corpus/configuration/\(name)")
+        #expect(throws: Never.self) { try AgentSettings(path: file.path) }
+    }
+
     @Test("every directory of inputs belongs to a target", arguments: ["Corpus", "Failures"])
     func directories(_ directory: String) throws {
         let path = KeptInput.fuzz.appendingPathComponent(directory).path

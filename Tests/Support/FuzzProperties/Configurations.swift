@@ -9,7 +9,8 @@ extension FuzzTarget {
     static func configuration(_ load: @escaping ConfigurationLoader) -> FuzzTarget {
         FuzzTarget("configuration", "the agent's configuration file", longestInput: 4_096) { bytes throws(Violation) in
             let path = FileManager.default.temporaryDirectory.appendingPathComponent("privyseal-fuzz-\(UUID().uuidString)").path
-            guard FileManager.default.createFile(atPath: path, contents: Data(bytes)) else {
+            guard FileManager.default.createFile(atPath: path, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+            else {
                 throw Violation("the input cannot be written to \(path)")
             }
             defer { try? FileManager.default.removeItem(atPath: path) }
@@ -25,6 +26,8 @@ extension FuzzTarget {
 
     /// An error is a line that names a place there is.
     private static func check(_ error: ConfigurationError, _ bytes: [UInt8]) throws(Violation) {
+        let isText = String(validating: bytes, as: UTF8.self) != nil
+        try require((error.code == .unreadable) == !isText, "the file was not looked at: \(error.message)")
         try require(isOneLine(error.message), "the message is not one line: \(error.message.debugDescription)")
         try require(isOneLine(error.hint), "the hint is not one line: \(error.hint.debugDescription)")
         try require((error.line == nil) == (error.column == nil), "half a place")
