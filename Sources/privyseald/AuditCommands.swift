@@ -2,6 +2,7 @@ import Agent
 import ArgumentParser
 import DaemonKit
 import Foundation
+import IssuerStore
 import Platform
 
 /// `privyseald audit`
@@ -74,12 +75,14 @@ struct AuditVerify: ParsableCommand {
             } else {
                 "without the audit key nothing of it is proven"
             }
+        let elsewhere = verification.unverifiedHeads
+        let heads = elsewhere == 0 ? "" : "; signatures for records in other files: \(elsewhere)"
         let count = verification.findings.count
         let more = count >= AuditVerification.mostFindings ? " or more, reading ended there" : ""
         return switch (verification.isIntact, count) {
-        case (true, _): "intact: \(records); \(proof)"
-        case (false, 0): "NOT PROVEN: \(records); \(proof)"
-        default: "NOT INTACT: \(count) finding\(count == 1 ? "" : "s")\(more); \(records); \(proof)"
+        case (true, _): "intact: \(records); \(proof)\(heads)"
+        case (false, 0): "NOT PROVEN: \(records); \(proof)\(heads)"
+        default: "NOT INTACT: \(count) finding\(count == 1 ? "" : "s")\(more); \(records); \(proof)\(heads)"
         }
     }
 }

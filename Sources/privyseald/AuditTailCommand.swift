@@ -31,15 +31,21 @@ struct AuditTailCommand: ParsableCommand {
             var followed = try FollowedFile(file)
             var shown = try followed.newLines()
             if !follow, let rest = followed.unfinished { shown.append(rest) }
-            for line in shown.suffix(lines) { print(AuditRow(line)) }
+            try Self.show(shown.suffix(lines))
             while follow {
-                fflush(stdout)
                 Thread.sleep(forTimeInterval: 0.25)
-                for line in try followed.newLines() { print(AuditRow(line)) }
+                try Self.show(try followed.newLines()[...])
             }
         } catch {
             try StartupFailure(mapping: error).end()
         }
+    }
+
+    /// Past the buffer of `print`, so that a pipe gets a record when it is made.
+    private static func show(_ lines: ArraySlice<String>) throws {
+        guard !lines.isEmpty else { return }
+        let text = lines.map { "\(AuditRow($0))\n" }.joined()
+        try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
     }
 }
 

@@ -33,7 +33,8 @@ struct Privyseald: AsyncParsableCommand {
             """,
         version: ProtocolVersion.agent,
         subcommands: [
-            Serve.self, Check.self, Token.self, AccessCommand.self, AuditCommand.self, ReconcileCommand.self, Backup.self, Recover.self,
+            Serve.self, Check.self, Token.self, AccessCommand.self, AuditCommand.self, ReconcileCommand.self, Backup.self,
+            Recover.self,
             ReplaceToken.self,
         ])
 }

@@ -1,6 +1,7 @@
 import AgentProtocol
 import Foundation
 import PKCS11
+import Platform
 import SoftHSMSupport
 import Testing
 
@@ -63,12 +64,15 @@ struct AuditKeyTests {
                 #expect(report.objectsWithoutID == 0 && report.otherDeployments.isEmpty)
             }
             let label = TokenHeadSigner.label(of: agent.deployment)
-            #expect(try agent.onToken { try $0.findObjects([.label(label)]).count } == 2)
+            let objects = try agent.onToken { session in try session.findObjects([.label(label)]).count }
+            #expect(objects == 2)
             await agent.stop()
         }
     }
 
-    @Test("what is no P-256 public key is no audit key", arguments: ["", "hello", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"])
+    @Test(
+        "what is no P-256 public key is no audit key",
+        arguments: ["", "hello", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"])
     func noKey(_ pem: String) {
         #expect(throws: AuditError(.keyInvalid, "", hint: "")) { try AuditPublicKey.keys(pem: pem) }
     }

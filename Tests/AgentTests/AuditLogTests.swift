@@ -1,3 +1,4 @@
+import AgentProtocol
 import Foundation
 import KeyLifecycle
 import Platform
@@ -10,7 +11,7 @@ struct AuditLogTests {
     @Test("a record has its members in their order, and leaves out what is absent")
     func members() async throws {
         try await AuditFixture.with { audit in
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 try await log.written(.sample(7))
                 try await log.written(
                     AuditRecord(
@@ -50,7 +51,7 @@ struct AuditLogTests {
         ])
     func strings(_ said: String, _ recorded: String) async throws {
         try await AuditFixture.with { audit in
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 var record = AuditRecord.sample()
                 record.sub = said
                 record.aud = Array(repeating: said, count: 20)
@@ -80,7 +81,7 @@ struct AuditLogTests {
     func concurrency() async throws {
         try await AuditFixture.with { audit in
             let answers = Locked<[Int: Int]>([:])
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 await withTaskGroup(of: Void.self) { group in
                     for thread in 0..<8 {
                         group.addTask {
@@ -118,7 +119,7 @@ struct AuditLogTests {
     @Test("a record may be made while another is answered")
     func reentrance() async throws {
         try await AuditFixture.with { audit in
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 await withCheckedContinuation { continuation in
                     log.record(.sample(1)) { _ in log.record(.sample(2)) { _ in continuation.resume() } }
                 }
@@ -132,7 +133,7 @@ struct AuditLogTests {
     @Test("a change's record is on the disk before the change is made")
     func attempts() async throws {
         try await AuditFixture.with { audit in
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 let before = audit.faults.switches.withLock { $0.syncs }
                 try await log.attempt(.sample(1, outcome: .attempted))
                 #expect(audit.faults.switches.withLock { $0.syncs } > before)
@@ -145,7 +146,7 @@ struct AuditLogTests {
     @Test("a change whose record cannot be brought to the disk is refused, and trouble is over once it can")
     func failingDisk() async throws {
         try await AuditFixture.with { audit in
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 audit.faults.set { $0.isSyncFailing = true }
                 await #expect(throws: AuditError(.notWritten, "", hint: "")) {
                     try await log.attempt(.sample(1, outcome: .attempted))
@@ -162,10 +163,11 @@ struct AuditLogTests {
 
     // MARK: - A full disk
 
-    @Test("on a full disk records are refused, no half line stays, and the log says so when it goes on", arguments: [false, true])
+    @Test(
+        "on a full disk records are refused, no half line stays, and the log says so when it goes on", arguments: [false, true])
     func fullDisk(_ isTruncateFailing: Bool) async throws {
         try await AuditFixture.with { audit in
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 try await log.written(.sample(1))
                 audit.faults.set { faults in
                     faults.room = 100
@@ -251,7 +253,7 @@ struct AuditLogTests {
     @Test("the chain goes on over a rotation of the file, while records are made")
     func rotation() async throws {
         try await AuditFixture.with { audit in
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask {
                         for number in 0..<300 { try? await log.written(.sample(number)) }
@@ -290,7 +292,7 @@ struct AuditLogTests {
             try await audit.write(3)
             let other = try audit.lines()
             try audit.rotate(to: "other")
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 try audit.rotate()
                 try audit.replace(other)
                 #expect(throws: AuditError(.unusable, "", hint: "")) { try log.reopen() }
@@ -305,7 +307,7 @@ struct AuditLogTests {
     @Test("a flood of one denial is two records: the first at once, and the count of the others")
     func flood() async throws {
         try await AuditFixture.with { audit in
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 var denial = AuditRecord.sample(outcome: .denied)
                 denial.reason = "not allowed"
                 for _ in 0..<1_000 { log.denied(denial) }
@@ -328,7 +330,7 @@ struct AuditLogTests {
     @Test("denials of ever other kinds do not make the log grow without bound")
     func manyKinds() async throws {
         try await AuditFixture.with { audit in
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 for number in 0..<1_000 {
                     var denial = AuditRecord.sample(outcome: .denied)
                     denial.issuer = "issuer-\(number)"
@@ -345,7 +347,7 @@ struct AuditLogTests {
     @Test("after a quiet time a denial is recorded at once again")
     func quietTime() async throws {
         try await AuditFixture.with { audit in
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 log.denied(.sample(outcome: .denied))
                 audit.clock.pass(10)
                 log.look()
@@ -361,7 +363,7 @@ struct AuditLogTests {
     func headInterval() async throws {
         try await AuditFixture.with { audit in
             let signer = SoftwareSigner()
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 log.signHeads(with: signer)
                 audit.clock.pass(3_600)
                 log.look()
@@ -384,7 +386,7 @@ struct AuditLogTests {
             }
         }
         try await AuditFixture.with { audit in
-            try await audit.logged { log in
+            try await audit.logged { log async throws in
                 log.signHeads(with: Failing())
                 await log.signHead()
                 #expect(log.headTrouble?.code == .unsigned)

@@ -43,7 +43,10 @@ struct AuditVerificationTests {
             found: ["audit.log:10: the record is cut short"]),
         Tampering(
             testDescription: "the hash of the record before is changed",
-            change: { $0[6].replaceSubrange($0[6].range(of: "\"prev\":\"")!.upperBound..., with: String(repeating: "0", count: 64) + "\"}") },
+            change: {
+                $0[6].replaceSubrange(
+                    $0[6].range(of: "\"prev\":\"")!.upperBound..., with: String(repeating: "0", count: 64) + "\"}")
+            },
             found: ["audit.log:6: record 5 was changed", "audit.log:7: record 6 was changed"]),
         Tampering(
             testDescription: "the first record names one before it",

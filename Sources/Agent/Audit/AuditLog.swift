@@ -29,7 +29,8 @@ public final class AuditLog: Sendable {
         var lost = 0
         var isClosed = false
         var signer: (any HeadSigner)?
-        var isSigning = false
+        /// The last signature of a head that was asked for.
+        var signing: Task<Void, Never>?
         /// The record that was last written for a head: while it is the last of all, there is nothing new to sign.
         var headRecord: AuditLink?
     }
@@ -365,21 +366,28 @@ public final class AuditLog: Sendable {
         state.withLock { $0.signer = signer }
     }
 
-    /// Signs the last record and records that; what goes wrong is logged and shown by `headTrouble`.
+    /// Signs the last record and records that; what goes wrong is logged and shown by `headTrouble`. Returns when it is done,
+    /// and does nothing while there is no new record.
     func signHead() async {
-        let begun = state.withLock { state -> (any HeadSigner, AuditLink)? in
-            guard let signer = state.signer, let last = state.chain.last, last != state.headRecord, !state.isSigning else {
-                return nil
+        let signing = state.withLock { state in
+            let signing = Task { [before = state.signing] in
+                await before?.value
+                await signLast()
             }
-            state.isSigning = true
+            state.signing = signing
+            return signing
+        }
+        await signing.value
+    }
+
+    private func signLast() async {
+        let begun = state.withLock { state -> (any HeadSigner, AuditLink)? in
+            guard let signer = state.signer, let last = state.chain.last, last != state.headRecord else { return nil }
             return (signer, last)
         }
         guard let (signer, link) = begun else { return }
         let error = await sign(link, with: signer)
-        state.withLock { state in
-            state.isSigning = false
-            state.headTrouble = error
-        }
+        state.withLock { $0.headTrouble = error }
         guard let error else { return }
         log.warning("the head of the audit log is not signed", metadata: ["reason": "\(error)", "hint": "\(error.hint)"])
     }
@@ -401,6 +409,7 @@ public final class AuditLog: Sendable {
 
     /// Writes what has been counted, brings everything to the disk and takes no more.
     func close() async {
+        await state.withLock { $0.signing }?.value
         let now = clock.monotonic()
         for folded in denials.withLock({ $0.due(at: now, all: true) }) {
             _ = await durable(text(of: folded.record, count: folded.count))
