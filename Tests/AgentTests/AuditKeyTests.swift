@@ -48,6 +48,12 @@ struct AuditKeyTests {
             let hsm = agent.configuration.withLock { $0.hsm }
             #expect(try AuditPublicKey.shown(by: hsm, deployment: agent.deployment).count == 1)
             #expect(try AuditPublicKey.shown(by: hsm, deployment: "another").isEmpty)
+            for (deployment, count) in [(agent.deployment, 1), ("another", 0)] {
+                let keys = try await AuditPublicKey.onToken(
+                    agent.configuration.withLock { $0 }, store: agent.store, deployment: deployment,
+                    environment: agent.environment)
+                #expect(keys.count == count)
+            }
         }
     }
 
