@@ -210,6 +210,29 @@ struct AuditLogTests {
         }
     }
 
+    @Test("what a file system left of a crash is cut off, however long it is", arguments: [1, 65_535, 65_536, 200_000])
+    func zeros(_ count: Int) async throws {
+        try await AuditFixture.with { audit in
+            try await audit.write(3)
+            try audit.replace(try audit.lines(), ending: "\n" + String(repeating: "\0", count: count))
+            try await audit.logged { _ in }
+            #expect(try audit.lines().count == 4)
+            #expect(try audit.findings() == [])
+        }
+    }
+
+    @Test("a first record that a crash cut short is made anew")
+    func crashAtStart() async throws {
+        try await AuditFixture.with { audit in
+            try audit.replace(["{\"seq\":0,"], ending: "")
+            // A file that somebody else has made is his to protect.
+            try FileMode.set(0o600, of: audit.path)
+            try await audit.logged { _ in }
+            #expect(try audit.lines().count == 2)
+            #expect(try audit.findings() == [])
+        }
+    }
+
     @Test("a file that ends in something else is not written to")
     func damaged() async throws {
         try await AuditFixture.with { audit in
@@ -244,6 +267,8 @@ struct AuditLogTests {
             await log.close()
             await #expect(throws: AuditError.logClosed) { try await log.written(.sample()) }
             await #expect(throws: AuditError.logClosed) { try await log.attempt(.sample()) }
+            #expect(throws: AuditError.logClosed) { try log.reopen() }
+            await log.close()
             #expect(try audit.lines().count == 1)
         }
     }

@@ -65,7 +65,11 @@ public final class AuditLog: Sendable {
     ///
     /// - Throws: `AuditError`: the file is not to be used, or does not end in a record.
     public convenience init(_ configuration: AuditConfiguration, clock: AgentClock, log: Logger) throws {
-        try self.init(configuration, clock: clock, log: log) { try AppendedFile(path: $0) }
+        try self.init(configuration, clock: clock, log: log) { path in
+            let file = try AppendedFile(path: path)
+            try FileTrust.checkPlace(of: path, "the audit log")
+            return file
+        }
     }
 
     init(
@@ -86,6 +90,10 @@ public final class AuditLog: Sendable {
         keeper.start(
             synchronize: { [weak self] in self?.synchronize() },
             look: { [weak self] in self?.look() })
+    }
+
+    deinit {
+        keeper.close {}
     }
 
     private static func note(ofCut bytes: Int) -> AuditText {
@@ -344,7 +352,8 @@ public final class AuditLog: Sendable {
     ///
     /// - Throws: `AuditError`; then the log goes on in the file it had.
     public func reopen() throws {
-        let inUse = state.withLock { $0.appender.file.identity }
+        let (inUse, isClosed) = state.withLock { ($0.appender.file.identity, $0.isClosed) }
+        if isClosed { throw AuditError.logClosed }
         if AppendedFile.identity(of: configuration.path) == inUse { return }
         let (file, _, cut) = try Self.opened(configuration.path, open)
         guard (try? file.size()) == 0 else {
@@ -417,9 +426,9 @@ public final class AuditLog: Sendable {
         await withCheckedContinuation { continuation in
             keeper.close { continuation.resume() }
         }
+        state.withLock { $0.isClosed = true }
         _ = synchronize()
         state.withLock { state in
-            state.isClosed = true
             // Lets go of the file, for whoever opens it next.
             state.appender = AuditAppender(ClosedAuditFile())
             state.former = []
