@@ -24,6 +24,8 @@ struct Privyseald: AsyncParsableCommand {
             Prepare a token with "privyseald token init", write a configuration file, look it over with "privyseald check", \
             then run "privyseald serve".
 
+            Every operation is recorded in the audit log: "audit tail" shows it, "audit verify" says whether it was altered.
+
             For the worst day: "backup" copies the store while the agent runs; "reconcile" says how store and token stand to \
             each other; "recover" brings a lost or restored store and its token together; "replace-token" moves the issuers to \
             another token when theirs is gone for good.
@@ -33,7 +35,8 @@ struct Privyseald: AsyncParsableCommand {
             """,
         version: ProtocolVersion.agent,
         subcommands: [
-            Serve.self, Check.self, Token.self, AccessCommand.self, ReconcileCommand.self, Backup.self, Recover.self,
+            Serve.self, Check.self, Token.self, AccessCommand.self, AuditCommand.self, ReconcileCommand.self, Backup.self,
+            Recover.self,
             ReplaceToken.self,
         ])
 }

@@ -63,6 +63,7 @@ extension AgentSettings {
             ("token.pinEnvironment", file.token.pinEnvironment != other.file.token.pinEnvironment),
             ("limits", limits != other.limits), ("token.custody", custody != other.custody),
             ("store.sqlite", file.store.sqlite != other.file.store.sqlite), ("tenant", file.tenant != other.file.tenant),
+            ("audit", audit != other.audit),
             ("signing.sessions", signing.sessions != other.signing.sessions),
             ("signing.queue", signing.queue != other.signing.queue),
             ("signing.deadline", signing.deadline != other.signing.deadline),

@@ -62,7 +62,11 @@ struct Startup {
 
     /// The clocks of this machine.
     static let clock = AgentClock(
-        wall: { Timestamp(seconds: WallClock.now().seconds) }, monotonic: { MonotonicClock.nanoseconds() })
+        wall: { Timestamp(seconds: WallClock.now().seconds) }, monotonic: { MonotonicClock.nanoseconds() },
+        wallMilliseconds: {
+            let now = WallClock.now()
+            return now.seconds * 1_000 + Int64(now.nanoseconds / 1_000_000)
+        })
 }
 
 extension SQLiteIssuerStore {
@@ -92,6 +96,7 @@ extension StartupFailure {
         case let error as StoreInUse: self.init(error)
         case let error as RecoveryRefusal: self.init(what: error.message, todo: error.hint)
         case let error as StoreError: self.init(what: error.message, todo: error.hint)
+        case let error as AuditError: self.init(what: error.message, todo: error.hint)
         case let error as HSMError where error.code == .pinRefused:
             self.init(what: error.message, todo: error.hint, exitCode: ExitStatus.pinRefused)
         case let error as HSMError where error.code == .stuck:

@@ -11,6 +11,7 @@ final class HSM: Sendable {
     /// The state of the PIN's source when it was read.
     let pinIdentity: String
     let custody: any KeyCustody
+    private let tokenManagement: TokenManagement
     let status: HSMStatus
     private let access: TokenAccess
     private let management: ManagementThread
@@ -67,7 +68,8 @@ final class HSM: Sendable {
             },
             end: { end.yield($0) })
         management = ManagementThread(access: access, status: status, recovery: recovery, configuration: configuration)
-        custody = TokenManagement(access: access, thread: management, rules: configuration.custody)
+        tokenManagement = TokenManagement(access: access, thread: management, rules: configuration.custody)
+        custody = tokenManagement
         (self.status, self.queue, self.calls, self.ending, self.end) = (status, queue, calls, ending, end)
         sessions = try Self.sessions(configuration, access, log)
         try startManagement()
@@ -227,6 +229,11 @@ final class HSM: Sendable {
     var tokenInfo: (label: String, serial: String) {
         let info = access.info
         return (info.label, info.serialNumber)
+    }
+
+    /// Signs heads of the audit log with the deployment's audit key.
+    func headSigner(deployment: String) -> TokenHeadSigner {
+        TokenHeadSigner(tokenManagement, deployment: deployment)
     }
 
     /// Signatures that wait.

@@ -50,6 +50,14 @@ struct AgentFile: Decodable {
         }
     }
 
+    struct Audit: Decodable {
+        var path: String?
+        var fsync: DurationValue?
+        var head: DurationValue?
+
+        enum CodingKeys: String, CodingKey, CaseIterable { case path, fsync, head }
+    }
+
     struct Rule: Decodable {
         struct Rate: Decodable {
             var perSecond: Int
@@ -90,9 +98,10 @@ struct AgentFile: Decodable {
     var signing: Signing?
     var access: [Rule]?
     var limits: Limits?
+    var audit: Audit?
     var log: LogConfiguration?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case socket, token, store, publicBaseURL, tenant, signing, access, limits, log
+        case socket, token, store, publicBaseURL, tenant, signing, access, limits, audit, log
     }
 }

@@ -17,6 +17,7 @@ struct AgentSettings {
     /// `nil` without an access section.
     let access: AccessSettings?
     let limits: ConnectionLimits
+    let audit: AuditConfiguration
 
     /// Who may do what. Without an access section, the agent's own user everything.
     var accessPolicy: AccessPolicy {
@@ -64,6 +65,7 @@ struct AgentSettings {
         signing = try SigningSettings(file.signing, yaml)
         access = try file.access.map { try AccessSettings($0, yaml) }
         limits = try ConnectionLimits(file.limits, yaml)
+        audit = try AuditConfiguration(file.audit, store: file.store.sqlite, yaml)
     }
 
     private static func located<Value>(

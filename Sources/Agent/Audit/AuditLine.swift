@@ -1,0 +1,79 @@
+import AgentProtocol
+
+/// A line of the log, as far as the chain is concerned.
+struct AuditLine: Sendable {
+    let seq: UInt64
+    let prev: [UInt8]
+    let hash: [UInt8]
+    /// RFC 3339.
+    let time: String
+    let kind: Kind
+
+    enum Kind: Sendable {
+        case operation
+        case start
+        case note
+        case head(SignedHead)
+    }
+
+    var link: AuditLink { AuditLink(seq: seq, hash: hash) }
+
+    /// `nil` for what is no record of this log.
+    init?(_ line: ArraySlice<UInt8>) {
+        guard let members = try? JSONValue(parsing: Array(line)).decode(Members.self), members.seq >= 0,
+            let prev = [UInt8](hexadecimal: members.prev), prev.count == 32
+        else { return nil }
+        switch members.type {
+        case nil: kind = .operation
+        case "start": kind = .start
+        case "note": kind = .note
+        case "head":
+            guard let head = members.head else { return nil }
+            kind = .head(head)
+        default: return nil
+        }
+        seq = UInt64(members.seq)
+        self.prev = prev
+        time = members.time
+        hash = AuditChain.hash(line)
+    }
+
+    private struct Members: Decodable {
+        let seq: Int64
+        let time: String
+        let prev: String
+        let type: String?
+        let signedSeq: Int64?
+        let signedHash: String?
+        let kid: String?
+        let signature: String?
+
+        var head: SignedHead? {
+            guard let signedSeq, signedSeq >= 0, let hash = signedHash.flatMap({ [UInt8](hexadecimal: $0) }), hash.count == 32,
+                let kid, let signature
+            else { return nil }
+            return SignedHead(link: AuditLink(seq: UInt64(signedSeq), hash: hash), kid: kid, signature: signature)
+        }
+    }
+}
+
+extension [UInt8] {
+    /// `nil` unless the text is pairs of lower-case hexadecimal digits.
+    init?(hexadecimal text: String) {
+        func value(_ digit: UInt8) -> UInt8? {
+            switch digit {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+            default: nil
+            }
+        }
+        let digits = Array(text.utf8)
+        guard digits.count % 2 == 0 else { return nil }
+        self = []
+        reserveCapacity(digits.count / 2)
+        for index in stride(from: 0, to: digits.count, by: 2) {
+            guard let high = value(digits[index]), let low = value(digits[index + 1]) else { return nil }
+            append(high << 4 | low)
+        }
+    }
+}

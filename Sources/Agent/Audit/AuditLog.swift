@@ -1,0 +1,437 @@
+import KeyLifecycle
+public import Logging
+import Platform
+import Synchronization
+
+/// The record of who had what done, in a file to which lines are only added, each with the SHA-256 of the one before.
+///
+/// Records that come at once are written together by the first thread that came; nobody waits for another thread then.
+public final class AuditLog: Sendable {
+    private enum Item: Sendable {
+        case record(AuditText, written: @Sendable (AuditError?) -> Void)
+        /// What comes after goes to another file.
+        case file(any AuditFile, switched: @Sendable () -> Void)
+    }
+
+    private struct State {
+        var pending: [Item] = []
+        /// Whether a thread is writing; it alone uses `appender` and `chain` then.
+        var isWriting = false
+        var appender: AuditAppender
+        var chain: AuditChain
+        /// Whether anything has been written since the last fsync.
+        var isDirty = false
+        /// Files of before a rotation, not yet brought to the disk for the last time.
+        var former: [any AuditFile] = []
+        var trouble: AuditError?
+        var headTrouble: AuditError?
+        /// Records that could not be written since trouble began.
+        var lost = 0
+        var isClosed = false
+        var signer: (any HeadSigner)?
+        /// The last signature of a head that was asked for.
+        var signing: Task<Void, Never>?
+        /// The record that was last written for a head: while it is the last of all, there is nothing new to sign.
+        var headRecord: AuditLink?
+    }
+
+    /// When what happens by itself last happened, in nanoseconds of the monotonic clock.
+    private struct Times {
+        var synchronized: Int64
+        var probed: Int64
+        var signed: Int64
+    }
+
+    private let configuration: AuditConfiguration
+    private let clock: AgentClock
+    private let log: Logger
+    private let open: @Sendable (String) throws -> any AuditFile
+    private let state: Locked<State>
+    private let times: Locked<Times>
+    private let denials = Locked(DenialFold())
+    private let executables = CallerExecutables()
+    private let keeper = AuditKeeper()
+    /// Whether there is trouble, so that a request need not take the lock to learn that there is none.
+    private let hasTrouble = Atomic(false)
+
+    /// Batches a thread writes for others before it leaves them to the log's own thread.
+    private static let longestService = 32
+    /// Nanoseconds between attempts to write again.
+    private static let probeInterval: Int64 = 1_000_000_000
+    private static let second: Int64 = 1_000_000_000
+
+    /// Opens the log, making it where there is none, and goes on with the chain of its last record; in an empty file, with
+    /// that of the file a rotation has left beside it.
+    ///
+    /// - Throws: `AuditError`: the file is not to be used, or does not end in a record.
+    public convenience init(_ configuration: AuditConfiguration, clock: AgentClock, log: Logger) throws {
+        try self.init(configuration, clock: clock, log: log) { path in
+            let file = try AppendedFile(path: path)
+            try FileTrust.checkPlace(of: path, "the audit log")
+            return file
+        }
+    }
+
+    init(
+        _ configuration: AuditConfiguration, clock: AgentClock, log: Logger,
+        open: @escaping @Sendable (String) throws -> any AuditFile
+    ) throws {
+        self.configuration = configuration
+        self.clock = clock
+        self.log = log
+        self.open = open
+        let (file, last, cut) = try Self.opened(configuration.path, open)
+        state = Locked(State(appender: AuditAppender(file), chain: AuditChain(after: last)))
+        let now = clock.monotonic()
+        times = Locked(Times(synchronized: now, probed: now, signed: now))
+        if last == nil { submit(.start) }
+        if cut > 0 { submit(Self.note(ofCut: cut)) }
+        if let trouble { throw trouble }
+        keeper.start(
+            synchronize: { [weak self] in self?.synchronize() },
+            look: { [weak self] in self?.look() })
+    }
+
+    deinit {
+        keeper.close {}
+    }
+
+    private static func note(ofCut bytes: Int) -> AuditText {
+        .note("\(bytes) bytes of a record that was cut short were removed")
+    }
+
+    private static func opened(
+        _ path: String, _ open: (String) throws -> any AuditFile
+    ) throws(AuditError) -> (file: any AuditFile, last: AuditLink?, cut: Int) {
+        do {
+            let file = try open(path)
+            let tail = try AuditTail(of: file, at: path)
+            if tail.remains > 0 { try file.truncate(to: try file.size() - tail.remains) }
+            return (file, tail.last ?? AuditTail.ofRotated(path), tail.remains)
+        } catch let error as AuditError {
+            throw error
+        } catch let error as PlatformError {
+            throw AuditError(.unusable, "the audit log cannot be used: \(error.message)", hint: error.hint)
+        } catch {
+            throw AuditError(.unusable, "the audit log \(path) cannot be used: \(error)", hint: "check the file")
+        }
+    }
+
+    // MARK: - Recording
+
+    /// Writes a record, at once or with others that come meanwhile, and calls `written` once: with the reason when it could
+    /// not be written. Waits for no disk.
+    func record(_ record: AuditRecord, written: @escaping @Sendable (AuditError?) -> Void) {
+        submit(text(of: record), written)
+    }
+
+    /// The record of a change before it: on the disk when this returns.
+    ///
+    /// - Throws: `AuditError`. The change must not be made then.
+    func attempt(_ record: AuditRecord) async throws {
+        if let error = await durable(text(of: record)) { throw error }
+    }
+
+    /// The record of a change after it; on the disk when this returns `nil`.
+    func outcome(_ record: AuditRecord) async -> AuditError? {
+        await durable(text(of: record))
+    }
+
+    /// Records a denial; what is like one of the last ten seconds is counted into one record.
+    func denied(_ record: AuditRecord) {
+        let now = clock.monotonic()
+        if let record = denials.withLock({ $0.admit(record, at: now) }) { submit(text(of: record)) }
+    }
+
+    /// Why nothing can be recorded just now; costs next to nothing while it can.
+    var trouble: AuditError? {
+        guard hasTrouble.load(ordering: .acquiring) else { return nil }
+        return state.withLock { $0.trouble }
+    }
+
+    /// Why the head was not signed the last time it was due.
+    var headTrouble: AuditError? { state.withLock { $0.headTrouble } }
+
+    /// Number of the last record.
+    var lastSequence: UInt64? { state.withLock { $0.chain.last?.seq } }
+
+    private func text(of record: AuditRecord, count: Int? = nil) -> AuditText {
+        AuditText(
+            record, executable: executables.path(of: record.caller.pid, at: clock.monotonic()), count: count)
+    }
+
+    private func durable(_ text: AuditText) async -> AuditError? {
+        await withCheckedContinuation { continuation in
+            let isTaken = keeper.perform { [self] in
+                submit(text) { [self] error in
+                    guard let error else { return keeper.whenOnDisk { continuation.resume(returning: $0) } }
+                    continuation.resume(returning: error)
+                }
+            }
+            if !isTaken { continuation.resume(returning: .logClosed) }
+        }
+    }
+
+    // MARK: - Writing
+
+    private func submit(_ text: AuditText, _ written: @escaping @Sendable (AuditError?) -> Void = { _ in }) {
+        submit(.record(text, written: written))
+    }
+
+    private func submit(_ item: Item) {
+        let isWriter = state.withLock { state in
+            state.pending.append(item)
+            guard !state.isWriting else { return false }
+            state.isWriting = true
+            return true
+        }
+        if isWriter { writePending(batches: Self.longestService) }
+    }
+
+    /// Writes what is pending, as the one thread that writes.
+    private func writePending(batches: Int) {
+        var left = batches
+        while true {
+            let isLast = left == 0
+            let next = state.withLock { state -> (items: [Item], appender: AuditAppender, chain: AuditChain, isClosed: Bool)? in
+                guard !state.pending.isEmpty else {
+                    state.isWriting = false
+                    return nil
+                }
+                guard !isLast else { return ([], state.appender, state.chain, state.isClosed) }
+                defer { state.pending = [] }
+                return (state.pending, state.appender, state.chain, state.isClosed)
+            }
+            guard let next else { return }
+            if isLast {
+                // Nobody's request is to serve everybody else's. The role of the writer goes to the log's thread.
+                if keeper.perform({ [self] in writePending(batches: .max) }) { return }
+                left = .max
+                continue
+            }
+            left -= 1
+            write(next.items, next.appender, next.chain, isClosed: next.isClosed)
+        }
+    }
+
+    private func write(_ items: [Item], _ appender: AuditAppender, _ chain: AuditChain, isClosed: Bool) {
+        var (appender, chain) = (appender, chain)
+        var rest = items[...]
+        while let first = rest.first {
+            if case .file(let file, let switched) = first {
+                state.withLock { state in
+                    state.former.append(state.appender.file)
+                    state.appender = AuditAppender(file)
+                }
+                appender = AuditAppender(file)
+                rest.removeFirst()
+                switched()
+                continue
+            }
+            var answers: [@Sendable (AuditError?) -> Void] = []
+            var batch: [UInt8] = []
+            batch.reserveCapacity(512 * rest.count)
+            let time = clock.wallMilliseconds()
+            var longer = chain
+            while case .record(let text, let written) = rest.first {
+                longer.append(text, atMilliseconds: time, to: &batch)
+                answers.append(written)
+                rest.removeFirst()
+            }
+            let error = isClosed ? AuditError.logClosed : append(batch, longer, records: answers.count, to: &appender)
+            if error == nil { chain = longer }
+            for answer in answers { answer(error) }
+        }
+    }
+
+    /// Appends a batch, and makes `chain` that of the log.
+    private func append(
+        _ batch: [UInt8], _ chain: AuditChain, records: Int, to appender: inout AuditAppender
+    ) -> AuditError? {
+        do throws(PlatformError) {
+            try appender.append(batch)
+            state.withLock { [appender] state in
+                state.appender = appender
+                state.chain = chain
+                state.isDirty = true
+            }
+            return nil
+        } catch {
+            let trouble = AuditError(
+                .notWritten, "the audit log cannot be written: \(error.message)",
+                hint: "make room on the disk, or correct what keeps the file from being written")
+            state.withLock { [appender] state in
+                state.appender = appender
+                state.lost += records
+            }
+            begin(trouble)
+            return trouble
+        }
+    }
+
+    private func begin(_ trouble: AuditError) {
+        let isNew = state.withLock { state in
+            defer { state.trouble = trouble }
+            hasTrouble.store(true, ordering: .releasing)
+            return state.trouble == nil
+        }
+        guard isNew else { return }
+        times.withLock { [now = clock.monotonic()] in $0.probed = now }
+        log.critical("what is done cannot be recorded", metadata: ["reason": "\(trouble)", "hint": "\(trouble.hint)"])
+    }
+
+    private func endTrouble() {
+        state.withLock { state in
+            state.trouble = nil
+            state.lost = 0
+            hasTrouble.store(false, ordering: .releasing)
+        }
+        log.notice("the audit log is written again")
+    }
+
+    // MARK: - On the log's thread
+
+    /// Brings to the disk what has been written.
+    private func synchronize() -> AuditError? {
+        let now = clock.monotonic()
+        times.withLock { $0.synchronized = now }
+        let (files, wasDirty) = state.withLock { state in
+            let files = state.former + [state.appender.file]
+            defer { state.isDirty = false }
+            return (files, state.isDirty || !state.former.isEmpty)
+        }
+        guard wasDirty else { return nil }
+        do throws(PlatformError) {
+            for file in files { try file.synchronize() }
+            let done = Set(files.dropLast().map(\.identity))
+            state.withLock { state in state.former.removeAll { done.contains($0.identity) } }
+            return nil
+        } catch {
+            let trouble = AuditError(
+                .notWritten, "the audit log cannot be brought to the disk: \(error.message)", hint: "have the disk examined")
+            state.withLock { $0.isDirty = true }
+            begin(trouble)
+            return trouble
+        }
+    }
+
+    /// Does what time has made due; the log's thread calls it by itself.
+    func look() {
+        let now = clock.monotonic()
+        for folded in denials.withLock({ $0.due(at: now) }) { submit(text(of: folded.record, count: folded.count)) }
+        let isTroubled = trouble != nil
+        let due = times.withLock { times in
+            let due = (
+                synchronize: now - times.synchronized >= Int64(configuration.fsyncInterval) * Self.second,
+                probe: isTroubled && now - times.probed >= Self.probeInterval,
+                sign: now - times.signed >= Int64(configuration.headInterval) * Self.second
+            )
+            if due.probe { times.probed = now }
+            if due.sign { times.signed = now }
+            return due
+        }
+        if due.probe { probe() }
+        if due.synchronize { _ = synchronize() }
+        if due.sign { Task { await signHead() } }
+    }
+
+    /// Writes a record that says what happened; when it is on the disk, the trouble is over.
+    private func probe() {
+        let (reason, lost) = state.withLock { ($0.trouble?.message ?? "", $0.lost) }
+        submit(.note("\(lost) records were refused; \(reason)")) { [self] error in
+            guard error == nil else { return }
+            keeper.whenOnDisk { [self] error in
+                if error == nil { endTrouble() }
+            }
+        }
+    }
+
+    // MARK: - Rotation of the file
+
+    /// Goes on in the file that is at the path now, for a rotation that has moved the one before. The chain goes on too.
+    ///
+    /// - Throws: `AuditError`; then the log goes on in the file it had.
+    public func reopen() throws {
+        let (inUse, isClosed) = state.withLock { ($0.appender.file.identity, $0.isClosed) }
+        if isClosed { throw AuditError.logClosed }
+        if AppendedFile.identity(of: configuration.path) == inUse { return }
+        let (file, _, cut) = try Self.opened(configuration.path, open)
+        guard (try? file.size()) == 0 else {
+            throw AuditError(
+                .unusable, "\(configuration.path) has records already, and they are not this log's",
+                hint: "let the rotation leave no file there, or an empty one")
+        }
+        let done = Signal()
+        submit(.file(file, switched: { done.send() }))
+        done.wait()
+        if cut > 0 { submit(Self.note(ofCut: cut)) }
+        log.info("the audit log goes on in another file", metadata: ["path": "\(configuration.path)"])
+    }
+
+    // MARK: - Heads
+
+    /// Has the head signed from now on.
+    func signHeads(with signer: any HeadSigner) {
+        state.withLock { $0.signer = signer }
+    }
+
+    /// Signs the last record and records that; what goes wrong is logged and shown by `headTrouble`. Returns when it is done,
+    /// and does nothing while there is no new record.
+    func signHead() async {
+        let signing = state.withLock { state in
+            let signing = Task { [before = state.signing] in
+                await before?.value
+                await signLast()
+            }
+            state.signing = signing
+            return signing
+        }
+        await signing.value
+    }
+
+    private func signLast() async {
+        let begun = state.withLock { state -> (any HeadSigner, AuditLink)? in
+            guard let signer = state.signer, let last = state.chain.last, last != state.headRecord else { return nil }
+            return (signer, last)
+        }
+        guard let (signer, link) = begun else { return }
+        let error = await sign(link, with: signer)
+        state.withLock { $0.headTrouble = error }
+        guard let error else { return }
+        log.warning("the head of the audit log is not signed", metadata: ["reason": "\(error)", "hint": "\(error.hint)"])
+    }
+
+    private func sign(_ link: AuditLink, with signer: any HeadSigner) async -> AuditError? {
+        let head: SignedHead
+        do {
+            head = try await SignedHead(of: link, signedBy: signer)
+        } catch {
+            return AuditError(
+                .unsigned, "the audit key does not sign: \(error)", hint: "check the token; it is tried again by itself")
+        }
+        let error = await durable(.head(head))
+        state.withLock { state in
+            if error == nil, state.chain.last?.seq == link.seq + 1 { state.headRecord = state.chain.last }
+        }
+        return error
+    }
+
+    /// Writes what has been counted, brings everything to the disk and takes no more.
+    func close() async {
+        await state.withLock { $0.signing }?.value
+        let now = clock.monotonic()
+        for folded in denials.withLock({ $0.due(at: now, all: true) }) {
+            _ = await durable(text(of: folded.record, count: folded.count))
+        }
+        await withCheckedContinuation { continuation in
+            keeper.close { continuation.resume() }
+        }
+        state.withLock { $0.isClosed = true }
+        _ = synchronize()
+        state.withLock { state in
+            // Lets go of the file, for whoever opens it next.
+            state.appender = AuditAppender(ClosedAuditFile())
+            state.former = []
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import AgentProtocol
+
+/// What is recorded of one operation. Never a JWT, a signature, a PIN or a payload.
+struct AuditRecord: Sendable {
+    enum Outcome: String, Sendable {
+        case allowed
+        case denied
+        case failed
+        /// Before a change; the record of its outcome follows.
+        case attempted
+    }
+
+    var caller: Caller
+    /// The name of the caller's uid, where it has one.
+    var user: String?
+    var method: Method
+    var issuer: String?
+    var kid: String?
+    var jti: String?
+    var sub: String?
+    var aud: [String]
+    /// Seconds.
+    var lifetime: Int?
+    var outcome: Outcome
+    var reason: String?
+    var durationMicroseconds: Int?
+
+    init(
+        caller: Caller, user: String? = nil, method: Method, issuer: String? = nil, kid: String? = nil, jti: String? = nil,
+        sub: String? = nil, aud: [String] = [], lifetime: Int? = nil, outcome: Outcome, reason: String? = nil,
+        durationMicroseconds: Int? = nil
+    ) {
+        self.caller = caller
+        self.user = user
+        self.method = method
+        self.issuer = issuer
+        self.kid = kid
+        self.jti = jti
+        self.sub = sub
+        self.aud = aud
+        self.lifetime = lifetime
+        self.outcome = outcome
+        self.reason = reason
+        self.durationMicroseconds = durationMicroseconds
+    }
+}

@@ -1,0 +1,151 @@
+import AgentProtocol
+
+/// The members of a record after `prev`, as JSON text in their fixed order: `,"uid":…}`.
+///
+/// By hand, since a record is made for every signature.
+struct AuditText: Sendable {
+    private(set) var bytes: [UInt8] = []
+
+    /// Bytes of a string that are recorded; the rest is counted.
+    static let longestString = 256
+    /// Audiences that are recorded; the rest is counted.
+    static let mostAudiences = 16
+
+    /// A record of an operation.
+    ///
+    /// - Parameter count: how many like it the record stands for.
+    init(_ record: AuditRecord, executable: String?, count: Int? = nil) {
+        bytes.reserveCapacity(512)
+        add("uid", Int64(record.caller.uid))
+        add("user", record.user)
+        add("gid", Int64(record.caller.gid))
+        add("pid", Int64(record.caller.pid))
+        add("exe", executable)
+        add("method", record.method.rawValue)
+        add("issuer", record.issuer)
+        add("kid", record.kid)
+        add("jti", record.jti)
+        add("sub", record.sub)
+        add("aud", record.aud)
+        add("lifetime", record.lifetime.map(Int64.init))
+        add("outcome", record.outcome.rawValue)
+        add("reason", record.reason)
+        add("micros", record.durationMicroseconds.map(Int64.init))
+        add("count", count.map(Int64.init))
+        bytes.append(UInt8(ascii: "}"))
+    }
+
+    /// The log begins, with nothing before it.
+    static let start = AuditText(type: "start")
+
+    /// What the log has to say of itself.
+    static func note(_ text: String) -> AuditText {
+        AuditText(type: "note") { $0.add("note", text) }
+    }
+
+    static func head(_ head: SignedHead) -> AuditText {
+        AuditText(type: "head") { text in
+            text.add("signedSeq", Int64(head.link.seq))
+            text.add("signedHash", head.link.hashText)
+            text.add("kid", head.kid)
+            text.add("signature", head.signature)
+        }
+    }
+
+    private init(type: String, _ more: (inout AuditText) -> Void = { _ in }) {
+        add("type", type)
+        more(&self)
+        bytes.append(UInt8(ascii: "}"))
+    }
+
+    // MARK: - Members
+
+    private mutating func add(_ name: StaticString, _ value: Int64?) {
+        guard let value else { return }
+        begin(name)
+        bytes.append(decimal: value)
+    }
+
+    private mutating func add(_ name: StaticString, _ value: String?) {
+        guard let value else { return }
+        begin(name)
+        append(value)
+    }
+
+    private mutating func add(_ name: StaticString, _ values: [String]) {
+        guard !values.isEmpty else { return }
+        begin(name)
+        bytes.append(UInt8(ascii: "["))
+        for (index, value) in values.prefix(Self.mostAudiences).enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            append(value)
+        }
+        if values.count > Self.mostAudiences {
+            bytes.append(UInt8(ascii: ","))
+            append("…+\(values.count - Self.mostAudiences)")
+        }
+        bytes.append(UInt8(ascii: "]"))
+    }
+
+    private mutating func begin(_ name: StaticString) {
+        bytes.append(UInt8(ascii: ","))
+        bytes.append(UInt8(ascii: "\""))
+        bytes += "\(name)".utf8
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(UInt8(ascii: ":"))
+    }
+
+    /// A long string is cut between two characters and marked with the number of bytes left out.
+    private mutating func append(_ string: String) {
+        bytes.append(UInt8(ascii: "\""))
+        let length = string.utf8.count
+        if length <= Self.longestString {
+            for byte in string.utf8 { append(escaping: byte) }
+        } else {
+            var end = string.utf8.index(string.utf8.startIndex, offsetBy: Self.longestString)
+            while string.utf8[end] & 0xC0 == 0x80 { end = string.utf8.index(before: end) }
+            let kept = string.utf8[..<end]
+            for byte in kept { append(escaping: byte) }
+            bytes += "…+\(length - kept.count)".utf8
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func append(escaping byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+            bytes.append(UInt8(ascii: "\\"))
+            bytes.append(byte)
+        case 0..<0x20, 0x7F:
+            bytes += "\\u00".utf8
+            bytes.append(hexadecimalDigit(byte >> 4))
+            bytes.append(hexadecimalDigit(byte & 15))
+        default:
+            bytes.append(byte)
+        }
+    }
+}
+
+func hexadecimalDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+}
+
+extension [UInt8] {
+    mutating func append(decimal value: Int64) {
+        if value < 0 { append(UInt8(ascii: "-")) }
+        var divisor: UInt64 = 1
+        while value.magnitude / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            append(UInt8(ascii: "0") + UInt8(value.magnitude / divisor % 10))
+            divisor /= 10
+        }
+    }
+
+    /// Two lower-case digits for each byte.
+    mutating func append(hexadecimal values: [UInt8]) {
+        for value in values {
+            append(hexadecimalDigit(value >> 4))
+            append(hexadecimalDigit(value & 15))
+        }
+    }
+}

@@ -1,0 +1,30 @@
+import Agent
+import DaemonKit
+import Foundation
+
+extension AuditConfiguration {
+    /// The `audit` section, with its defaults and bounds. There is no agent without an audit log.
+    ///
+    /// - Parameter store: the path of the store; the log is beside it unless the section says otherwise.
+    /// - Throws: `ConfigurationError` with file, line and column.
+    init(_ section: AgentFile.Audit?, store: String, _ yaml: StrictYAML) throws {
+        func seconds(_ value: DurationValue?, _ bounds: ClosedRange<Int64>, orElse other: Int64, _ key: String) throws -> Int {
+            let seconds = value?.seconds ?? other
+            guard bounds.contains(seconds) else {
+                throw yaml.invalidValue(
+                    at: ["audit", key], "audit.\(key) must be \(bounds.lowerBound)s to \(bounds.upperBound)s",
+                    hint: "leave it out for the default, \(other)s")
+            }
+            return Int(seconds)
+        }
+        if let path = section?.path, !path.hasPrefix("/") || path.hasSuffix("/") {
+            throw yaml.invalidValue(
+                at: ["audit", "path"], "audit.path is not the absolute path of a file: \"\(path)\"",
+                hint: "write the whole path, such as /var/log/privyseal/audit.log")
+        }
+        let beside = URL(fileURLWithPath: store).deletingLastPathComponent().appendingPathComponent("audit.log").path
+        self.init(
+            path: section?.path ?? beside, fsyncInterval: try seconds(section?.fsync, 1...60, orElse: 1, "fsync"),
+            headInterval: try seconds(section?.head, 60...86_400, orElse: 3_600, "head"))
+    }
+}

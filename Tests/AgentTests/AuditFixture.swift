@@ -1,0 +1,171 @@
+import AgentProtocol
+import Crypto
+import Foundation
+import JOSE
+import Logging
+import Platform
+
+@testable import Agent
+
+/// An audit log in a directory of its own, with a clock the test sets.
+final class AuditFixture: Sendable {
+    let directory: String
+    let clock = TestClock()
+    /// How the files the log opens fail.
+    let faults = AuditFaults()
+
+    var path: String { directory + "/audit.log" }
+
+    static func with(_ body: (AuditFixture) async throws -> Void) async throws {
+        let fixture = AuditFixture()
+        try FileManager.default.createDirectory(atPath: fixture.directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: fixture.directory) }
+        try await body(fixture)
+    }
+
+    private init() {
+        directory = FileManager.default.temporaryDirectory.path + "/privyseal-audit-" + SystemRandom.hexadecimal(bytes: 8)
+    }
+
+    /// A log that looks after itself every hour at most, unless the test lets time pass.
+    func open() throws -> AuditLog {
+        try AuditLog(
+            AuditConfiguration(path: path), clock: clock.agentClock, log: Logger(label: "audit") { _ in SwiftLogNoOpLogHandler() }
+        ) { [faults] in FaultyAuditFile(try AppendedFile(path: $0), faults) }
+    }
+
+    /// Opens a log, calls, and closes it.
+    func logged(_ body: (AuditLog) async throws -> Void) async throws {
+        let log = try open()
+        do {
+            try await body(log)
+        } catch {
+            await log.close()
+            throw error
+        }
+        await log.close()
+    }
+
+    /// A log of so many records, the start among them.
+    func write(_ count: Int) async throws {
+        try await logged { log in
+            for number in 1..<count { try await log.written(.sample(number)) }
+        }
+    }
+
+    func lines(_ path: String? = nil) throws -> [String] {
+        let text = String(decoding: try Data(contentsOf: URL(fileURLWithPath: path ?? self.path)), as: UTF8.self)
+        return text.split(separator: "\n").map(String.init)
+    }
+
+    func replace(_ lines: [String], ending: String = "\n", _ path: String? = nil) throws {
+        try (lines.joined(separator: "\n") + ending).write(toFile: path ?? self.path, atomically: false, encoding: .utf8)
+    }
+
+    /// Moves the file away as logrotate does.
+    func rotate(to name: String = "audit.log.1") throws {
+        try FileManager.default.moveItem(atPath: path, toPath: directory + "/" + name)
+    }
+
+    /// What is found in files of the directory, by file name and line.
+    func findings(_ names: [String] = ["audit.log"], keys: [AuditPublicKey] = []) throws -> [String] {
+        try verification(names, keys: keys).findings.map { $0.description.replacingOccurrences(of: directory + "/", with: "") }
+    }
+
+    func verification(_ names: [String] = ["audit.log"], keys: [AuditPublicKey] = []) throws -> AuditVerification {
+        var verification = AuditVerification(publicKeys: keys)
+        try verification.read(names.map { directory + "/" + $0 })
+        return verification
+    }
+}
+
+extension AuditRecord {
+    static func sample(_ number: Int = 1, outcome: Outcome = .allowed) -> AuditRecord {
+        AuditRecord(
+            caller: Caller(uid: 1000, gid: 1000, pid: getpid()), user: "payments", method: .sign, issuer: "prod", kid: "kid-1",
+            jti: "jti-\(number)", sub: "system:serviceaccount:payments:api", aud: ["sts.amazonaws.com"], lifetime: 3600,
+            outcome: outcome, durationMicroseconds: 412)
+    }
+}
+
+extension AuditLog {
+    /// Records, and throws when it could not be written.
+    func written(_ record: AuditRecord) async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            self.record(record) { error in
+                if let error { continuation.resume(throwing: error) } else { continuation.resume() }
+            }
+        }
+    }
+}
+
+/// What goes wrong with a file, when the test says so.
+final class AuditFaults: Sendable {
+    struct Switches: Sendable {
+        /// Bytes that still fit on the disk.
+        var room = Int.max
+        var isTruncateFailing = false
+        var isSyncFailing = false
+        var syncs = 0
+    }
+
+    let switches = Locked(Switches())
+
+    func set(_ change: (inout Switches) -> Void) {
+        switches.withLock { change(&$0) }
+    }
+}
+
+final class FaultyAuditFile: AuditFile {
+    private let file: AppendedFile
+    private let faults: AuditFaults
+
+    init(_ file: AppendedFile, _ faults: AuditFaults) {
+        self.file = file
+        self.faults = faults
+    }
+
+    var identity: String { file.identity }
+
+    func write(_ bytes: [UInt8], from offset: Int) throws(PlatformError) -> Int {
+        let room = faults.switches.withLock { $0.room }
+        guard room < bytes.count - offset else { return try file.write(bytes, from: offset) }
+        guard room > 0 else { throw Self.full }
+        let written = try file.write(Array(bytes[..<(offset + room)]), from: offset)
+        faults.set { $0.room -= written }
+        return written
+    }
+
+    func size() throws(PlatformError) -> Int { try file.size() }
+
+    func truncate(to size: Int) throws(PlatformError) {
+        if faults.switches.withLock({ $0.isTruncateFailing }) { throw Self.full }
+        try file.truncate(to: size)
+    }
+
+    func synchronize() throws(PlatformError) {
+        let isFailing = faults.switches.withLock { switches in
+            switches.syncs += 1
+            return switches.isSyncFailing
+        }
+        if isFailing { throw Self.full }
+        try file.synchronize()
+    }
+
+    func read(at offset: Int, count: Int) throws(PlatformError) -> [UInt8] { try file.read(at: offset, count: count) }
+
+    private static let full = PlatformError(.systemCall, "write: No space left on device", hint: "make room")
+}
+
+/// An audit key in memory.
+struct SoftwareSigner: HeadSigner {
+    private let key = P256.Signing.PrivateKey()
+
+    var publicKeys: [AuditPublicKey] {
+        get throws { try AuditPublicKey.keys(pem: key.publicKey.pemRepresentation) }
+    }
+
+    func sign(_ statement: [UInt8]) async throws -> (signature: [UInt8], kid: String) {
+        (Array(try key.signature(for: Data(statement)).rawRepresentation), try publicKeys[0].kid)
+    }
+}
