@@ -22,12 +22,14 @@ public struct AgentConfiguration: Sendable {
     public var publicBaseURL: String
     public var access: AccessPolicy
     public var limits = ConnectionLimits()
+    public var audit: AuditConfiguration
 
     public init(
         socket: UnixSocketPath, activated: ActivatedSocket? = nil, socketMode: UInt32, socketGroup: UInt32?,
         hsm: HSMConfiguration, pin: PINSource,
-        publicBaseURL: String, access: AccessPolicy
+        publicBaseURL: String, access: AccessPolicy, audit: AuditConfiguration
     ) {
+        self.audit = audit
         self.socket = socket
         self.activated = activated
         self.socketMode = socketMode
@@ -62,11 +64,12 @@ public struct AgentEnvironment: Sendable {
     }
 }
 
-/// A running agent: token, store and socket put together.
+/// A running agent: token, store, audit log and socket put together.
 public final class AgentServer: Service {
     private let hsm: HSM
     let gate: Gate
     let registry: IssuerRegistry
+    let audit: AuditLog
     private let listener: Listener
     private let store: any IssuerStorage
     private let pin: PINSource
@@ -76,7 +79,9 @@ public final class AgentServer: Service {
     private let isRefusalNoted = Locked(false)
     private let clock: AgentClock
     private let log: Logger
-    private let readConfiguration: @Sendable () async throws -> ReloadedConfiguration
+    private let reloader: Reloader
+    /// Whether the head of the audit log is to be signed.
+    private let isHeadSigned: Bool
 
     /// Rounds of looking at time.
     private let rounds = Rounds()
@@ -86,17 +91,32 @@ public final class AgentServer: Service {
     /// How long an agent whose module hangs takes to answer what it can.
     private static let farewell = Duration.seconds(5)
 
-    /// Logs in to the token, brings token and store together, and serves the socket.
+    /// Opens the audit log, logs in to the token, brings token and store together, and serves the socket.
     ///
-    /// - Throws: `HSMError` (`.pinRefused` when the token did not take the PIN, now or before), `StoreError`,
+    /// - Throws: `AuditError`, `HSMError` (`.pinRefused` when the token did not take the PIN, now or before), `StoreError`,
     ///   `PlatformError` for the socket. Nothing is left running then.
     public static func start(
         _ configuration: AgentConfiguration, store: any IssuerStorage, environment: AgentEnvironment
     ) async throws -> AgentServer {
-        let hsm = try await logIn(configuration, store: store, environment)
-        let server = AgentServer(configuration, store: store, hsm: hsm, environment)
+        let audit = try AuditLog(configuration.audit, clock: environment.clock, log: environment.log)
+        return try await start(configuration, store: store, audit: audit, environment: environment)
+    }
+
+    /// As `start(_:store:environment:)`, with an audit log that is closed at the end.
+    static func start(
+        _ configuration: AgentConfiguration, store: any IssuerStorage, audit: AuditLog, environment: AgentEnvironment
+    ) async throws -> AgentServer {
+        let hsm: HSM
+        do {
+            hsm = try await logIn(configuration, store: store, environment)
+        } catch {
+            await audit.close()
+            throw error
+        }
+        let server = AgentServer(configuration, store: store, hsm: hsm, audit: audit, environment)
         do {
             try await server.registry.start()
+            await server.signHeadsOfKnownToken()
             if let socket = configuration.activated {
                 configuration.sayWhatDiffers(socket, environment.log)
                 try await server.listener.start(on: socket)
@@ -112,23 +132,30 @@ public final class AgentServer: Service {
     }
 
     private init(
-        _ configuration: AgentConfiguration, store: any IssuerStorage, hsm: HSM, _ environment: AgentEnvironment
+        _ configuration: AgentConfiguration, store: any IssuerStorage, hsm: HSM, audit: AuditLog,
+        _ environment: AgentEnvironment
     ) {
         self.hsm = hsm
+        self.audit = audit
+        isHeadSigned = configuration.audit.headInterval != nil
         log = environment.log
-        readConfiguration = environment.reload
         let registry = IssuerRegistry(
             store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: environment.clock,
-            publicBaseURL: configuration.publicBaseURL, log: environment.log)
+            publicBaseURL: configuration.publicBaseURL, log: environment.log, note: { audit.note($0) })
         self.registry = registry
         let gate = Gate(policy: configuration.access, clock: environment.clock, log: environment.log)
         self.gate = gate
+        let names = UserNames()
+        let reloader = Reloader(registry: registry, gate: gate, audit: audit, names: names, read: environment.reload)
+        self.reloader = reloader
         let dispatcher = Dispatcher(
-            gate: gate, sign: Sign(gate: gate, board: registry.board, hsm: hsm, clock: environment.clock),
-            operations: OperationTable(registry: registry, hsm: hsm, gate: gate, environment))
+            gate: gate, audit: audit,
+            sign: Sign(gate: gate, board: registry.board, hsm: hsm, audit: audit, clock: environment.clock),
+            operations: OperationTable(
+                registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, environment))
         listener = Listener(
-            path: configuration.servedSocket, limits: configuration.limits, dispatcher: dispatcher, feed: registry.feed,
-            log: environment.log)
+            path: configuration.servedSocket, limits: configuration.limits, names: names, dispatcher: dispatcher,
+            feed: registry.feed, log: environment.log)
         self.store = store
         pin = configuration.pin
         triedPIN = Locked(hsm.pinIdentity)
@@ -143,6 +170,8 @@ public final class AgentServer: Service {
             while !Task.isCancelled {
                 await registry.tick()
                 await lookAfterPIN()
+                await signHeadsOfKnownToken()
+                audit.watchOver()
                 rounds.complete()
                 try? await Task.sleep(for: Self.tick)
             }
@@ -194,12 +223,19 @@ public final class AgentServer: Service {
     public func tick() async {
         await registry.tick()
         await registry.drain()
+        await signHeadsOfKnownToken()
     }
 
-    /// Reads the configuration again, as the method `reload` does.
+    /// Has heads of the audit log signed, once the token may have a key made on it.
+    private func signHeadsOfKnownToken() async {
+        guard isHeadSigned, !audit.signsHeads, await registry.isTokenChecked, await registry.mayTouchToken else { return }
+        audit.signHeads(with: hsm.headSigner(deployment: store.deployment.id))
+        await audit.signHead()
+    }
+
+    /// Reads the configuration again and reopens the audit log, as the method `reload` does.
     public func reload() async throws {
-        let reloaded = try await registry.adopt(readConfiguration)
-        gate.use(reloaded.access, number: reloaded.number)
+        let reloaded = try await reloader.reload()
         log.notice(
             "read the configuration again",
             metadata: ["applied": "\(reloaded.applied)", "needsRestart": "\(reloaded.needsRestart)"])
@@ -252,14 +288,17 @@ public final class AgentServer: Service {
         }
     }
 
-    /// Stops accepting, answers what is under way, ends changes that have begun, finalises the module.
+    /// Stops accepting, answers what is under way, ends changes that have begun, has the head of the audit log signed, finalises
+    /// the module.
     public func stop() async {
         log.info("shutting down")
         // A refusal of the last second has to be remembered too.
         await noteRefusedPIN()
         await listener.stop()
         await registry.drain()
+        await audit.signHead()
         await hsm.shutdown()
+        await audit.close()
     }
 
     /// Logs in to the token and out again, to see whether an agent could start.
@@ -333,13 +372,15 @@ public final class AgentServer: Service {
 }
 
 extension OperationTable {
-    fileprivate init(registry: IssuerRegistry, hsm: HSM, gate: Gate, _ environment: AgentEnvironment) {
+    fileprivate init(
+        registry: IssuerRegistry, hsm: HSM, gate: Gate, audit: AuditLog, reloader: Reloader, _ environment: AgentEnvironment
+    ) {
         let views = IssuerViews(clock: environment.clock, hsm: hsm)
         let sight = Sight(gate: gate)
-        self.init(gate: gate, log: environment.log)
+        self.init(gate: gate, audit: audit, log: environment.log)
         add(ListKeys(registry: registry, custody: hsm.custody, sight: sight))
-        add(Rotate(registry: registry))
-        add(RevokeKey(registry: registry, sight: sight))
+        add(Rotate(registry: registry, audit: audit))
+        add(RevokeKey(registry: registry, audit: audit, sight: sight))
         add(ShowIssuer(registry: registry, views: views))
         add(CreateIssuer(registry: registry, views: views))
         add(UpdateIssuer(registry: registry, views: views))
@@ -347,10 +388,10 @@ extension OperationTable {
         add(ListIssuers(registry: registry, views: views, sight: sight))
         add(GetDiscovery(registry: registry, clock: environment.clock))
         add(Watch(registry: registry, sight: sight))
-        add(ReportHealth(registry: registry, hsm: hsm, sight: sight))
+        add(ReportHealth(registry: registry, hsm: hsm, audit: audit, sight: sight))
         add(ReportVersion())
         add(ReportMetrics(text: environment.metrics))
         add(Reconcile(registry: registry))
-        add(Reload(registry: registry, gate: gate, reload: environment.reload))
+        add(Reload(registry: registry, reloader: reloader))
     }
 }

@@ -24,6 +24,20 @@ public struct UserAccount: Sendable, Hashable {
 }
 
 extension UserAccount {
+    /// The name of a user by the user database (getpwuid_r(3)); `nil` when it has none, or cannot be asked.
+    public static func name(ofUser uid: UInt32) -> String? {
+        var entry = unsafe passwd()
+        var name: String?
+        _ = unsafe try? lookUp("getpwuid_r", "\(uid)") { buffer, size in
+            var result: UnsafeMutablePointer<passwd>?
+            let failure = unsafe getpwuid_r(uid, &entry, buffer, size, &result)
+            // Here, while the buffer is there.
+            if failure == 0, let text = unsafe result?.pointee.pw_name { name = unsafe String(cString: text) }
+            return unsafe (failure, result != nil)
+        }
+        return name
+    }
+
     /// The groups of a user by the group database (getgrouplist(3)), the primary one included.
     ///
     /// Throws ``PlatformError`` with the code `unknownAccount`.

@@ -43,6 +43,11 @@ public final class AppendedFile: Sendable {
         close(descriptor)
     }
 
+    /// Lets another process have the file, though this one may still have it open for a moment. To be called after the last use.
+    public func unlock() {
+        _ = flock(descriptor, LOCK_UN)
+    }
+
     /// Device and inode of what is at `path` now; nil when nothing is.
     public static func identity(of path: String) -> String? {
         var status = stat()

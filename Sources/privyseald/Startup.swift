@@ -55,7 +55,8 @@ struct Startup {
             socketGroup: settings.socketGroup,
             hsm: settings.signing.hsmConfiguration(
                 modulePath: settings.file.token.module, token: settings.token, custody: settings.custody),
-            pin: pin, publicBaseURL: settings.publicBaseURL, access: settings.accessPolicy)
+            pin: pin, publicBaseURL: settings.publicBaseURL, access: settings.accessPolicy,
+            audit: settings.audit)
         configuration.limits = settings.limits
         return configuration
     }

@@ -30,7 +30,7 @@ struct SignRequestTests {
         #expect(claims.issuedAt == 10)
         #expect(claims.notBefore == -5)
         #expect(claims.expiration == 9_007_199_254_740_991)
-        #expect(claims.hasID)
+        #expect(claims.id != nil)
         #expect(claims.bytes == Array(text.utf8))
         #expect(claims.size == text.utf8.count)
     }
@@ -39,7 +39,7 @@ struct SignRequestTests {
     func filling() throws {
         let none = try decode(#"{"issuer":"demo","claims":{ "aud":"a" , "x":1.50}}"#).claims
         #expect(none.issuer == nil)
-        #expect(!none.hasID)
+        #expect(none.id == nil)
         #expect(
             String(
                 decoding: none.filling(issuer: "https://\"i\\\n", issuedAt: 1, notBefore: 2, expiration: 3, id: "j"),

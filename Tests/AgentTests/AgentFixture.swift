@@ -1,4 +1,3 @@
-import Agent
 import AgentClient
 import AgentProtocol
 import FaultyTokenSupport
@@ -9,6 +8,8 @@ import Logging
 import PKCS11
 import Platform
 import SoftHSMSupport
+
+@testable import Agent
 
 /// An agent in this process: on a fresh token, with a store and a socket of its own, and a clock the test sets.
 final class AgentFixture: Sendable {
@@ -21,6 +22,8 @@ final class AgentFixture: Sendable {
     let configuration: Locked<AgentConfiguration>
     /// Which calls of the store fail.
     let failures = StoreFailures()
+    /// How the audit log's file fails.
+    let auditFaults = AuditFaults()
     private let running = Locked<AgentServer?>(nil)
 
     static let publicBaseURL = "https://oidc.example.com"
@@ -42,7 +45,8 @@ final class AgentFixture: Sendable {
         AgentConfiguration(
             socket: try UnixSocketPath(socketPath), socketMode: 0o600, socketGroup: nil,
             hsm: HSMConfiguration(modulePath: token.modulePath, token: try TokenURI(token.tokenURI), sessions: 2),
-            pin: PINSource(identity: { "pin" }) { token.pin() }, publicBaseURL: publicBaseURL, access: .ownUser(getuid()))
+            pin: PINSource(identity: { "pin" }) { token.pin() }, publicBaseURL: publicBaseURL,
+            access: .ownUser(getuid()), audit: AuditConfiguration(path: token.directory + "/audit.log", headInterval: nil))
     }
 
     /// Calls with an agent that has been started, and stops it afterwards.
@@ -80,8 +84,13 @@ final class AgentFixture: Sendable {
     var deployment: String { store.deployment.id }
 
     func start() async throws {
+        let configuration = configuration.withLock { $0 }
+        let environment = environment
+        let audit = try AuditLog(configuration.audit, clock: environment.clock, log: environment.log) { [auditFaults] in
+            FaultyAuditFile(try AppendedFile(path: $0), auditFaults)
+        }
         let server = try await AgentServer.start(
-            configuration.withLock { $0 }, store: FailingStore(store: store, failures: failures), environment: environment)
+            configuration, store: FailingStore(store: store, failures: failures), audit: audit, environment: environment)
         running.withLock { $0 = server }
     }
 

@@ -82,7 +82,7 @@ final class AuditFixture: Sendable {
 extension AuditRecord {
     static func sample(_ number: Int = 1, outcome: Outcome = .allowed) -> AuditRecord {
         AuditRecord(
-            caller: Caller(uid: 1000, gid: 1000, pid: getpid()), user: "payments", method: .sign, issuer: "prod", kid: "kid-1",
+            caller: Caller(uid: 1000, gid: 1000, pid: getpid(), user: "payments"), method: .sign, issuer: "prod", kid: "kid-1",
             jti: "jti-\(number)", sub: "system:serviceaccount:payments:api", aud: ["sts.amazonaws.com"], lifetime: 3600,
             outcome: outcome, durationMicroseconds: 412)
     }
@@ -106,6 +106,7 @@ final class AuditFaults: Sendable {
         var room = Int.max
         var isTruncateFailing = false
         var isSyncFailing = false
+        var isSyncHanging = false
         var syncs = 0
     }
 
@@ -148,11 +149,14 @@ final class FaultyAuditFile: AuditFile {
             switches.syncs += 1
             return switches.isSyncFailing
         }
+        while faults.switches.withLock({ $0.isSyncHanging }) { Thread.sleep(forTimeInterval: 0.02) }
         if isFailing { throw Self.full }
         try file.synchronize()
     }
 
     func read(at offset: Int, count: Int) throws(PlatformError) -> [UInt8] { try file.read(at: offset, count: count) }
+
+    func unlock() { file.unlock() }
 
     private static let full = PlatformError(.systemCall, "write: No space left on device", hint: "make room")
 }

@@ -267,7 +267,7 @@ struct AuditLogTests {
             await log.close()
             await #expect(throws: AuditError.logClosed) { try await log.written(.sample()) }
             await #expect(throws: AuditError.logClosed) { try await log.attempt(.sample()) }
-            #expect(throws: AuditError.logClosed) { try log.reopen() }
+            await #expect(throws: AuditError.logClosed) { try await log.reopen() }
             await log.close()
             #expect(try audit.lines().count == 1)
         }
@@ -289,9 +289,9 @@ struct AuditLogTests {
                 }
                 try audit.rotate()
                 try await log.written(.sample(1_000))
-                try log.reopen()
+                try await log.reopen()
                 try await log.written(.sample(1_001))
-                try log.reopen()
+                try await log.reopen()
                 try await log.written(.sample(1_002))
             }
             #expect(try audit.lines().count == 2)
@@ -320,7 +320,7 @@ struct AuditLogTests {
             try await audit.logged { log async throws in
                 try audit.rotate()
                 try audit.replace(other)
-                #expect(throws: AuditError(.unusable, "", hint: "")) { try log.reopen() }
+                await #expect(throws: AuditError(.unusable, "", hint: "")) { try await log.reopen() }
                 try await log.written(.sample(1))
             }
             #expect(try audit.lines(audit.path + ".1").count == 2)

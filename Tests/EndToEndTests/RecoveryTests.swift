@@ -208,7 +208,9 @@ struct RecoveryTests {
             let second = try await site.privyseald("serve")
             #expect(second.status == 1 && second.errors.contains("process \(pid)"), "\(second.errors)")
             // Another store, the same socket.
-            try site.writeAgentConfiguration(replacing: ["/store.db": "/other.db"])
+            try site.writeAgentConfiguration(replacing: [
+                "/store.db": "/other.db", "publicBaseURL:": "audit: { path: \(site.directory)/other.log }\npublicBaseURL:",
+            ])
             let third = try await site.privyseald("serve")
             #expect(third.status == 1 && third.errors.contains("already serves"), "\(third.errors)")
             #expect(third.errors.contains("process \(pid)"), "\(third.errors)")

@@ -25,7 +25,7 @@ struct SecretsSweepTests {
                 let places = life.evidence.map(\.place)
                 for part in [
                     "privyseald.log", "issuer.log", "store.db", "store.db-wal", "/documents/", "/environ", "/cmdline",
-                    "metrics", "backup.db",
+                    "metrics", "backup.db", "audit.log",
                 ] { #expect(places.contains { $0.hasSuffix(part) || $0.contains(part) }, "\(part)") }
                 for log in life.evidence where log.place.hasSuffix(".log") && !log.place.hasSuffix("audit.log") {
                     let text = String(decoding: log.data, as: UTF8.self)

@@ -130,6 +130,9 @@ final class SoftwareTPM {
         try await Programs.run("privyseald", arguments, environment: environment)
     }
 
+    /// The two halves of the agent's audit key.
+    static let auditKeyObjects = 2
+
     /// How many key objects the token holds, public and private, by another program.
     func keyObjects() async throws -> Int {
         let outcome = try await pkcs11Tool(

@@ -194,7 +194,9 @@ struct StartupTests {
             let second = try await Programs.run("privyseald", ["serve", "--config", site.agentConfiguration])
             #expect(second.status == 1 && second.errors.contains("store.db is in use"), "\(second.errors)")
             #expect(second.errors.contains(holder), "\(second.errors)")
-            try site.writeAgentConfiguration(replacing: ["/store.db": "/other.db"])
+            try site.writeAgentConfiguration(replacing: [
+                "/store.db": "/other.db", "publicBaseURL:": "audit: { path: \(site.directory)/other.log }\npublicBaseURL:",
+            ])
             let third = try await Programs.run("privyseald", ["serve", "--config", site.agentConfiguration])
             #expect(third.status == 1 && third.errors.contains("already serves"), "\(third.errors)")
             #expect(third.errors.contains(holder), "\(third.errors)")

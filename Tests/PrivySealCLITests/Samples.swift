@@ -80,7 +80,7 @@ enum Samples {
             hsm: HSMHealth(
                 state: status == "unavailable" ? "down" : "up", tokenLabel: "privyseal", tokenSerial: "1f2e", sessions: 4,
                 queuedRequests: 0),
-            store: ComponentHealth(state: "ok"), clock: ComponentHealth(state: "ok"),
+            store: ComponentHealth(state: "ok"), clock: ComponentHealth(state: "ok"), audit: ComponentHealth(state: "ok"),
             problems: status == "ok"
                 ? [] : [HealthProblem(component: "hsm", message: "the token is gone", hint: "plug it in")])
     }

@@ -7,16 +7,19 @@ public struct Caller: Hashable, Sendable, CustomStringConvertible {
     public let pid: Int32
     /// Supplementary groups.
     public let groups: [UInt32]
+    /// The name of the uid, where it has one. For people to read: rules go by the uid.
+    public let user: String?
 
-    public init(uid: UInt32, gid: UInt32, pid: Int32, groups: [UInt32] = []) {
+    public init(uid: UInt32, gid: UInt32, pid: Int32, groups: [UInt32] = [], user: String? = nil) {
         self.uid = uid
         self.gid = gid
         self.pid = pid
         self.groups = groups
+        self.user = user
     }
 
-    init(_ credentials: PeerCredentials, _ groups: PeerGroups) {
-        self.init(uid: credentials.uid, gid: credentials.gid, pid: credentials.pid, groups: groups.gids)
+    init(_ credentials: PeerCredentials, _ groups: PeerGroups, user: String?) {
+        self.init(uid: credentials.uid, gid: credentials.gid, pid: credentials.pid, groups: groups.gids, user: user)
     }
 
     func isMember(of group: UInt32) -> Bool {

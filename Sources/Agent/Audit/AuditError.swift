@@ -42,5 +42,7 @@ public struct AuditError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 extension AuditError {
+    static let stalled = AuditError(
+        .notWritten, "the disk of the audit log has not answered for ten seconds", hint: "have the disk examined")
     static let logClosed = AuditError(.closed, "the audit log is closed", hint: "the agent is shutting down")
 }

@@ -10,6 +10,8 @@ protocol AuditFile: AnyObject, Sendable {
     func truncate(to size: Int) throws(PlatformError)
     func synchronize() throws(PlatformError)
     func read(at offset: Int, count: Int) throws(PlatformError) -> [UInt8]
+    /// Lets whoever opens it next have it.
+    func unlock()
 }
 
 extension AppendedFile: AuditFile {}
@@ -23,6 +25,7 @@ final class ClosedAuditFile: AuditFile {
     func truncate(to size: Int) throws(PlatformError) { throw Self.closed }
     func synchronize() throws(PlatformError) {}
     func read(at offset: Int, count: Int) throws(PlatformError) -> [UInt8] { [] }
+    func unlock() {}
 
     private static let closed = PlatformError(.missing, "the audit log is closed", hint: "the agent is shutting down")
 }

@@ -8,6 +8,8 @@ final class AuditKeeper: Sendable {
         /// Who waits until what has been written is on the disk.
         var waiting: [@Sendable (AuditError?) -> Void] = []
         var isClosed = false
+        /// Counts how often the thread has gone round.
+        var round: UInt64 = 0
         /// Whether the thread does nothing any more.
         var hasEnded = false
     }
@@ -18,6 +20,8 @@ final class AuditKeeper: Sendable {
 
     /// Seconds between looks at what time has made due.
     private static let interval = 0.25
+
+    var round: UInt64 { state.withLock { $0.round } }
 
     /// - Parameters:
     ///   - synchronize: brings to the disk what has been written.
@@ -42,6 +46,7 @@ final class AuditKeeper: Sendable {
                 }
                 look()
                 let hasEnded = state.withLock { state in
+                    state.round += 1
                     state.hasEnded = isClosed && state.jobs.isEmpty && state.waiting.isEmpty
                     return state.hasEnded
                 }

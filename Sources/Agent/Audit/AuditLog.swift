@@ -43,7 +43,7 @@ public final class AuditLog: Sendable {
     }
 
     private let configuration: AuditConfiguration
-    private let clock: AgentClock
+    let clock: AgentClock
     private let log: Logger
     private let open: @Sendable (String) throws -> any AuditFile
     private let state: Locked<State>
@@ -51,6 +51,10 @@ public final class AuditLog: Sendable {
     private let denials = Locked(DenialFold())
     private let executables = CallerExecutables()
     private let keeper = AuditKeeper()
+    /// Who waits for a record to be on the disk.
+    private let waiting = Locked<(count: UInt64, answers: [UInt64: OneAnswer<Void>])>((0, [:]))
+    /// The last round of the keeper that was seen, and how often it was seen in a row.
+    private let watched = Locked<(round: UInt64, times: Int)>((0, 0))
     /// Whether there is trouble, so that a request need not take the lock to learn that there is none.
     private let hasTrouble = Atomic(false)
 
@@ -59,6 +63,10 @@ public final class AuditLog: Sendable {
     /// Nanoseconds between attempts to write again.
     private static let probeInterval: Int64 = 1_000_000_000
     private static let second: Int64 = 1_000_000_000
+    /// Seconds after which a head is tried again that could not be signed.
+    private static let headRetry = 60
+    /// Looks that find the log's thread where it was, a second apart, before the disk counts as gone.
+    private static let mostStalled = 10
 
     /// Opens the log, making it where there is none, and goes on with the chain of its last record; in an empty file, with
     /// that of the file a rotation has left beside it.
@@ -160,16 +168,48 @@ public final class AuditLog: Sendable {
             record, executable: executables.path(of: record.caller.pid, at: clock.monotonic()), count: count)
     }
 
+    /// Has a record of what the agent does by itself written, and its head signed.
+    func note(_ deed: String) {
+        submit(.note(deed))
+        signHeadSoon()
+    }
+
     private func durable(_ text: AuditText) async -> AuditError? {
-        await withCheckedContinuation { continuation in
-            let isTaken = keeper.perform { [self] in
-                submit(text) { [self] error in
-                    guard let error else { return keeper.whenOnDisk { continuation.resume(returning: $0) } }
-                    continuation.resume(returning: error)
+        var number: UInt64?
+        defer { if let number { waiting.withLock { _ = $0.answers.removeValue(forKey: number) } } }
+        do {
+            try await withCheckedThrowingContinuation { continuation in
+                let answer = OneAnswer<Void>(continuation)
+                number = waiting.withLock { waiting in
+                    waiting.count += 1
+                    waiting.answers[waiting.count] = answer
+                    return waiting.count
                 }
+                let isTaken = keeper.perform { [self] in
+                    submit(text) { [self] error in
+                        if let error { return answer.give(.failure(error)) }
+                        keeper.whenOnDisk { answer.give($0.map { .failure($0) } ?? .success(())) }
+                    }
+                }
+                if !isTaken { answer.give(.failure(AuditError.logClosed)) }
             }
-            if !isTaken { continuation.resume(returning: .logClosed) }
+            return nil
+        } catch {
+            return error as? AuditError ?? .stalled
         }
+    }
+
+    /// Whether the log's thread still goes round; to be called once a second. Whoever waits for one that does not is told so.
+    func watchOver() {
+        let round = keeper.round
+        let isStalled = watched.withLock { watched in
+            watched = (round, watched.round == round ? watched.times + 1 : 0)
+            return watched.times >= Self.mostStalled
+        }
+        guard isStalled else { return }
+        begin(.stalled)
+        let answers = waiting.withLock { Array($0.answers.values) }
+        for answer in answers { answer.give(.failure(AuditError.stalled)) }
     }
 
     // MARK: - Writing
@@ -320,11 +360,12 @@ public final class AuditLog: Sendable {
         let now = clock.monotonic()
         for folded in denials.withLock({ $0.due(at: now) }) { submit(text(of: folded.record, count: folded.count)) }
         let isTroubled = trouble != nil
+        let signEvery = configuration.headInterval.map { headTrouble == nil ? $0 : min($0, Self.headRetry) }
         let due = times.withLock { times in
             let due = (
                 synchronize: now - times.synchronized >= Int64(configuration.fsyncInterval) * Self.second,
                 probe: isTroubled && now - times.probed >= Self.probeInterval,
-                sign: now - times.signed >= Int64(configuration.headInterval) * Self.second
+                sign: signEvery.map { now - times.signed >= Int64($0) * Self.second } ?? false
             )
             if due.probe { times.probed = now }
             if due.sign { times.signed = now }
@@ -332,7 +373,7 @@ public final class AuditLog: Sendable {
         }
         if due.probe { probe() }
         if due.synchronize { _ = synchronize() }
-        if due.sign { Task { await signHead() } }
+        if due.sign { signHeadSoon() }
     }
 
     /// Writes a record that says what happened; when it is on the disk, the trouble is over.
@@ -351,21 +392,33 @@ public final class AuditLog: Sendable {
     /// Goes on in the file that is at the path now, for a rotation that has moved the one before. The chain goes on too.
     ///
     /// - Throws: `AuditError`; then the log goes on in the file it had.
-    public func reopen() throws {
-        let (inUse, isClosed) = state.withLock { ($0.appender.file.identity, $0.isClosed) }
-        if isClosed { throw AuditError.logClosed }
-        if AppendedFile.identity(of: configuration.path) == inUse { return }
+    func reopen() async throws {
+        try await withCheckedThrowingContinuation { continuation in
+            let isTaken = keeper.perform { [self] in
+                do {
+                    guard let (file, cut) = try newFile() else { return continuation.resume() }
+                    submit(.file(file, switched: { continuation.resume() }))
+                    if cut > 0 { submit(Self.note(ofCut: cut)) }
+                    log.info("the audit log goes on in another file", metadata: ["path": "\(configuration.path)"])
+                } catch {
+                    continuation.resume(throwing: error)
+                }
+            }
+            if !isTaken { continuation.resume(throwing: AuditError.logClosed) }
+        }
+    }
+
+    /// The file that is at the path now, with the bytes cut off its end; `nil` when it is the one in use.
+    private func newFile() throws(AuditError) -> (any AuditFile, cut: Int)? {
+        let inUse = state.withLock { $0.appender.file.identity }
+        if AppendedFile.identity(of: configuration.path) == inUse { return nil }
         let (file, _, cut) = try Self.opened(configuration.path, open)
         guard (try? file.size()) == 0 else {
             throw AuditError(
                 .unusable, "\(configuration.path) has records already, and they are not this log's",
                 hint: "let the rotation leave no file there, or an empty one")
         }
-        let done = Signal()
-        submit(.file(file, switched: { done.send() }))
-        done.wait()
-        if cut > 0 { submit(Self.note(ofCut: cut)) }
-        log.info("the audit log goes on in another file", metadata: ["path": "\(configuration.path)"])
+        return (file, cut)
     }
 
     // MARK: - Heads
@@ -388,6 +441,14 @@ public final class AuditLog: Sendable {
         }
         await signing.value
     }
+
+    /// As `signHead()`, without waiting for it.
+    func signHeadSoon() {
+        Task { await signHead() }
+    }
+
+    /// Whether heads are signed.
+    var signsHeads: Bool { state.withLock { $0.signer != nil } }
 
     private func signLast() async {
         let begun = state.withLock { state -> (any HeadSigner, AuditLink)? in
@@ -429,7 +490,8 @@ public final class AuditLog: Sendable {
         state.withLock { $0.isClosed = true }
         _ = synchronize()
         state.withLock { state in
-            // Lets go of the file, for whoever opens it next.
+            // A thread that wrote the last record may still be about to let go of the file.
+            for file in state.former + [state.appender.file] { file.unlock() }
             state.appender = AuditAppender(ClosedAuditFile())
             state.former = []
         }

@@ -11,8 +11,6 @@ struct AuditRecord: Sendable {
     }
 
     var caller: Caller
-    /// The name of the caller's uid, where it has one.
-    var user: String?
     var method: Method
     var issuer: String?
     var kid: String?
@@ -26,12 +24,11 @@ struct AuditRecord: Sendable {
     var durationMicroseconds: Int?
 
     init(
-        caller: Caller, user: String? = nil, method: Method, issuer: String? = nil, kid: String? = nil, jti: String? = nil,
+        caller: Caller, method: Method, issuer: String? = nil, kid: String? = nil, jti: String? = nil,
         sub: String? = nil, aud: [String] = [], lifetime: Int? = nil, outcome: Outcome, reason: String? = nil,
         durationMicroseconds: Int? = nil
     ) {
         self.caller = caller
-        self.user = user
         self.method = method
         self.issuer = issuer
         self.kid = kid

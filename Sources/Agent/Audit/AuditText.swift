@@ -17,7 +17,7 @@ struct AuditText: Sendable {
     init(_ record: AuditRecord, executable: String?, count: Int? = nil) {
         bytes.reserveCapacity(512)
         add("uid", Int64(record.caller.uid))
-        add("user", record.user)
+        add("user", record.caller.user)
         add("gid", Int64(record.caller.gid))
         add("pid", Int64(record.caller.pid))
         add("exe", executable)

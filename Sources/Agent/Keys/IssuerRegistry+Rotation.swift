@@ -52,9 +52,10 @@ extension IssuerRegistry {
     func rotateBySchedule(_ name: IssuerName) async {
         do {
             guard let now = trustedNow(), issuers[name]?.planningScheduledRotation(at: now) != nil else { return }
-            _ = try await carryOut(name, dryRun: false, fallsBack: false) { issuer, moment, _ in
+            let outcome = try await carryOut(name, dryRun: false, fallsBack: false) { issuer, moment, _ in
                 issuer.planningScheduledRotation(at: moment)
             }
+            note("issuer \(name) was rotated by schedule to \(outcome.issuer.ring.active?.kid ?? "")")
         } catch {
             log.warning("a scheduled rotation failed", metadata: ["issuer": "\(name)", "reason": "\(error)"])
         }

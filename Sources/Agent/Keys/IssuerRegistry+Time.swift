@@ -61,6 +61,9 @@ extension IssuerRegistry {
             log.notice(
                 "an overlap is over",
                 metadata: ["issuer": "\(name)", "retired": "\(change.destroyed.map(\.kid).joined(separator: " "))"])
+            if !change.destroyed.isEmpty {
+                note("the overlap of issuer \(name) is over for \(change.destroyed.map(\.kid).joined(separator: ", "))")
+            }
             _ = try await finish(name)
         } catch {
             log.warning("an overlap could not be ended", metadata: ["issuer": "\(name)", "reason": "\(error)"])

@@ -22,15 +22,23 @@ extension ClaimsFacts {
 }
 
 extension SignRequest {
+    /// The `jti` of the JWT: the one it came with, or a new one where it may be filled in.
+    package func tokenID() -> String? {
+        if let id = claims.id { return id }
+        return if case .claims = source { SystemRandom.uuid() } else { nil }
+    }
+
     /// The bytes to be signed: a payload as it came, claims with what was absent filled in.
-    package func payload(_ grant: ClaimsGrant, _ issuerURL: String) -> [UInt8] {
+    ///
+    /// - Parameter tokenID: what `tokenID()` has returned.
+    package func payload(_ grant: ClaimsGrant, _ issuerURL: String, tokenID: String?) -> [UInt8] {
         switch source {
         case .payload(let payload):
             payload.bytes
         case .claims(let claims):
             claims.filling(
                 issuer: issuerURL, issuedAt: grant.issuedAt, notBefore: grant.notBefore, expiration: grant.expiresAt,
-                id: SystemRandom.uuid())
+                id: tokenID ?? "")
         }
     }
 }

@@ -2,7 +2,7 @@ import AgentProtocol
 import KeyLifecycle
 
 /// `issuer-create`.
-struct CreateIssuer: Operation {
+struct CreateIssuer: ChangeOperation {
     let registry: IssuerRegistry
     let views: IssuerViews
 
@@ -17,7 +17,7 @@ struct CreateIssuer: Operation {
 }
 
 /// `issuer-update`.
-struct UpdateIssuer: Operation {
+struct UpdateIssuer: ChangeOperation {
     let registry: IssuerRegistry
     let views: IssuerViews
 
@@ -56,7 +56,7 @@ struct UpdateIssuer: Operation {
 }
 
 /// `issuer-delete`.
-struct DeleteIssuer: Operation {
+struct DeleteIssuer: ChangeOperation {
     let registry: IssuerRegistry
     let clock: AgentClock
 

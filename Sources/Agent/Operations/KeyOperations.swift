@@ -48,22 +48,42 @@ extension String {
 }
 
 /// `rotate`.
-struct Rotate: Operation {
+struct Rotate: ChangeOperation {
     let registry: IssuerRegistry
+    let audit: AuditLog
 
     func issuer(of parameters: RotateParameters) -> String? { parameters.issuer }
+
+    func isDryRun(_ parameters: RotateParameters) -> Bool { parameters.dryRun ?? false }
+
+    func complete(_ record: inout AuditRecord, with result: RotationResult) {
+        record.kid = result.activeKid
+    }
 
     func run(_ parameters: RotateParameters, _ context: OperationContext) async throws -> RotationResult {
         RotationResult(
             try await registry.rotate(
                 parameters.issuer, ifGeneration: parameters.ifGeneration, dryRun: parameters.dryRun ?? false))
     }
+
+    func replied(_ result: RotationResult, _ context: OperationContext) {
+        if !result.dryRun { audit.signHeadSoon() }
+    }
 }
 
 /// `revoke-key`.
-struct RevokeKey: Operation {
+struct RevokeKey: ChangeOperation {
     let registry: IssuerRegistry
+    let audit: AuditLog
     let sight: Sight
+
+    func kid(of parameters: RevokeKeyParameters) -> String? { parameters.kid }
+
+    func isDryRun(_ parameters: RevokeKeyParameters) -> Bool { parameters.dryRun ?? false }
+
+    func complete(_ record: inout AuditRecord, with result: RotationResult) {
+        record.issuer = result.issuer
+    }
 
     func run(_ parameters: RevokeKeyParameters, _ context: OperationContext) async throws -> RotationResult {
         // A key of an issuer that the caller may not touch is, for this caller, none.
@@ -78,6 +98,10 @@ struct RevokeKey: Operation {
         return RotationResult(
             try await registry.revoke(
                 parameters.kid, ifGeneration: parameters.ifGeneration, dryRun: parameters.dryRun ?? false))
+    }
+
+    func replied(_ result: RotationResult, _ context: OperationContext) {
+        if !result.dryRun { audit.signHeadSoon() }
     }
 }
 

@@ -10,6 +10,9 @@ protocol Operation: Sendable {
     /// The issuer that a request is about; `nil` when it is about none, or about all that the caller may see.
     func issuer(of parameters: Parameters) -> String?
 
+    /// The kid of the key that a request names, if it names one.
+    func kid(of parameters: Parameters) -> String?
+
     /// - Throws: anything `ProtocolError(mapping:)` knows.
     func run(_ parameters: Parameters, _ context: OperationContext) async throws -> Parameters.Result
 
@@ -20,7 +23,24 @@ protocol Operation: Sendable {
 extension Operation {
     func issuer(of parameters: Parameters) -> String? { nil }
 
+    func kid(of parameters: Parameters) -> String? { nil }
+
     func replied(_ result: Parameters.Result, _ context: OperationContext) {}
+}
+
+/// An operation that changes something: recorded before it is carried out, and after.
+protocol ChangeOperation: Operation where Parameters.Result: ChangeResult {
+    /// Whether this request only asks what would be changed.
+    func isDryRun(_ parameters: Parameters) -> Bool
+
+    /// What of the result the record of the outcome has to name beyond the request.
+    func complete(_ record: inout AuditRecord, with result: Parameters.Result)
+}
+
+extension ChangeOperation {
+    func isDryRun(_ parameters: Parameters) -> Bool { false }
+
+    func complete(_ record: inout AuditRecord, with result: Parameters.Result) {}
 }
 
 /// What an operation knows of its request.
@@ -45,24 +65,52 @@ struct Sight: Sendable {
 
 /// The operations of an agent, by method.
 struct OperationTable: Sendable {
-    /// Carries a request out and hands over its one reply line.
-    typealias Handler = @Sendable (Request, OperationContext, _ reply: @Sendable ([UInt8]) -> Void) async -> Void
+    /// Carries a request out, records it and hands over its one reply line.
+    typealias Handler = @Sendable (Request, AuditEntry, OperationContext, _ reply: @Sendable ([UInt8]) -> Void) async -> Void
+
+    /// Carries an admitted request out and records how it went.
+    private typealias Performance<O: Operation> =
+        @Sendable (O.Parameters, AuditEntry, OperationContext) async throws -> O.Parameters.Result
 
     private let gate: Gate
+    private let audit: AuditLog
     private let log: Logger
     private var handlers: [Method: Handler] = [:]
 
-    init(gate: Gate, log: Logger) {
+    init(gate: Gate, audit: AuditLog, log: Logger) {
         self.gate = gate
+        self.audit = audit
         self.log = log
     }
 
     mutating func add<O: Operation>(_ operation: O) {
-        handlers[O.Parameters.method] = { [gate, log] request, context, reply in
-            do {
-                let parameters = try ParameterDecoder.decode(O.Parameters.self, from: request.params)
+        add(operation, performing: audit.recording(operation))
+    }
+
+    mutating func add<O: ChangeOperation>(_ operation: O) {
+        let asking = audit.recording(operation)
+        let changing = audit.recordingChange(operation)
+        add(operation) { parameters, entry, context in
+            operation.isDryRun(parameters)
+                ? try await asking(parameters, entry, context) : try await changing(parameters, entry, context)
+        }
+    }
+
+    private mutating func add<O: Operation>(_ operation: O, performing perform: @escaping Performance<O>) {
+        handlers[O.Parameters.method] = { [gate, audit, log] request, entry, context, reply in
+            var entry = entry
+            let parameters: O.Parameters
+            do throws(ProtocolError) {
+                parameters = try ParameterDecoder.decode(O.Parameters.self, from: request.params)
+                entry.record.issuer = operation.issuer(of: parameters)
+                entry.record.kid = operation.kid(of: parameters)
                 try gate.authorize(context.caller, request.method, issuer: operation.issuer(of: parameters))
-                let result = try await operation.run(parameters, context)
+            } catch {
+                audit.refused(entry, error)
+                return reply(ReplyLine.failure(id: request.id, error))
+            }
+            do {
+                let result = try await perform(parameters, entry, context)
                 reply(ReplyLine.success(id: request.id, result: result))
                 operation.replied(result, context)
             } catch {
@@ -76,4 +124,46 @@ struct OperationTable: Sendable {
     }
 
     subscript(method: Method) -> Handler? { handlers[method] }
+}
+
+extension AuditLog {
+    /// The operation, with one record of how it went.
+    fileprivate func recording<O: Operation>(
+        _ operation: O
+    ) -> @Sendable (O.Parameters, AuditEntry, OperationContext) async throws -> O.Parameters.Result {
+        { parameters, entry, context in
+            let result: O.Parameters.Result
+            do {
+                result = try await operation.run(parameters, context)
+            } catch {
+                self.refused(entry, ProtocolError(mapping: error))
+                throw error
+            }
+            if entry.record.method.isRecorded { try await self.allowed(entry) }
+            return result
+        }
+    }
+
+    /// The operation, with a record before it and one after it. The reply is what happened, whether or not the second can be
+    /// written.
+    fileprivate func recordingChange<O: ChangeOperation>(
+        _ operation: O
+    ) -> @Sendable (O.Parameters, AuditEntry, OperationContext) async throws -> O.Parameters.Result {
+        { parameters, entry, context in
+            try await self.attempt(entry)
+            var result: O.Parameters.Result
+            do {
+                result = try await operation.run(parameters, context)
+            } catch {
+                _ = await self.outcome(entry, ProtocolError(mapping: error))
+                throw error
+            }
+            var entry = entry
+            operation.complete(&entry.record, with: result)
+            if await self.outcome(entry) != nil {
+                result.warnings.append("it is done, but the audit log could not record that; only that it was asked for")
+            }
+            return result
+        }
+    }
 }

@@ -3,8 +3,10 @@ import IssuerStore
 import KeyLifecycle
 
 /// `reconcile`.
-struct Reconcile: Operation {
+struct Reconcile: ChangeOperation {
     let registry: IssuerRegistry
+
+    func isDryRun(_ parameters: ReconcileParameters) -> Bool { parameters.dryRun ?? false }
 
     func run(_ parameters: ReconcileParameters, _ context: OperationContext) async throws -> ReconcileResult {
         let dryRun = parameters.dryRun ?? false

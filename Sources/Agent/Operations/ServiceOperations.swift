@@ -6,12 +6,14 @@ import KeyLifecycle
 struct ReportHealth: Operation {
     let registry: IssuerRegistry
     let hsm: HSM
+    let audit: AuditLog
     let sight: Sight
 
     func run(_ parameters: HealthParameters, _ context: OperationContext) async throws -> Health {
         let reading = hsm.status.reading
         let storeTrouble = await registry.storeTrouble
         let doubt = await registry.clockGuard.doubt
+        let auditTrouble = audit.trouble
         var problems: [HealthProblem] = []
         if let trouble = reading.trouble {
             problems.append(HealthProblem(component: "hsm", message: trouble.message, hint: trouble.hint))
@@ -30,6 +32,9 @@ struct ReportHealth: Operation {
         if let storeTrouble {
             problems.append(HealthProblem(component: "store", message: storeTrouble.message, hint: storeTrouble.hint))
         }
+        if let problem = auditTrouble ?? audit.headTrouble {
+            problems.append(HealthProblem(component: "audit", message: problem.message, hint: problem.hint))
+        }
         if let doubt { problems.append(HealthProblem(doubt)) }
         for (name, work) in await registry.unfinished.sorted(by: { $0.key < $1.key }) {
             problems.append(
@@ -45,14 +50,15 @@ struct ReportHealth: Operation {
             }
         }
         let token = hsm.tokenInfo
-        let signs = await registry.isTokenChecked && reading.trouble == nil
+        let signs = await registry.isTokenChecked && reading.trouble == nil && auditTrouble == nil
         return Health(
             status: signs ? problems.isEmpty ? "ok" : "degraded" : "unavailable",
             hsm: HSMHealth(
                 state: reading.trouble == nil ? "up" : "down", tokenLabel: token.label, tokenSerial: token.serial,
                 sessions: reading.openSessions, queuedRequests: hsm.queuedSignatures),
             store: ComponentHealth(state: storeTrouble == nil ? "ok" : "unavailable"),
-            clock: ComponentHealth(state: doubt == nil ? "ok" : "suspect"), problems: problems)
+            clock: ComponentHealth(state: doubt == nil ? "ok" : "suspect"),
+            audit: ComponentHealth(state: auditTrouble == nil ? "ok" : "unavailable"), problems: problems)
     }
 }
 
@@ -88,15 +94,13 @@ struct ReportMetrics: Operation {
 }
 
 /// `reload`.
-struct Reload: Operation {
+struct Reload: ChangeOperation {
     let registry: IssuerRegistry
-    let gate: Gate
-    let reload: @Sendable () async throws -> ReloadedConfiguration
+    let reloader: Reloader
 
     func run(_ parameters: ReloadParameters, _ context: OperationContext) async throws -> ReloadResult {
         if parameters.acceptClock == true { await registry.acceptClock() }
-        let reloaded = try await registry.adopt(reload)
-        gate.use(reloaded.access, number: reloaded.number)
+        let reloaded = try await reloader.reload()
         return ReloadResult(applied: reloaded.applied, needsRestart: reloaded.needsRestart)
     }
 }

@@ -3,24 +3,31 @@ import JOSE
 import KeyLifecycle
 import Metrics
 
-/// `sign`: reads the claims, judges them, queues the signature. Runs on the connection's event loop and never waits there.
+/// `sign`: reads the claims, judges them, queues the signature, records it. Runs on the connection's event loop and never waits there.
 struct Sign: Sendable {
     let gate: Gate
     let board: SigningBoard
     let hsm: HSM
+    let audit: AuditLog
     let clock: AgentClock
     let signatures = Counter(label: "privyseal_signatures_total")
     let refusals = Counter(label: "privyseal_signature_failures_total")
 
     /// Signs what the request asks for. `reply` is called once with a whole line, from whatever thread finishes the work.
-    func run(_ request: Request, _ caller: Caller, reply: @escaping @Sendable ([UInt8]) -> Void) {
+    func run(
+        _ request: Request, _ entry: AuditEntry, _ caller: Caller, reply: @escaping @Sendable ([UInt8]) -> Void
+    ) {
+        var entry = entry
         do throws(ProtocolError) {
             let parameters = try SignRequest.decode(request.params)
+            entry.record.issuer = parameters.issuer
+            entry.record.sub = parameters.claims.subject
+            entry.record.aud = parameters.claims.audience
             let rule = try gate.authorize(caller, .sign, issuer: parameters.issuer)
             try rule.check(SignatureFacts(parameters.claims))
-            begin(Pending(id: request.id, uid: caller.uid, parameters: parameters, rule: rule, reply: reply))
+            begin(Pending(id: request.id, uid: caller.uid, parameters: parameters, rule: rule, entry: entry, reply: reply))
         } catch {
-            fail(request.id, error, reply)
+            fail(request.id, entry, error, reply)
         }
     }
 
@@ -29,6 +36,7 @@ struct Sign: Sendable {
         let uid: UInt32
         let parameters: SignRequest
         let rule: AccessRule
+        var entry: AuditEntry
         let reply: @Sendable ([UInt8]) -> Void
     }
 
@@ -39,7 +47,7 @@ struct Sign: Sendable {
         do throws(ProtocolError) {
             state = try board.begin(pending.parameters.issuer)
         } catch {
-            return fail(pending.id, error, pending.reply)
+            return fail(pending.id, pending.entry, error, pending.reply)
         }
         let facts = ClaimsFacts(pending.parameters)
         do throws(LifecycleError) {
@@ -48,7 +56,7 @@ struct Sign: Sendable {
                 try pending.rule.check(lifetime: Int(grant.expiresAt - min(grant.issuedAt, now.seconds)))
             } catch {
                 state.key.use.end()
-                return fail(pending.id, error, pending.reply)
+                return fail(pending.id, pending.entry, error, pending.reply)
             }
             queue(pending, state, grant)
         } catch {
@@ -57,30 +65,48 @@ struct Sign: Sendable {
                 // Right by the clock, but not by the frozen one: its turn comes with the next key.
                 return board.whenThawed(pending.parameters.issuer) { begin(pending) }
             }
-            fail(pending.id, ProtocolError(error), pending.reply)
+            fail(pending.id, pending.entry, ProtocolError(error), pending.reply)
         }
     }
 
     private func queue(_ pending: Pending, _ state: SigningState, _ grant: ClaimsGrant) {
         let key = state.key
         key.noteSigned(until: Timestamp(seconds: grant.expiresAt))
-        let input = CompactJWS.signingInput(key.header, payload: pending.parameters.payload(grant, state.policy.issuerURL))
-        hsm.sign(SigningDigest(of: input, for: key.algorithm.jws), with: key, for: pending.uid) { result in
-            // The reply is handed over first: a rotation that waits for the key must not overtake it.
+        let parameters = pending.parameters
+        let tokenID = parameters.tokenID()
+        var entry = pending.entry
+        entry.record.kid = key.kid
+        entry.record.jti = tokenID
+        entry.record.lifetime = Int(grant.expiresAt - grant.issuedAt)
+        let input = CompactJWS.signingInput(
+            key.header, payload: parameters.payload(grant, state.policy.issuerURL, tokenID: tokenID))
+        hsm.sign(SigningDigest(of: input, for: key.algorithm.jws), with: key, for: pending.uid) { [entry] result in
             switch result {
             case .success(let signature):
-                var jwt = input
-                CompactJWS.appendSignature(signature, to: &jwt)
-                signatures.increment()
-                pending.reply(
-                    ReplyLine.sign(
-                        id: pending.id, jwt: jwt, kid: key.kid, algorithm: key.algorithm.rawValue,
-                        expiration: grant.expiresAt))
+                audit.allowed(entry) { error in
+                    // The reply is handed over first: a rotation that waits for the key must not overtake it.
+                    defer { key.use.end() }
+                    if let error { return fail(pending.id, ProtocolError(error), pending.reply) }
+                    var jwt = input
+                    CompactJWS.appendSignature(signature, to: &jwt)
+                    signatures.increment()
+                    pending.reply(
+                        ReplyLine.sign(
+                            id: pending.id, jwt: jwt, kid: key.kid, algorithm: key.algorithm.rawValue,
+                            expiration: grant.expiresAt))
+                }
             case .failure(let error):
-                fail(pending.id, ProtocolError(error), pending.reply)
+                fail(pending.id, entry, ProtocolError(error), pending.reply)
+                key.use.end()
             }
-            key.use.end()
         }
+    }
+
+    private func fail(
+        _ id: RequestID, _ entry: AuditEntry, _ error: ProtocolError, _ reply: @Sendable ([UInt8]) -> Void
+    ) {
+        audit.refused(entry, error)
+        fail(id, error, reply)
     }
 
     private func fail(_ id: RequestID, _ error: ProtocolError, _ reply: @Sendable ([UInt8]) -> Void) {

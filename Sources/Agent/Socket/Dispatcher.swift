@@ -1,8 +1,9 @@
 import AgentProtocol
 
-/// From a line to its one reply line: decode, admit, carry out.
+/// From a line to its one reply line: decode, admit, carry out and record.
 struct Dispatcher: Sendable {
     let gate: Gate
+    let audit: AuditLog
     let sign: Sign
     let operations: OperationTable
 
@@ -10,25 +11,33 @@ struct Dispatcher: Sendable {
     func dispatch(_ frame: LineFramer.Frame, _ context: OperationContext, reply: @escaping @Sendable ([UInt8]) -> Void) {
         do throws(RequestFailure) {
             let request = try Request(frame)
+            let entry = audit.entry(context.caller, request.method)
             do throws(ProtocolError) {
                 try gate.admit(context.caller, request.method)
             } catch {
+                audit.refused(entry, error)
                 return reply(ReplyLine.failure(id: request.id, error))
             }
-            carryOut(request, context, reply)
+            if let trouble = audit.trouble, request.method.isRecorded {
+                return reply(ReplyLine.failure(id: request.id, ProtocolError(trouble)))
+            }
+            carryOut(request, entry, context, reply)
         } catch {
             reply(ReplyLine.failure(id: error.id, error.error))
         }
     }
 
     private func carryOut(
-        _ request: Request, _ context: OperationContext, _ reply: @escaping @Sendable ([UInt8]) -> Void
+        _ request: Request, _ entry: AuditEntry, _ context: OperationContext,
+        _ reply: @escaping @Sendable ([UInt8]) -> Void
     ) {
-        if request.method == .sign { return sign.run(request, context.caller, reply: reply) }
+        if request.method == .sign { return sign.run(request, entry, context.caller, reply: reply) }
         guard let handler = operations[request.method] else {
-            return reply(ReplyLine.failure(id: request.id, .unknown(request.method)))
+            let error = ProtocolError.unknown(request.method)
+            audit.refused(entry, error)
+            return reply(ReplyLine.failure(id: request.id, error))
         }
-        Task { await handler(request, context, reply) }
+        Task { await handler(request, entry, context, reply) }
     }
 }
 

@@ -31,6 +31,7 @@ final class Listener: Sendable {
     private let dispatcher: Dispatcher
     private let feed: ChangeFeed
     private let log: Logger
+    private let names: UserNames
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let state = Locked(State())
     /// The bound socket, and the lock that says it is ours to remove; a socket of the service manager's is not.
@@ -41,7 +42,10 @@ final class Listener: Sendable {
     /// Bytes read from a connection before it is the next one's turn: some requests of the usual size.
     private static let turn = 1_024
 
-    init(path: UnixSocketPath, limits: ConnectionLimits, dispatcher: Dispatcher, feed: ChangeFeed, log: Logger) {
+    init(
+        path: UnixSocketPath, limits: ConnectionLimits, names: UserNames, dispatcher: Dispatcher, feed: ChangeFeed, log: Logger
+    ) {
+        self.names = names
         self.path = path
         self.limits = limits
         self.log = log
@@ -133,8 +137,12 @@ final class Listener: Sendable {
             level: .init(Int(PeerCredentials.optionLevel)), name: .init(PeerCredentials.optionName))
         let groups: EventLoopFuture<PeerGroups.Raw> = options.unsafeGetSocketOption(
             level: .init(Int(PeerCredentials.optionLevel)), name: .init(PeerGroups.optionName))
-        return raw.and(groups).flatMapThrowing { raw, groups in
-            let caller = Caller(PeerCredentials(raw), PeerGroups(groups))
+        let eventLoop = channel.eventLoop
+        return raw.and(groups).flatMap { [names] raw, groups in
+            let credentials = PeerCredentials(raw)
+            return names.name(of: credentials.uid, on: eventLoop)
+                .map { Caller(credentials, PeerGroups(groups), user: $0) }
+        }.flatMapThrowing { caller in
             if let refusal = self.refusal(of: caller) {
                 if self.state.withLock({ $0.refusedUsers.insert(caller.uid).inserted }) {
                     self.log.notice("refuses connections", metadata: ["caller": "\(caller)", "reason": "\(refusal.message)"])

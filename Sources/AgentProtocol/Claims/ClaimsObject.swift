@@ -14,8 +14,8 @@ public struct ClaimsObject: Sendable {
     public let notBefore: Int64?
     /// `exp`, in seconds since 1970; nil when absent.
     public let expiration: Int64?
-    /// Whether there is a `jti`.
-    public let hasID: Bool
+    /// `jti`; nil when absent.
+    public let id: String?
 
     private let text: JSONSlice
     /// The object's place in its source, with the white space around it when the claims are a text of their own.
@@ -59,7 +59,7 @@ public struct ClaimsObject: Sendable {
         issuedAt = members.issuedAt
         notBefore = members.notBefore
         expiration = members.expiration
-        hasID = members.hasID
+        id = members.id
         text = slice
         self.whole = whole
     }
@@ -100,7 +100,7 @@ public struct ClaimsObject: Sendable {
         append("\"iat\":", self.issuedAt != nil) { $0.append(integer: issuedAt) }
         append("\"nbf\":", self.notBefore != nil) { $0.append(integer: notBefore) }
         append("\"exp\":", self.expiration != nil) { $0.append(integer: expiration) }
-        append("\"jti\":", hasID) { $0.append(string: id) }
+        append("\"jti\":", self.id != nil) { $0.append(string: id) }
         // The object has at least its "aud", so what follows its brace is a member.
         payload.append(raw: separator)
         payload.append(raw: text.bytes.dropFirst())

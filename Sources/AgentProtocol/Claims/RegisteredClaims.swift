@@ -11,7 +11,7 @@ struct RegisteredClaims {
     private(set) var issuedAt: Int64?
     private(set) var notBefore: Int64?
     private(set) var expiration: Int64?
-    private(set) var hasID = false
+    private(set) var id: String?
 
     /// Passes the whole object, and refuses at any depth what parsers disagree on.
     mutating func scan(_ claims: JSONSlice) throws(ClaimsFailure) {
@@ -49,7 +49,7 @@ struct RegisteredClaims {
         } else if scanner.string(name, is: "exp") {
             expiration = try scanDate("exp", &scanner)
         } else if scanner.string(name, is: "jti") {
-            hasID = try scanString("jti", &scanner) != nil
+            id = try scanString("jti", &scanner)
         } else {
             try scanner.skipValue()
         }

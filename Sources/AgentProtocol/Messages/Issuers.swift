@@ -100,7 +100,7 @@ public struct IssuerUpdateParameters: RequestParameters {
 }
 
 /// What `issuer-create` and `issuer-update` return.
-public struct IssuerChangeResult: Codable, Sendable, Equatable {
+public struct IssuerChangeResult: ChangeResult, Equatable {
     public var issuer: IssuerStatus
     /// Consequences the caller should know of, such as a changed `iss`.
     public var warnings: [String]
@@ -130,17 +130,19 @@ public struct IssuerDeleteParameters: RequestParameters {
     }
 }
 
-public struct IssuerDeleteResult: Codable, Sendable, Equatable {
+public struct IssuerDeleteResult: ChangeResult, Equatable {
     public var issuer: String
     /// The kids that were published until now.
     public var revoked: [String]
     /// For at most this long a relying party with a cached JWKS can still accept them.
     public var exposureSeconds: Int
+    public var warnings: [String]
 
-    public init(issuer: String, revoked: [String], exposureSeconds: Int) {
+    public init(issuer: String, revoked: [String], exposureSeconds: Int, warnings: [String] = []) {
         self.issuer = issuer
         self.revoked = revoked
         self.exposureSeconds = exposureSeconds
+        self.warnings = warnings
     }
 }
 

@@ -8,6 +8,12 @@ public protocol RequestParameters: Codable, Sendable {
     static var memberNames: [String] { get }
 }
 
+/// What a method that changes something returns.
+public protocol ChangeResult: Codable, Sendable {
+    /// Consequences the caller should know of, a line each.
+    var warnings: [String] { get set }
+}
+
 /// A list asked for page by page.
 public protocol PagedParameters: RequestParameters {
     /// Entries wanted, 1 to `ProtocolLimits.maximumPage`.

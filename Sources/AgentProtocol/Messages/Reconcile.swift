@@ -16,7 +16,7 @@ public struct ReconcileParameters: RequestParameters {
 }
 
 /// A token and a store put side by side.
-public struct ReconcileResult: Codable, Sendable, Equatable {
+public struct ReconcileResult: ChangeResult, Equatable {
     public var dryRun: Bool
     public var token: ReconciledToken
     /// When the store was copied, for a copy that nobody has decided about yet.
@@ -35,11 +35,13 @@ public struct ReconcileResult: Codable, Sendable, Equatable {
     public var objectsWithoutID: Int
     /// Key objects that are somebody else's.
     public var foreignObjects: Int
+    public var warnings: [String]
 
     public init(
         dryRun: Bool, token: ReconciledToken, storeCopiedAt: WireTime?, quarantinedIssuers: [QuarantinedIssuerView],
         actions: [ReconciliationAction], findings: [ReconciliationFinding], omittedFindings: Int,
-        otherDeployments: [DeploymentCount], objectsWithoutID: Int, foreignObjects: Int
+        otherDeployments: [DeploymentCount], objectsWithoutID: Int, foreignObjects: Int,
+        warnings: [String] = []
     ) {
         self.dryRun = dryRun
         self.token = token
@@ -51,6 +53,7 @@ public struct ReconcileResult: Codable, Sendable, Equatable {
         self.otherDeployments = otherDeployments
         self.objectsWithoutID = objectsWithoutID
         self.foreignObjects = foreignObjects
+        self.warnings = warnings
     }
 }
 

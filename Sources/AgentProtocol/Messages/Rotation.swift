@@ -45,7 +45,7 @@ public struct RevokeKeyParameters: RequestParameters {
 }
 
 /// What `rotate` and `revoke-key` return.
-public struct RotationResult: Codable, Sendable, Equatable {
+public struct RotationResult: ChangeResult, Equatable {
     public var issuer: String
     /// Whether nothing was changed.
     public var dryRun: Bool

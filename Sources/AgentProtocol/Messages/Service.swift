@@ -13,16 +13,19 @@ public struct Health: Codable, Sendable, Equatable {
     public var hsm: HSMHealth
     public var store: ComponentHealth
     public var clock: ComponentHealth
+    public var audit: ComponentHealth
     /// Empty when `status` is `ok`.
     public var problems: [HealthProblem]
 
     public init(
-        status: String, hsm: HSMHealth, store: ComponentHealth, clock: ComponentHealth, problems: [HealthProblem]
+        status: String, hsm: HSMHealth, store: ComponentHealth, clock: ComponentHealth, audit: ComponentHealth,
+        problems: [HealthProblem]
     ) {
         self.status = status
         self.hsm = hsm
         self.store = store
         self.clock = clock
+        self.audit = audit
         self.problems = problems
     }
 }
@@ -46,7 +49,7 @@ public struct HSMHealth: Codable, Sendable, Equatable {
 }
 
 public struct ComponentHealth: Codable, Sendable, Equatable {
-    /// `ok` or `suspect` for the clock, `ok` or `unavailable` for the store.
+    /// `ok` or `suspect` for the clock, `ok` or `unavailable` for store and audit log.
     public var state: String
 
     public init(state: String) {
@@ -55,7 +58,7 @@ public struct ComponentHealth: Codable, Sendable, Equatable {
 }
 
 public struct HealthProblem: Codable, Sendable, Equatable {
-    /// `hsm`, `store`, `clock` or `lifecycle`.
+    /// `hsm`, `store`, `clock`, `audit` or `lifecycle`.
     public var component: String
     public var message: String
     public var hint: String?
@@ -124,14 +127,16 @@ public struct ReloadParameters: RequestParameters {
     }
 }
 
-public struct ReloadResult: Codable, Sendable, Equatable {
+public struct ReloadResult: ChangeResult, Equatable {
     /// Settings in force from now on, by their path in the file.
     public var applied: [String]
     /// Settings that differ from those in force and need a restart.
     public var needsRestart: [String]
+    public var warnings: [String]
 
-    public init(applied: [String], needsRestart: [String]) {
+    public init(applied: [String], needsRestart: [String], warnings: [String] = []) {
         self.applied = applied
         self.needsRestart = needsRestart
+        self.warnings = warnings
     }
 }

@@ -28,7 +28,7 @@ struct IssuerDelete: ConsoleCommand {
             }
         }
         let result = try reply.decoded()
-        console.warn(Self.warnings(result))
+        console.warn(Self.warnings(result) + result.warnings)
         try output.print(reply.tree, as: .text { _ in Self.text(result) }, on: console)
     }
 

@@ -28,6 +28,7 @@ struct ReconcileCommand: ConsoleCommand {
             try await agent.call(ReconcileParameters(dryRun: dryRun ? true : nil))
         }
         let result = try reply.decoded()
+        console.warn(result.warnings)
         let text = result.lines.map { Layout.printable($0) + "\n" }.joined()
         try output.print(reply.tree, as: .text { _ in text }, on: console)
         guard result.actions.allSatisfy({ $0.error == nil }) else { throw Failure(.failed, nil) }

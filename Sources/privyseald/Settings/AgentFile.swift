@@ -53,7 +53,18 @@ struct AgentFile: Decodable {
     struct Audit: Decodable {
         var path: String?
         var fsync: DurationValue?
-        var head: DurationValue?
+        var head: Head?
+
+        /// A duration, or `never`.
+        enum Head: Decodable {
+            case never
+            case every(DurationValue)
+
+            init(from decoder: any Decoder) throws {
+                let text = try decoder.singleValueContainer().decode(String.self)
+                self = text == "never" ? .never : .every(try DurationValue(from: decoder))
+            }
+        }
 
         enum CodingKeys: String, CodingKey, CaseIterable { case path, fsync, head }
     }

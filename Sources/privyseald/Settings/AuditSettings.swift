@@ -23,8 +23,14 @@ extension AuditConfiguration {
                 hint: "write the whole path, such as /var/log/privyseal/audit.log")
         }
         let beside = URL(fileURLWithPath: store).deletingLastPathComponent().appendingPathComponent("audit.log").path
+        let headInterval: Int? =
+            switch section?.head {
+            case .never: nil
+            case .every(let duration): try seconds(duration, 60...86_400, orElse: 3_600, "head")
+            case nil: 3_600
+            }
         self.init(
             path: section?.path ?? beside, fsyncInterval: try seconds(section?.fsync, 1...60, orElse: 1, "fsync"),
-            headInterval: try seconds(section?.head, 60...86_400, orElse: 3_600, "head"))
+            headInterval: headInterval)
     }
 }

@@ -65,7 +65,7 @@ struct InspectionTests {
             defer { try? module.finalize() }
             let session = try token.softHSM.session()
             switch damage {
-            case .lostPrivateKey: try session.destroyObject(session.findObjects([.class(.privateKey)])[0])
+            case .lostPrivateKey: try session.destroyObject(TokenAndStore.signingKeys(.privateKey, session)[0])
             case .foreignPrivateKey: _ = try session.generateKeyPair(.ec(.p256), id: [1], label: "foreign")
             default: _ = try session.generateKeyPair(.ec(.p256), id: [], label: "nameless")
             }

@@ -61,9 +61,10 @@ struct TokenAndStore: Sendable {
           (SELECT count(*) FROM signing_key WHERE issuer = name AND state = 'active') FROM issuer
         """
 
-    /// Beside a process that starts on it, SoftHSM shows a token as missing now and then: looked at again, a few times.
+    /// Beside a process that starts on it, SoftHSM shows a token as missing now and then, on a busy machine for long:
+    /// looked at again until ten seconds have passed.
     private mutating func readToken(_ token: SoftHSMToken) throws {
-        for _ in 1..<5 {
+        for _ in 1..<50 {
             do {
                 return try lookAtToken(token)
             } catch let error as PKCS11Error where error.code == .tokenNotFound {
@@ -77,7 +78,7 @@ struct TokenAndStore: Sendable {
         let module = try token.module()
         defer { try? module.finalize() }
         let session = try token.session()
-        for object in try session.findObjects([.class(.privateKey)]) {
+        for object in try Self.signingKeys(.privateKey, session) {
             let id = try session.bytes(.id, of: object) ?? []
             if !id.isEmpty {
                 privateKeys.insert(Self.hexadecimal(id))
@@ -87,10 +88,20 @@ struct TokenAndStore: Sendable {
                 fragments += 1
             }
         }
-        for object in try session.findObjects([.class(.publicKey)]) {
+        for object in try Self.signingKeys(.publicKey, session) {
             let id = try session.bytes(.id, of: object) ?? []
             if !id.isEmpty { publicKeys.insert(Self.hexadecimal(id)) }
         }
+    }
+
+    /// Halves of keys, without that of the audit log: it signs no JWT, and stays.
+    static func signingKeys(_ half: ObjectClass, _ session: borrowing Session) throws -> [ObjectHandle] {
+        var handles: [ObjectHandle] = []
+        for object in try session.findObjects([.class(half)]) {
+            let label = String(decoding: try session.bytes(.label, of: object) ?? [], as: UTF8.self)
+            if !label.hasPrefix("privyseal-audit/") { handles.append(object) }
+        }
+        return handles
     }
 
     private static func hexadecimal(_ bytes: [UInt8]) -> String {

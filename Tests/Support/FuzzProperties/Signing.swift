@@ -28,7 +28,7 @@ extension FuzzTarget {
                 try Self.checkSilence(ProtocolError(.claimsInvalid, error.message, hint: error.hint), plain)
                 continue
             }
-            let payload = request.payload(grant, policy.issuerURL)
+            let payload = request.payload(grant, policy.issuerURL, tokenID: request.tokenID())
             try Self.check(payload, of: request, plain, policy, grant)
             try Self.checkJWT(payload, grant)
         }

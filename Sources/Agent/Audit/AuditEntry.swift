@@ -1,0 +1,80 @@
+import AgentProtocol
+
+/// A request on its way to its record.
+struct AuditEntry: Sendable {
+    var record: AuditRecord
+    /// When the request came, in nanoseconds of the monotonic clock.
+    fileprivate let began: Int64
+
+    fileprivate func ended(_ outcome: AuditRecord.Outcome, _ reason: Reason? = nil, at now: Int64) -> AuditRecord {
+        var record = record
+        record.outcome = outcome
+        record.reason = reason?.rawValue
+        record.durationMicroseconds = Int((now - began) / 1_000)
+        return record
+    }
+}
+
+extension AuditLog {
+    /// Begins what a request will be recorded as.
+    func entry(_ caller: Caller, _ method: Method) -> AuditEntry {
+        AuditEntry(record: AuditRecord(caller: caller, method: method, outcome: .attempted), began: clock.monotonic())
+    }
+
+    /// Records that what the caller asked for was done. The reply must not leave before `written` is called, and with an error
+    /// not at all.
+    func allowed(_ entry: AuditEntry, written: @escaping @Sendable (AuditError?) -> Void) {
+        record(entry.ended(.allowed, at: clock.monotonic()), written: written)
+    }
+
+    /// As `allowed(_:written:)`.
+    ///
+    /// - Throws: `AuditError`.
+    func allowed(_ entry: AuditEntry) async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            allowed(entry) { error in
+                if let error { continuation.resume(throwing: error) } else { continuation.resume() }
+            }
+        }
+    }
+
+    /// Records that what the caller asked for was refused or failed, whether or not that can be written: nothing was done.
+    func refused(_ entry: AuditEntry, _ error: ProtocolError) {
+        let now = clock.monotonic()
+        if error.isDenial {
+            denied(entry.ended(.denied, error.reason, at: now))
+        } else {
+            record(entry.ended(.failed, error.reason, at: now)) { _ in }
+        }
+    }
+
+    /// Records a change that is about to be made; on the disk when this returns.
+    ///
+    /// - Throws: `AuditError`. The change must not be made then.
+    func attempt(_ entry: AuditEntry) async throws {
+        try await attempt(entry.record)
+    }
+
+    /// Records how a change went, `error` being why it failed; on the disk when this returns `nil`.
+    func outcome(_ entry: AuditEntry, _ error: ProtocolError? = nil) async -> AuditError? {
+        let now = clock.monotonic()
+        return await outcome(error.map { entry.ended($0.isDenial ? .denied : .failed, $0.reason, at: now) } ?? entry.ended(.allowed, at: now))
+    }
+}
+
+extension ProtocolError {
+    /// Whether it is the caller who may not, or not so often; of these there can be floods.
+    fileprivate var isDenial: Bool { reason == .permissionDenied || reason == .rateLimited }
+
+    /// What a caller is told while nothing can be recorded. What is wrong is for `health` and the agent's log to say.
+    init(_ error: AuditError) {
+        self.init(
+            .auditUnavailable, "what is done cannot be recorded in the audit log just now, so it is not done",
+            hint: "try again in a moment; the agent's log and privyseal health say what is wrong")
+    }
+}
+
+extension Method {
+    /// Whether what is done by it is recorded, and not done while that is impossible. Denials always are.
+    var isRecorded: Bool { self != .health && self != .version && self != .getDiscovery }
+}
