@@ -4,11 +4,12 @@ import KeyLifecycle
 
 /// Token and store of an agent that is not running, for what only an operator may decide.
 ///
-/// Whoever uses one to change anything holds the lock of the store.
+/// Whoever uses one to change anything holds the lock of the store. Changes are recorded in the audit log as an agent's are.
 public struct OfflineAgent: Sendable {
     private let hsm: HSM
     private let registry: IssuerRegistry
-    private let clock: AgentClock
+    private let audit: AuditConfiguration
+    private let environment: AgentEnvironment
 
     /// Logs in to the token, reads the store, calls, and finalises the module.
     ///
@@ -25,7 +26,7 @@ public struct OfflineAgent: Sendable {
             publicBaseURL: configuration.publicBaseURL, log: environment.log)
         do {
             try await registry.load()
-            let value = try await body(OfflineAgent(hsm: hsm, registry: registry, clock: environment.clock))
+            let value = try await body(OfflineAgent(hsm: hsm, registry: registry, audit: configuration.audit, environment: environment))
             await registry.drain()
             try await hsm.end()
             return value
@@ -38,7 +39,10 @@ public struct OfflineAgent: Sendable {
 
     /// Brings token and store together, or with `dryRun` says what that would do.
     public func reconcile(dryRun: Bool) async throws -> ReconcileResult {
-        let (plan, steps) = dryRun ? try await registry.reconcile(dryRun: true) : try await registry.bringTogether()
+        let (plan, steps) =
+            dryRun
+            ? try await registry.reconcile(dryRun: true)
+            : try await recorded(.reconcile) { try await registry.bringTogether() }
         let quarantine = dryRun ? plan.quarantine : await registry.quarantine
         return ReconcileResult(plan, steps, quarantine: quarantine, dryRun: dryRun)
     }
@@ -48,9 +52,9 @@ public struct OfflineAgent: Sendable {
         try await registry.planRecovery(request)
     }
 
-    /// - Throws: `HSMError`, `StoreError`; then the store is as it was.
+    /// - Throws: `AuditError`, `HSMError`, `StoreError`; then the store is as it was.
     public func recover(_ plan: RecoveryPlan) async throws -> [RenewedIssuer] {
-        try await registry.carryOut(plan)
+        try await recorded(Method(rawValue: "recover")) { try await registry.carryOut(plan) }
     }
 
     /// - Throws: `RecoveryRefusal`, `HSMError`, `StoreError`.
@@ -58,8 +62,32 @@ public struct OfflineAgent: Sendable {
         try await registry.planTokenReplacement()
     }
 
-    /// - Throws: `HSMError`, `StoreError`; then the store is as it was.
+    /// - Throws: `AuditError`, `HSMError`, `StoreError`; then the store is as it was.
     public func replaceToken(_ plan: TokenReplacementPlan) async throws -> [RenewedIssuer] {
-        try await registry.carryOut(plan)
+        try await recorded(Method(rawValue: "replace-token")) { try await registry.carryOut(plan) }
+    }
+
+    /// Makes a change with a record before it and one after it.
+    ///
+    /// - Throws: `AuditError` when the first cannot be written: nothing is changed then.
+    private func recorded<Value: Sendable>(_ method: Method, _ change: () async throws -> Value) async throws -> Value {
+        let log = try AuditLog(audit, clock: environment.clock, log: environment.log)
+        let entry = log.entry(.thisProcess, method)
+        do {
+            try await log.attempt(entry)
+        } catch {
+            await log.close()
+            throw error
+        }
+        do {
+            let value = try await change()
+            _ = await log.outcome(entry)
+            await log.close()
+            return value
+        } catch {
+            _ = await log.outcome(entry, ProtocolError(mapping: error))
+            await log.close()
+            throw error
+        }
     }
 }

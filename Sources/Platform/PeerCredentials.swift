@@ -1,4 +1,5 @@
 public import CPlatform
+import Glibc
 
 /// Who is at the other end of a Unix socket, as the kernel recorded it when the connection was made (unix(7), SO_PEERCRED).
 ///
@@ -16,6 +17,11 @@ public struct PeerCredentials: Sendable, Hashable {
         self.uid = uid
         self.gid = gid
         self.pid = pid
+    }
+
+    /// What others are told of this process.
+    public static var ofThisProcess: PeerCredentials {
+        PeerCredentials(uid: geteuid(), gid: getegid(), pid: getpid())
     }
 
     /// Asks the kernel about a connected Unix socket.

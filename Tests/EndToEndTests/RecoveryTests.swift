@@ -179,6 +179,9 @@ struct RecoveryTests {
                 #expect(plan.output.contains("\(last), active, goes on being published"), "\(plan.output)\(plan.errors)")
                 let done = try await site.privyseald("replace-token", "--yes")
                 #expect(done.status == 0, "\(done.output)\(done.errors)")
+                let recorded = try await Programs.run(
+                    "privyseald", ["audit", "tail", "-n", "2", site.directory + "/audit.log"])
+                #expect(recorded.output.split(separator: "\n").allSatisfy { $0.contains("replace-token") }, "\(recorded.output)")
                 let again = try await site.startAgent()
                 #expect(try await verifies(jwt, site))
                 #expect(try await verifies(issue(site), site))

@@ -22,6 +22,12 @@ public struct Caller: Hashable, Sendable, CustomStringConvertible {
         self.init(uid: credentials.uid, gid: credentials.gid, pid: credentials.pid, groups: groups.gids, user: user)
     }
 
+    /// This process, for what it does by itself.
+    static var thisProcess: Caller {
+        let own = PeerCredentials.ofThisProcess
+        return Caller(uid: own.uid, gid: own.gid, pid: own.pid, user: UserAccount.name(ofUser: own.uid))
+    }
+
     func isMember(of group: UInt32) -> Bool {
         gid == group || groups.contains(group)
     }
