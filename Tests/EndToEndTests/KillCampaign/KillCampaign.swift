@@ -58,6 +58,7 @@ final class KillCampaign {
                         try await campaign.kill(at: steps.removeLast())
                     }
                 }
+                try await campaign.verifyAuditLog()
                 tally.kills.merge(campaign.tally.kills, uniquingKeysWith: +)
                 tally.checks += campaign.findings.checks
                 tally.findings += campaign.findings.found
@@ -68,6 +69,12 @@ final class KillCampaign {
             report("\(tally.total) kills, \(tally.checks) checks, \(tally.findings.count) findings")
         }
         return tally
+    }
+
+    /// The chain goes on from one agent to the next, however each has ended.
+    private func verifyAuditLog() async throws {
+        let verified = try await Programs.run("privyseald", ["audit", "verify", site.directory + "/audit.log"])
+        findings.expect(verified.status == 0, "the audit log is not intact: \(verified.output)")
     }
 
     private func prepare() async throws {

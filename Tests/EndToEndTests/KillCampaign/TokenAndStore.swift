@@ -61,16 +61,17 @@ struct TokenAndStore: Sendable {
           (SELECT count(*) FROM signing_key WHERE issuer = name AND state = 'active') FROM issuer
         """
 
-    /// Beside a process that starts on it, SoftHSM shows a token as missing now and then, on a busy machine for long:
-    /// looked at again until ten seconds have passed.
+    /// Beside a process that starts on it, SoftHSM shows a token as missing now and then: looked at again, a few times. After
+    /// a kill it may stay missing; see `SoftHSMToken.mend()`.
     private mutating func readToken(_ token: SoftHSMToken) throws {
-        for _ in 1..<50 {
+        for _ in 1..<5 {
             do {
                 return try lookAtToken(token)
             } catch let error as PKCS11Error where error.code == .tokenNotFound {
                 Thread.sleep(forTimeInterval: 0.2)
             }
         }
+        try token.mend()
         try lookAtToken(token)
     }
 

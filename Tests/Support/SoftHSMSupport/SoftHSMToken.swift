@@ -21,6 +21,7 @@ public final class SoftHSMToken: Sendable {
     public let securityOfficerPIN: [UInt8]
 
     private let loadedModule: Module
+    private let tokenObject = TokenObject()
 
     /// Makes a token that is initialised and has a user PIN; the module is left finalised.
     public init(label: String = "privyseal-test") throws {
@@ -44,6 +45,7 @@ public final class SoftHSMToken: Sendable {
             try loadedModule.initialize()
             try addToken(label: label)
             try loadedModule.finalize()
+            tokenObject.keep(in: directory)
         } catch {
             remove()
             throw error
@@ -67,6 +69,12 @@ public final class SoftHSMToken: Sendable {
         let token = try SoftHSMToken(label: label)
         defer { token.remove() }
         return try await body(token)
+    }
+
+    /// Puts back what makes it a token. SoftHSM 2.6.1 writes that file in place at each login, so that who is killed there
+    /// leaves a token that is none; the keys on it are not touched.
+    public func mend() throws {
+        try tokenObject.putBack()
     }
 
     /// `pkcs11:token=` and the label.
