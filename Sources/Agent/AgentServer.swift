@@ -79,6 +79,7 @@ public final class AgentServer: Service {
     private let isRefusalNoted = Locked(false)
     private let clock: AgentClock
     private let log: Logger
+    private let readiness: Readiness
     private let reloader: Reloader
     /// Whether the head of the audit log is to be signed.
     private let isHeadSigned: Bool
@@ -91,7 +92,7 @@ public final class AgentServer: Service {
     /// How long an agent whose module hangs takes to answer what it can.
     private static let farewell = Duration.seconds(5)
 
-    /// Opens the audit log, logs in to the token, brings token and store together, and serves the socket.
+    /// Opens the audit log, logs in to the token, reads the store, serves the socket, and brings token and store together.
     ///
     /// - Throws: `AuditError`, `HSMError` (`.pinRefused` when the token did not take the PIN, now or before), `StoreError`,
     ///   `PlatformError` for the socket. Nothing is left running then.
@@ -115,14 +116,17 @@ public final class AgentServer: Service {
         }
         let server = AgentServer(configuration, store: store, hsm: hsm, audit: audit, environment)
         do {
-            try await server.registry.start()
-            await server.signHeadsOfKnownToken()
+            try await server.registry.load()
             if let socket = configuration.activated {
                 configuration.sayWhatDiffers(socket, environment.log)
                 try await server.listener.start(on: socket)
             } else {
                 try await server.listener.start(mode: configuration.socketMode, group: configuration.socketGroup)
             }
+            // A token with many keys takes its time; health tells meanwhile, and what else is asked for waits.
+            await server.registry.checkToken()
+            await server.signHeadsOfKnownToken()
+            server.readiness.open()
             return server
         } catch {
             await server.stop()
@@ -148,11 +152,14 @@ public final class AgentServer: Service {
         let names = UserNames()
         let reloader = Reloader(registry: registry, gate: gate, audit: audit, names: names, read: environment.reload)
         self.reloader = reloader
+        let readiness = Readiness()
+        self.readiness = readiness
         let dispatcher = Dispatcher(
             gate: gate, audit: audit,
             sign: Sign(gate: gate, board: registry.board, hsm: hsm, audit: audit, clock: environment.clock),
             operations: OperationTable(
-                registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, environment))
+                registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, environment),
+            readiness: readiness)
         listener = Listener(
             path: configuration.servedSocket, limits: configuration.limits, names: names, dispatcher: dispatcher,
             feed: registry.feed, log: environment.log)

@@ -94,10 +94,14 @@ struct AuditTests {
                 }
             }
             #expect(refusal && signed > 0)
-            let health = try await site.privyseal("health")
-            #expect(health.status == 1 && health.errors.contains("No space left on device"), "\(health.errors)")
+            // The shorter the record, the longer it still fits.
+            #expect(
+                await poll("health that says so") {
+                    _ = try await site.privyseal("issuer", "show", "demo")
+                    let health = try await site.privyseal("health")
+                    return health.status == 1 && health.errors.contains("No space left on device")
+                })
             // Room is made by whoever looks after the disk: the ballast goes.
-            #expect(try await site.privyseal("issuer", "show", "demo").errors.contains("cannot be recorded"))
             try Data().write(to: URL(fileURLWithPath: site.directory + "/make-room"))
             #expect(
                 await poll("signing") {

@@ -11,6 +11,16 @@ struct SigningHandles {
     }
 
     private var handles: [KeyID: Handle] = [:]
+    private let known: KnownHandles?
+    private let generation: Int
+
+    /// - Parameters:
+    ///   - known: what others have found; nil to search for every key.
+    ///   - generation: of the module's initialisation that the session belongs to.
+    init(_ known: KnownHandles? = nil, generation: Int = 0) {
+        self.known = known
+        self.generation = generation
+    }
 
     /// Of the EC and EdDSA signatures after a handle's first, one in this many is verified: verifying costs more than signing.
     private static let sample = 64
@@ -24,17 +34,35 @@ struct SigningHandles {
     ///   signs wrongly.
     mutating func sign(_ job: SigningJob, _ session: borrowing Session, verifying: Bool) throws -> [UInt8] {
         let key = job.key
+        if handles[key.keyID] == nil, let signature = try signByKnownHandle(job, session) { return signature }
         let handle = try handle(for: key, session)
         let signature = try key.algorithm.sign(job.digest, session, handle.object)
         handles[key.keyID]?.signatures += 1
         guard verifying || mustVerify(key.algorithm, handle.signatures) else { return signature }
         guard key.verifier.isValid(signature: signature, for: job.digest) else {
             handles[key.keyID] = nil
-            throw HSMError(
-                .signatureFaulty, "the token's signature with key \(key.kid) does not verify",
-                hint: "rotate the issuer and have the HSM examined: a faulty signature can give the key away")
+            throw HSMError.faulty(key)
         }
         return signature
+    }
+
+    /// Signs with the handle that another session has found; nil when there is none, or not of this key any more.
+    private mutating func signByKnownHandle(_ job: SigningJob, _ session: borrowing Session) throws -> [UInt8]? {
+        let key = job.key
+        guard let known, let object = known.object(of: key.keyID, generation: generation) else { return nil }
+        do {
+            if try key.algorithm.isKeyType(of: object, session) {
+                let signature = try key.algorithm.sign(job.digest, session, object)
+                if key.verifier.isValid(signature: signature, for: job.digest) {
+                    keep(Handle(object: object, signatures: 1), of: key)
+                    return signature
+                }
+                if try find(key, session) == object { throw HSMError.faulty(key) }
+            }
+        } catch let error as PKCS11Error where error.isOfHandle {
+        }
+        known.forget(key.keyID)
+        return nil
     }
 
     /// Every RSA signature: a faulty one lets others compute the key. Of EC and EdDSA, the first by each handle and a sample.
@@ -51,10 +79,15 @@ struct SigningHandles {
                 .keyUnavailable, "the object of key \(key.kid) is of another key type or curve",
                 hint: "check that this is the token the key was made on")
         }
-        if handles.count >= Self.limit { handles = [:] }
         let handle = Handle(object: object)
-        handles[key.keyID] = handle
+        keep(handle, of: key)
+        known?.note(object, of: key.keyID, generation: generation)
         return handle
+    }
+
+    private mutating func keep(_ handle: Handle, of key: KeyReference) {
+        if handles.count >= Self.limit { handles = [:] }
+        handles[key.keyID] = handle
     }
 
     private func find(_ key: KeyReference, _ session: borrowing Session) throws -> ObjectHandle {
@@ -67,4 +100,17 @@ struct SigningHandles {
                 cause: error)
         }
     }
+}
+
+extension HSMError {
+    fileprivate static func faulty(_ key: KeyReference) -> HSMError {
+        HSMError(
+            .signatureFaulty, "the token's signature with key \(key.kid) does not verify",
+            hint: "rotate the issuer and have the HSM examined: a faulty signature can give the key away")
+    }
+}
+
+extension PKCS11Error {
+    /// Whether the session does not know the object.
+    fileprivate var isOfHandle: Bool { returnValue == .objectHandleInvalid || returnValue == .keyHandleInvalid }
 }

@@ -98,7 +98,7 @@ final class SigningWorker: Sendable {
     ) -> End {
         status.sessionOpened(by: calls)
         defer { status.sessionClosed(by: calls) }
-        var handles = SigningHandles()
+        var handles = SigningHandles(access.knownHandles, generation: generation)
         var seen = interruptions
         var next = first.map { Next.attempt($0) } ?? takeJob(&seen)
         while true {

@@ -7,6 +7,7 @@ import Platform
 final class TokenAccess: Sendable {
     let module: Module
     let gate = UseGate()
+    let knownHandles = KnownHandles()
     private let uri: TokenURI
     private let pin: Locked<PIN>
     private let place: Locked<Place>

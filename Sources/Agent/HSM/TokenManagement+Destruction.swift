@@ -20,6 +20,7 @@ extension TokenManagement {
             case .another: return .differs
             }
             // The private half first: of a pair that is half destroyed, the harmless half is left, and says what it was.
+            access.knownHandles.forget(key.keyID)
             for object in privateKeys + publicKeys { try session.destroyObject(object) }
             return .destroyed
         }

@@ -18,6 +18,7 @@ extension TokenManagement {
             for object in try session.findObjects([.class(.publicKey)]) {
                 try count.add(object, isPrivate: false, keyIDs, session)
             }
+            access.knownHandles.replace(by: count.privateKeys, generation: generation)
             return TokenInventory(
                 token: TokenIdentity(label: access.info.label, serial: access.info.serialNumber),
                 tokenGeneration: generation, entries: count.entries, withoutID: count.withoutID, foreign: count.foreign)
@@ -28,6 +29,8 @@ extension TokenManagement {
 /// An inventory in the making.
 private struct InventoryCount {
     var entries: [KeyID: TokenInventory.Entry] = [:]
+    /// Where there is exactly one.
+    var privateKeys: [KeyID: ObjectHandle] = [:]
     var withoutID = 0
     var foreign = 0
 
@@ -58,6 +61,7 @@ private struct InventoryCount {
             return
         }
         let before = entries[keyID]
+        if isPrivate { privateKeys[keyID] = before == nil ? object : nil }
         let publicKeys = (before?.publicKeys ?? 0) + (isPrivate ? 0 : 1)
         entries[keyID] = TokenInventory.Entry(
             keyID: keyID, label: before?.label ?? label, privateKeys: (before?.privateKeys ?? 0) + (isPrivate ? 1 : 0),

@@ -6,14 +6,6 @@ extension IssuerRegistry {
     /// Seconds between looks at a token that could not be looked at.
     private static let checkInterval: Int64 = 1
 
-    /// Reads the store, brings token and store together, and starts to serve what is there.
-    ///
-    /// - Throws: `StoreError`; trouble with the token is logged and left to `health`, and the token is looked at again.
-    func start() async throws {
-        try await load()
-        await checkToken()
-    }
-
     /// Reads the store. Nothing is signed before the token has been looked at.
     ///
     /// - Throws: `StoreError`.

@@ -6,6 +6,7 @@ struct Dispatcher: Sendable {
     let audit: AuditLog
     let sign: Sign
     let operations: OperationTable
+    let readiness: Readiness
 
     /// `reply` is called exactly once, from whatever thread finishes the work.
     func dispatch(_ frame: LineFramer.Frame, _ context: OperationContext, reply: @escaping @Sendable ([UInt8]) -> Void) {
@@ -21,7 +22,8 @@ struct Dispatcher: Sendable {
             if let trouble = audit.trouble, request.method.isRecorded {
                 return reply(ReplyLine.failure(id: request.id, ProtocolError(trouble)))
             }
-            carryOut(request, entry, context, reply)
+            if request.method == .health || request.method == .version { return carryOut(request, entry, context, reply) }
+            readiness.whenOpen { carryOut(request, entry, context, reply) }
         } catch {
             reply(ReplyLine.failure(id: error.id, error.error))
         }
