@@ -86,6 +86,8 @@ public struct PublicKey: Sendable, Hashable {
     }
 
     /// What type of key it is.
+    // Not inlined: swiftc 6.3.1, when it optimises, crashes on functions of other modules that ask a key for this and more.
+    @inline(never)
     public var keyType: KeyType {
         switch parameters {
         case .rsa: .rsa

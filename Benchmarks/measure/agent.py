@@ -1,0 +1,85 @@
+"""privyseald, with access rules and its audit log, one issuer for each algorithm."""
+
+import json
+import os
+import socket
+import time
+
+import der
+from failure import Failure
+from process import Server
+
+SUBJECT, AUDIENCE = "system:serviceaccount:shop:cart", "https://sts.example.com"
+POD = {
+    "namespace": "shop",
+    "pod": {"name": "cart-7d9f8c6b5-x2x7p", "uid": "0c6b0f2e-4d0b-4f6e-9a51-0d3c1c1d8f10"},
+    "serviceaccount": {"name": "cart", "uid": "8f0c2f0e-6d0f-4f55-9f0a-3d3f2f6f7c11"},
+}
+FIRST_ID = 1_000_000
+
+
+class Agent:
+    def __init__(self, binaries, token, module=None, settings=()):
+        self.path = f"{token.directory}/agent.sock"
+        self.requests, self.public_keys, self.reply_bytes = {}, {}, {}
+        rules = [
+            {
+                "user": str(os.getuid()), "allow": ["sign"], "issuers": ["shop-*"], "subjects": ["system:serviceaccount:*"],
+                "audiences": ["https://*"], "claims": ["kubernetes.io"], "maxLifetime": "1h",
+            },
+            {"user": str(os.getuid()), "allow": ["*"]},
+        ]
+        configuration = {
+            "socket": {"path": self.path},
+            "token": {"uri": token.uri, "module": module or token.module, "pinFile": token.pin_file},
+            "store": {"sqlite": f"{token.directory}/privyseal.db"},
+            "publicBaseURL": "https://oidc.example.com",
+            "access": rules,
+            **dict(settings),
+        }
+        file = token.write("agent.yaml", json.dumps(configuration).encode())
+        os.chmod(file, 0o600)
+        command = [f"{binaries}/privyseald", "serve", "--config", file]
+        self.server = Server(
+            "privyseald", command, token.environment, f"{token.directory}/agent.log", ready=self.answers
+        )
+
+    def stop(self):
+        self.server.stop()
+
+    def exchange(self, line):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(30)
+            connection.connect(self.path)
+            connection.sendall(line)
+            with connection.makefile("rb") as replies:
+                return replies.readline()
+
+    def call(self, method, **params):
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        reply = json.loads(self.exchange(json.dumps(request).encode() + b"\n"))
+        if "error" in reply:
+            raise Failure(f"{method}: {reply['error']['message']}", reply["error"]["data"].get("hint", ""))
+        return reply["result"]
+
+    def answers(self):
+        try:
+            return self.call("health")["status"] == "ok"
+        except (OSError, ValueError, Failure):
+            return False
+
+    def add_issuer(self, algorithm, token):
+        """Makes the issuer; then its request, its active public key and the length of a reply are known."""
+        name = f"shop-{algorithm.lower()}"
+        made = self.call("issuer-create", issuer=name, algorithm=algorithm, enableOIDCIssuer=True)["issuer"]
+        # The standby is generated meanwhile, which is work for the token.
+        while self.call("issuer-status", issuer=name)["keyCounts"]["standby"] == 0:
+            time.sleep(0.05)
+        published = json.loads(self.call("get-discovery", issuer=name)["jwks"]["body"])["keys"]
+        jwk = next(jwk for jwk in published if jwk["kid"] == made["activeKid"])
+        self.public_keys[algorithm] = token.write(f"{name}.key", der.of_jwk(jwk))
+        claims = {"sub": SUBJECT, "aud": [AUDIENCE], "kubernetes.io": POD}
+        request = {"jsonrpc": "2.0", "id": FIRST_ID, "method": "sign", "params": {"issuer": name, "claims": claims}}
+        line = json.dumps(request, separators=(",", ":")).encode() + b"\n"
+        self.requests[algorithm] = token.write(f"{name}.request", line)
+        self.reply_bytes[algorithm] = len(self.exchange(line))

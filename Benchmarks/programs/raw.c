@@ -1,0 +1,142 @@
+/* usage: raw --module FILE --label LABEL --pin-file FILE --algorithm NAME --public-key FILE [--threads N]
+ *            [--processes N] [--seconds N] [--warm-up N] [--server-pid PID]
+ *
+ * Signs one digest after the other with the token, in as many threads and processes as are asked for, each with a
+ * session. Prints the rate, the latencies in microseconds and the processor time per signature.
+ */
+#include "histogram.h"
+#include "options.h"
+#include "processor.h"
+#include "token.h"
+#include "verify.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum phase { PREPARING, WARMING_UP, MEASURING, COUNTED, ENDED };
+
+/* What all threads of all processes see. */
+struct shared {
+    atomic_int phase, ready;
+    struct histogram histograms[];
+};
+
+struct worker {
+    struct shared *shared;
+    struct histogram *histogram;
+    const struct token *token;
+    const struct verifier *verifier;
+    enum algorithm algorithm;
+    unsigned number;
+};
+
+static void *work(void *argument) {
+    struct worker *worker = argument;
+    unsigned char digest[DIGEST_LENGTH] = { (unsigned char)worker->number }, signature[LONGEST_SIGNATURE];
+    CK_SESSION_HANDLE session = token_session(worker->token);
+    CK_OBJECT_HANDLE key = token_key(worker->token, session, worker->algorithm);
+    size_t length = token_sign(worker->token, session, key, worker->algorithm, digest, signature);
+    if (!verifier_accepts_digest(worker->verifier, digest, signature, length)) fail("a signature does not verify");
+    atomic_fetch_add(&worker->shared->ready, 1);
+    while (atomic_load(&worker->shared->phase) == PREPARING) usleep(200);
+    for (uint64_t round = 0;; round++) {
+        int before = atomic_load(&worker->shared->phase);
+        if (before == ENDED) return NULL;
+        memcpy(digest + 8, &round, sizeof round);
+        uint64_t begun = monotonic_ns();
+        token_sign(worker->token, session, key, worker->algorithm, digest, signature);
+        if (before == MEASURING && atomic_load(&worker->shared->phase) == MEASURING)
+            histogram_note(worker->histogram, monotonic_ns() - begun);
+    }
+}
+
+static struct shared *shared;
+static int count;
+static char **arguments;
+static int threads;
+
+/* Opens the token and works until the end is called for. */
+static void *run(void *place) {
+    const char *name = option_text(count, arguments, "--algorithm", NULL);
+    struct token token = token_open(option_text(count, arguments, "--module", NULL),
+                                    option_text(count, arguments, "--label", NULL),
+                                    option_text(count, arguments, "--pin-file", NULL));
+    const struct verifier *verifier =
+        verifier_open(option_text(count, arguments, "--public-key", NULL), algorithm_named(name));
+    pthread_t started[threads];
+    struct worker workers[threads];
+    for (int thread = 0; thread < threads; thread++) {
+        int number = *(int *)place * threads + thread;
+        workers[thread] = (struct worker){ shared, &shared->histograms[number], &token, verifier,
+                                           algorithm_named(name), (unsigned)number };
+        if (pthread_create(&started[thread], NULL, work, &workers[thread])) fail("no thread can be started");
+    }
+    for (int thread = 0; thread < threads; thread++) pthread_join(started[thread], NULL);
+    check(token.functions->C_Finalize(NULL), "C_Finalize");
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    count = argc;
+    arguments = argv;
+    threads = (int)option_number(argc, argv, "--threads", "1");
+    int processes = (int)option_number(argc, argv, "--processes", "1");
+    pid_t server = (pid_t)option_number(argc, argv, "--server-pid", "0");
+    int all = threads * processes;
+    shared = mmap(NULL, sizeof *shared + (size_t)all * sizeof(struct histogram), PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) fail("there is no memory");
+
+    /* One process needs no child, and its time is then known more precisely. */
+    pthread_t alone;
+    pid_t children[processes];
+    int place = 0;
+    if (processes == 1 && pthread_create(&alone, NULL, run, &place)) fail("no thread can be started");
+    for (; processes > 1 && place < processes; place++) {
+        children[place] = fork();
+        if (children[place] == 0) {
+            run(&place);
+            _exit(0);
+        }
+        /* One after the other: several that log in to a SoftHSM token at once fail now and then. */
+        while (atomic_load(&shared->ready) < (place + 1) * threads) {
+            if (waitpid(children[place], NULL, WNOHANG)) fail("a process ended early");
+            usleep(1000);
+        }
+    }
+    while (atomic_load(&shared->ready) < all) usleep(1000);
+
+    atomic_store(&shared->phase, WARMING_UP);
+    usleep((useconds_t)(option_number(argc, argv, "--warm-up", "0.2") * 1e6));
+    double own = processes == 1 ? processor_self() : processor_of(getpid()), other = processor_of(server);
+    double all_used = processor_all();
+    uint64_t begun = monotonic_ns();
+    atomic_store(&shared->phase, MEASURING);
+    usleep((useconds_t)(option_number(argc, argv, "--seconds", "2") * 1e6));
+    atomic_store(&shared->phase, COUNTED);
+    double seconds = (double)(monotonic_ns() - begun) / 1e9;
+    /* While they still work: a server may forget what a connection that has ended took. */
+    other = processor_of(server) - other;
+    own = (processes == 1 ? processor_self() : processor_of(getpid())) - own;
+    all_used = processor_all() - all_used;
+    atomic_store(&shared->phase, ENDED);
+
+    if (processes == 1) pthread_join(alone, NULL);
+    for (place = 0; processes > 1 && place < processes; place++) {
+        int status;
+        if (waitpid(children[place], &status, 0) < 0 || status) fail("a process failed");
+    }
+    static struct histogram sum;
+    for (int worker = 0; worker < all; worker++) histogram_add(&sum, &shared->histograms[worker]);
+    double signatures = (double)sum.total;
+    if (sum.total == 0) fail("nothing was signed in %.1f s", seconds);
+    printf("{\"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"clientProcessor\": %.2f, \"serverProcessor\": %.2f, "
+           "\"others\": %.3f}\n",
+           signatures / seconds, histogram_us(&sum, 0.5), histogram_us(&sum, 0.99), own * 1e6 / signatures,
+           other * 1e6 / signatures, (all_used - own - other) / seconds);
+}
