@@ -25,6 +25,7 @@ enum Rules {
         "RelyingParty": ["JOSE", "JWTKit"],
         "OIDCFrontend": daemon.union(nio).union([
             "AgentClient", "AgentProtocol", "HTTPTypes", "Hummingbird", "HummingbirdCore", "HummingbirdTLS",
+            "NIOSSL",
         ]),
         "DaemonKit": daemon.union(["UnixSignals", "Yams"]),
         "privyseald": daemon.union([
