@@ -15,15 +15,14 @@ extension Target.Dependency {
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
-    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
-    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let jwtKit = product(name: "JWTKit", package: "jwt-kit")
     static let logging = product(name: "Logging", package: "swift-log")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
     static let coreMetrics = product(name: "CoreMetrics", package: "swift-metrics")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -70,7 +69,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -106,8 +104,7 @@ let package = Package(
             "OIDCFrontend",
             [
                 "AgentClient", "AgentProtocol", "Platform",
-                .hummingbird, .hummingbirdCore, .hummingbirdTLS, .httpTypes, .logging, .nioCore, .nioPosix, .nioSSL,
-                .serviceLifecycle,
+                .hummingbirdCore, .hummingbirdTLS, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle,
             ]),
         library("DaemonKit", ["Platform", .coreMetrics, .logging, .serviceLifecycle, .unixSignals, .yams]),
 
@@ -150,8 +147,8 @@ let package = Package(
         tests(
             "OIDCFrontendTests",
             [
-                "OIDCFrontend", "AgentClient", "AgentProtocol", "Platform", "TLSSupport", .hummingbird, .httpTypes, .logging,
-                .nioCore, .serviceLifecycle, .subprocess,
+                "OIDCFrontend", "AgentClient", "AgentProtocol", "Platform", "TLSSupport", .logging, .nioCore, .serviceLifecycle,
+                .subprocess,
             ]),
         tests("DaemonKitTests", ["DaemonKit", "Platform", .coreMetrics, .logging, .serviceLifecycle]),
         tests(

@@ -1,4 +1,3 @@
-import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
 public import Logging
@@ -9,7 +8,7 @@ public import ServiceLifecycle
 /// The HTTP listener: with a certificate it terminates TLS itself, without one it is for loopback, or behind a proxy that does.
 ///
 /// Connections that stay idle for a minute are closed, and at most 512 are open at a time, further ones waiting to be
-/// accepted: the descriptors of a process are few by default. Header limits are Hummingbird's.
+/// accepted: the descriptors of a process are few by default.
 public struct DocumentServer: Service {
     private let responder: DocumentResponder
     private let host: String
@@ -33,24 +32,19 @@ public struct DocumentServer: Service {
 
     /// Serves until graceful shutdown, then ends what is being answered. Throws `cannotListen` when the address is taken.
     public func run() async throws {
-        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(60)))
-        let server = try certificate.map { try HTTPServerBuilder.tls(plain, tlsConfiguration: $0.configuration) } ?? plain
         let scheme = certificate == nil ? "http" : "https"
-        let application = Application(
-            responder: responder,
-            server: server,
-            configuration: ApplicationConfiguration(
-                address: .hostname(host, port: port),
-                availableConnectionsDelegate: MaximumAvailableConnections(512)),
+        let server = try childChannel.server(
+            configuration: ServerConfiguration(
+                address: .hostname(host, port: port), availableConnectionsDelegate: MaximumAvailableConnections(512)),
             onServerRunning: { [logger, scheme, host, port, listening] channel in
                 let bound = channel.localAddress?.port ?? port
                 logger.info("listening on \(scheme)://\(authority(host: host, port: bound))")
                 listening(bound)
             },
-            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             logger: quieted(logger))
         do {
-            try await application.run()
+            try await server.run()
         } catch let error as IOError {
             throw FrontendError.cannotListen(host: host, port: port, error)
         } catch let error as SocketAddressError.UnknownHost {
@@ -60,6 +54,14 @@ public struct DocumentServer: Service {
 }
 
 extension DocumentServer {
+    private var childChannel: any ServerChildChannel {
+        get throws {
+            let plain = DocumentChannel(responder: responder)
+            guard let certificate else { return plain }
+            return try TLSChannel(plain, tlsConfiguration: certificate.configuration)
+        }
+    }
+
     /// Returns once every event loop that serves HTTP in this process has come round; never while one of them hangs.
     public static func goneOn() async throws {
         for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() { try await loop.submit {}.get() }
