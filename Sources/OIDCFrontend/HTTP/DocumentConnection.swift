@@ -27,8 +27,9 @@ struct DocumentChannel: ServerChildChannel {
             try pipeline.configureHTTPServerPipeline(
                 // What goes out is the agent's words and our own.
                 withOutboundHeaderValidation: false, withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
-            // Behind the decoder: whoever sends a header byte by byte is idle too.
-            try pipeline.addHandler(IdleStateHandler(allTimeout: Self.idleLimit))
+            // Behind the decoder: whoever sends a header byte by byte is idle too. Writes are not timed, which would cost a promise
+            // for each; answers are small, and one that is not taken is given up with its connection.
+            try pipeline.addHandler(IdleStateHandler(readTimeout: Self.idleLimit))
             try pipeline.addHandler(DocumentHandler(responder: responder))
             return Value(channel: channel)
         }
