@@ -15,16 +15,17 @@ extension Target.Dependency {
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
-    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
-    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
     static let jwtKit = product(name: "JWTKit", package: "jwt-kit")
     static let logging = product(name: "Logging", package: "swift-log")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
     static let coreMetrics = product(name: "CoreMetrics", package: "swift-metrics")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let subprocess = product(name: "Subprocess", package: "swift-subprocess")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -68,10 +69,10 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -103,7 +104,7 @@ let package = Package(
             "OIDCFrontend",
             [
                 "AgentClient", "AgentProtocol", "Platform",
-                .hummingbird, .hummingbirdCore, .httpTypes, .logging, .nioCore, .serviceLifecycle,
+                .hummingbirdCore, .hummingbirdTLS, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle,
             ]),
         library("DaemonKit", ["Platform", .coreMetrics, .logging, .serviceLifecycle, .unixSignals, .yams]),
 
@@ -123,6 +124,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
         support("SoftHSMSupport", ["PKCS11"]),
         support("FaultyTokenSupport", ["PKCS11", "Platform", "SoftHSMSupport"]),
+        support("TLSSupport", [.subprocess]),
         support("IssuerStoreSupport", ["IssuerStore", "KeyLifecycle"]),
         support(
             "FuzzProperties",
@@ -145,15 +147,16 @@ let package = Package(
         tests(
             "OIDCFrontendTests",
             [
-                "OIDCFrontend", "AgentClient", "AgentProtocol", "Platform", .hummingbird, .httpTypes, .logging, .nioCore,
-                .serviceLifecycle,
+                "OIDCFrontend", "AgentClient", "AgentProtocol", "Platform", "TLSSupport", .logging, .nioCore, .serviceLifecycle,
+                .subprocess,
             ]),
         tests("DaemonKitTests", ["DaemonKit", "Platform", .coreMetrics, .logging, .serviceLifecycle]),
         tests(
             "EndToEndTests",
             [
                 "AgentClient", "AgentProtocol", "FaultyTokenSupport", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                "RelyingParty", "SoftHSMSupport", "privyseal", "privyseal-issuer", "privyseald", .crypto, .subprocess,
+                "RelyingParty", "SoftHSMSupport", "TLSSupport", "privyseal", "privyseal-issuer", "privyseald", .crypto,
+                .subprocess,
             ]),
         tests(
             "PrivySealCLITests",

@@ -12,13 +12,16 @@ public struct FrontendSettings: Sendable, Equatable {
     public var cacheDirectory: String
     /// Seconds without a word from the agent after which `/readyz` turns unready.
     public var staleAfter: Int64
+    /// Plain HTTP without.
+    public var tls: TLSFiles?
 
     /// Settings, each as its property says.
-    public init(host: String, port: Int, cacheDirectory: String, staleAfter: Int64) {
+    public init(host: String, port: Int, cacheDirectory: String, staleAfter: Int64, tls: TLSFiles? = nil) {
         self.host = host
         self.port = port
         self.cacheDirectory = cacheDirectory
         self.staleAfter = staleAfter
+        self.tls = tls
     }
 }
 
@@ -26,13 +29,21 @@ public struct FrontendSettings: Sendable, Equatable {
 public struct Frontend: Sendable {
     /// To be started in this order and stopped in the opposite one: the listener first, the cache last.
     public let services: [any Service]
+    private let keeper: CertificateKeeper?
+    private let logger: Logger
 
-    /// Loads the cache. `clock` is the wall clock; `listening` gets the port once connections are accepted. Throws
-    /// `cacheUnusable` when the cache directory cannot be written to.
+    /// Loads the certificate and the cache. `clock` is the wall clock; `listening` gets the port once connections are accepted.
+    /// Throws `certificateUnusable` or `certificateNotValid`, and `cacheUnusable` when the cache directory cannot be written to.
     public init(
         _ settings: FrontendSettings, source: any DiscoverySource, clock: @escaping @Sendable () -> Moment, logger: Logger,
         listening: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws(FrontendError) {
+        if let tls = settings.tls {
+            keeper = try CertificateKeeper(tls, clock: clock, logger: logger)
+        } else {
+            keeper = nil
+        }
+        self.logger = logger
         let cache = DocumentCache(directory: settings.cacheDirectory)
         try cache.checkWritable()
         let known = cache.load(logger: logger)
@@ -42,12 +53,19 @@ public struct Frontend: Sendable {
                 metadata: ["issuers": "\(known.results.count)", "confirmedAt": "\(known.confirmedAt?.text ?? "never")"])
         }
         let publication = LivePublication(known, clock: clock)
-        services = [
+        let alwaysThere: [any Service] = [
             CacheWriter(cache: cache, loaded: known, publication: publication, logger: logger),
             AgentFollower(source: source, publication: publication, logger: logger),
             DocumentServer(
                 responder: DocumentResponder(publication: publication, staleAfter: settings.staleAfter),
-                host: settings.host, port: settings.port, logger: logger, listening: listening),
+                host: settings.host, port: settings.port, certificate: keeper?.certificate, logger: logger, listening: listening),
         ]
+        services = (keeper.map { [$0] } ?? []) + alwaysThere
+    }
+
+    /// Takes a renewed certificate; nothing else of what the frontend was told counts before a restart.
+    public func reload() async {
+        guard let keeper else { return logger.info("there is no TLS certificate to read again") }
+        await keeper.reload()
     }
 }

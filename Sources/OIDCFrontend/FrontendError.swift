@@ -18,6 +18,10 @@ public struct FrontendError: Error, Sendable, Equatable, CustomStringConvertible
         public static let cacheUnusable = Code(rawValue: "cacheUnusable")
         /// A cache file that this version did not write.
         public static let cacheForeign = Code(rawValue: "cacheForeign")
+        /// The TLS certificate or its key cannot be read, are not what they have to be, or do not belong together.
+        public static let certificateUnusable = Code(rawValue: "certificateUnusable")
+        /// The TLS certificate is not valid yet, or not any more.
+        public static let certificateNotValid = Code(rawValue: "certificateNotValid")
         /// The agent's socket cannot be connected to.
         public static let agentUnreachable = Code(rawValue: "agentUnreachable")
         /// The agent did not answer in time.

@@ -1,7 +1,7 @@
 import CPlatform
 import Glibc
 
-/// A file that holds one secret: a PIN, a password.
+/// A file that holds one secret: a PIN, a password, a private key.
 public enum SecretFile {
     /// Reads the secret, without one trailing newline.
     ///
@@ -11,8 +11,33 @@ public enum SecretFile {
         try read(path: path, forbidden: 0o066)
     }
 
-    /// Reads a secret whose mode has none of the `forbidden` bits.
-    static func read(path: String, forbidden: mode_t) throws(PlatformError) -> [UInt8] {
+    /// Reads a secret of `limit` bytes at most from a file that only root and this process's user can read or change.
+    ///
+    /// Throws as ``read(path:)`` does, and with the code `exposed` also when the file belongs to another user or everybody can
+    /// replace it. Group bits are taken in `credentials`, by default `$CREDENTIALS_DIRECTORY`, for the reason that
+    /// ``SystemdCredential`` gives.
+    public static func readTrusted(
+        path: String, limit: Int, credentials: String? = Environment.value("CREDENTIALS_DIRECTORY")
+    ) throws(PlatformError) -> [UInt8] {
+        let isCredential = credentials.map { !$0.isEmpty && path.hasPrefix("\($0)/") } ?? false
+        let secret = try read(path: path, forbidden: isCredential ? 0o007 : 0o066, limit: limit) {
+            status throws(PlatformError) in
+            guard FileTrust.isTrusted(status.st_uid) else {
+                throw PlatformError(
+                    .exposed, "\(path) belongs to uid \(status.st_uid), who can reach the secret",
+                    hint: "chown it to root or to the user this runs as, uid \(geteuid())")
+            }
+        }
+        try FileTrust.checkPlace(of: path, "the secret")
+        return secret
+    }
+
+    /// Reads a secret whose mode has none of the `forbidden` bits. `admit` decides about the open file, so nobody can exchange
+    /// it in between.
+    static func read(
+        path: String, forbidden: mode_t, limit: Int = SecretBytes.limit,
+        admit: (stat) throws(PlatformError) -> Void = { _ throws(PlatformError) in }
+    ) throws(PlatformError) -> [UInt8] {
         // Without O_NONBLOCK, opening a FIFO would wait for somebody to write to it.
         let file = try OwnedDescriptor(opening: path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
         let status = try file.status(of: path)
@@ -26,12 +51,13 @@ public enum SecretFile {
                 .exposed, "\(path) has mode \(FileMode.text(mode)), so others than its owner can reach the secret",
                 hint: "chmod 0600 \(path), and change the secret if it may have been read")
         }
-        var buffer = [UInt8](repeating: 0, count: SecretBytes.limit + 1)
+        try admit(status)
+        var buffer = [UInt8](repeating: 0, count: limit + 1)
         defer { SecretBytes.wipe(&buffer) }
         let count = try file.read(into: &buffer, of: path)
-        guard count <= SecretBytes.limit else {
+        guard count <= limit else {
             throw PlatformError(
-                .tooLong, "\(path) is longer than \(SecretBytes.limit) bytes", hint: "the file holds the secret and nothing else")
+                .tooLong, "\(path) is longer than \(limit) bytes", hint: "the file holds the secret and nothing else")
         }
         let secret = SecretBytes.trimmed(buffer, count: count)
         guard !secret.isEmpty else {

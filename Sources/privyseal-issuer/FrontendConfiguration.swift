@@ -10,10 +10,12 @@ struct FrontendConfiguration: Decodable, Sendable {
     let cache: String
     /// How old the agent's last word may be for `/readyz`; one hour unless given.
     let staleAfter: DurationValue?
+    /// Plain HTTP without.
+    let tls: TLS?
     let log: LogConfiguration?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case agent, listen, cache, staleAfter, log
+        case agent, listen, cache, staleAfter, tls, log
     }
 
     struct Listen: Decodable, Sendable {
@@ -26,13 +28,31 @@ struct FrontendConfiguration: Decodable, Sendable {
         }
     }
 
+    struct TLS: Decodable, Sendable {
+        /// The certificate and its chain, PEM.
+        let certificate: String
+        /// Its private key, PEM.
+        let key: String
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case certificate, key
+        }
+    }
+
     /// Reads and checks the file at `path`.
     init(path: String) throws(ConfigurationError) {
         let file = try StrictYAML(path: path)
         self = try file.decode()
-        for (key, value) in [("agent", agent), ("cache", cache)] where !value.hasPrefix("/") {
+        var paths = [(["agent"], agent), (["cache"], cache)]
+        if let tls { paths += [(["tls", "certificate"], tls.certificate), (["tls", "key"], tls.key)] }
+        for (place, value) in paths where !value.hasPrefix("/") {
             throw file.invalidValue(
-                at: [key], "\(key) is not an absolute path: \"\(value)\"", hint: "write the whole path, from / on")
+                at: place, "\(place.joined(separator: ".")) is not an absolute path: \"\(value)\"",
+                hint: "write the whole path, from / on")
+        }
+        // Decoding takes it for no TLS at all, which is not what was meant.
+        guard !file.isEmpty("tls", at: []) else {
+            throw file.invalidValue(at: ["tls"], "tls has no value", hint: "write certificate and key below it, or remove it")
         }
         if let staleAfter, staleAfter.seconds == 0 {
             throw file.invalidValue(
@@ -42,6 +62,7 @@ struct FrontendConfiguration: Decodable, Sendable {
 
     var settings: FrontendSettings {
         FrontendSettings(
-            host: listen.host, port: Int(listen.port), cacheDirectory: cache, staleAfter: staleAfter?.seconds ?? 3600)
+            host: listen.host, port: Int(listen.port), cacheDirectory: cache, staleAfter: staleAfter?.seconds ?? 3600,
+            tls: tls.map { TLSFiles(certificate: $0.certificate, key: $0.key) })
     }
 }

@@ -3,6 +3,7 @@ import AgentProtocol
 import FaultyTokenSupport
 import Foundation
 import SoftHSMSupport
+import TLSSupport
 import Testing
 
 /// A token, a store, configuration files and a free port: what an operator has before starting the daemons.
@@ -10,6 +11,8 @@ final class Installation {
     let token: SoftHSMToken
     let directory: String
     let port: Int
+    /// What the frontend speaks.
+    private var scheme = "http"
     var socket: String { directory + "/agent.sock" }
     var agentConfiguration: String { directory + "/agent.yaml" }
     var issuerConfiguration: String { directory + "/issuer.yaml" }
@@ -30,12 +33,7 @@ final class Installation {
         directory = token.directory
         port = try Self.freePort()
         try writeAgentConfiguration()
-        try """
-        agent: \(socket)
-        listen: { host: 127.0.0.1, port: \(port) }
-        cache: \(directory)/documents
-        """.write(toFile: issuerConfiguration, atomically: true, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: issuerConfiguration)
+        try writeIssuerConfiguration()
         try FileManager.default.createDirectory(
             atPath: directory + "/documents", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     }
@@ -52,6 +50,19 @@ final class Installation {
         try text.write(toFile: agentConfiguration, atomically: true, encoding: .utf8)
         // Whatever the umask of whoever runs the tests.
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: agentConfiguration)
+    }
+
+    /// Writes the frontend's configuration, plain HTTP without a certificate.
+    func writeIssuerConfiguration(tls: TestCertificate? = nil) throws {
+        scheme = tls == nil ? "http" : "https"
+        let more = tls.map { "tls: { certificate: \($0.certificate), key: \($0.key) }\n" } ?? ""
+        try """
+        agent: \(socket)
+        listen: { host: 127.0.0.1, port: \(port) }
+        cache: \(directory)/documents
+        \(more)
+        """.write(toFile: issuerConfiguration, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: issuerConfiguration)
     }
 
     /// Runs `body` with an installation on a token of its own; ends what it started.
@@ -105,14 +116,14 @@ final class Installation {
         return daemon
     }
 
-    /// Starts the frontend and waits until it serves.
+    /// Starts the frontend and waits until it serves; curl may need options for that.
     @discardableResult
-    func startFrontend() async throws -> Daemon {
+    func startFrontend(health options: [String] = []) async throws -> Daemon {
         let daemon = try Daemon(
             "privyseal-issuer", configuration: issuerConfiguration, log: directory + "/issuer.log",
             environment: frontendEnvironment)
         daemons.append(daemon)
-        let serves = await poll("the frontend") { try await get("/healthz").status == 200 }
+        let serves = await poll("the frontend") { try await get("/healthz", options).status == 200 }
         try #require(serves, "\(daemon.text)")
         return daemon
     }
@@ -165,7 +176,7 @@ final class Installation {
 
     /// Fetches a path, or a whole URL, of the frontend with curl.
     func get(_ target: String, _ options: [String] = []) async throws -> Answer {
-        let url = target.hasPrefix("/") ? "http://127.0.0.1:\(port)\(target)" : target
+        let url = target.hasPrefix("/") ? "\(scheme)://127.0.0.1:\(port)\(target)" : target
         let outcome = try await Programs.run(at: "/usr/bin/curl", ["-sS", "-i", "--max-time", "10"] + options + [url])
         let text = outcome.output.replacing("\r\n", with: "\n")
         let parts = text.split(separator: "\n\n", maxSplits: 1, omittingEmptySubsequences: false)

@@ -15,7 +15,7 @@ struct ServiceUnitTests {
         arguments: [
             ("privyseald", nil, 15), ("privyseal-issuer", nil, 15), ("privyseald", "softhsm", 15),
             ("privyseald", "encrypted-pin", 15), ("privyseald", "network-hsm", 25), ("privyseald", "tpm", 25),
-            ("privyseal-issuer", "network", 15),
+            ("privyseal-issuer", "network", 15), ("privyseal-issuer", "tls", 25),
         ] as [(String, String?, Int)])
     func exposure(service: String, dropIn: String?, limit: Int) async throws {
         try await withUnits(service, dropIn) { unit in
@@ -32,6 +32,7 @@ struct ServiceUnitTests {
         arguments: [
             ("privyseald", nil), ("privyseal-issuer", nil), ("privyseald", "softhsm"), ("privyseald", "encrypted-pin"),
             ("privyseald", "network-hsm"), ("privyseald", "tpm"), ("privyseal-issuer", "network"),
+            ("privyseal-issuer", "tls"),
         ] as [(String, String?)])
     func verified(service: String, dropIn: String?) async throws {
         try await withUnits(service, dropIn) { unit in
@@ -48,8 +49,8 @@ struct ServiceUnitTests {
         let dropIns = try files.contentsOfDirectory(atPath: Self.directory + "/drop-ins").sorted()
         #expect(
             dropIns == [
-                "privyseal-issuer-network.conf", "privyseald-encrypted-pin.conf", "privyseald-network-hsm.conf",
-                "privyseald-softhsm.conf", "privyseald-tpm.conf",
+                "privyseal-issuer-network.conf", "privyseal-issuer-tls.conf", "privyseald-encrypted-pin.conf",
+                "privyseald-network-hsm.conf", "privyseald-softhsm.conf", "privyseald-tpm.conf",
             ])
         let units = try files.contentsOfDirectory(atPath: Self.directory).filter { $0.contains(".s") && !$0.hasSuffix(".conf") }
         #expect(units.sorted() == ["privyseal-issuer.service", "privyseald.service", "privyseald.socket"])

@@ -24,7 +24,7 @@ enum Rules {
         "AgentClient": nio.union(["AgentProtocol"]),
         "RelyingParty": ["JOSE", "JWTKit"],
         "OIDCFrontend": daemon.union(nio).union([
-            "AgentClient", "AgentProtocol", "HTTPTypes", "Hummingbird", "HummingbirdCore", "HummingbirdTLS",
+            "AgentClient", "AgentProtocol", "HummingbirdCore", "HummingbirdTLS", "NIOHTTP1", "NIOSSL",
         ]),
         "DaemonKit": daemon.union(["UnixSignals", "Yams"]),
         "privyseald": daemon.union([

@@ -49,7 +49,7 @@ import Testing
         "what keeps to the rules passes",
         arguments: [
             ("Agent/Socket/A.swift", "import NIOCore\npublic import AgentProtocol\nimport Platform"),
-            ("OIDCFrontend/A.swift", "import AgentClient\nimport AgentProtocol\nimport NIOCore\nimport Hummingbird"),
+            ("OIDCFrontend/A.swift", "import AgentClient\nimport AgentProtocol\nimport NIOCore\nimport HummingbirdCore"),
             ("PKCS11/A.swift", "import CCryptoki\nimport Glibc\nlet x = unsafe y"),
             ("Agent/A.swift", "// import CCryptoki, unsafe, Date()\nlet s = \"unsafe Date() import GRDB\""),
             ("Agent/A.swift", "/* /* unsafe */ Date() */ let x = 1"),

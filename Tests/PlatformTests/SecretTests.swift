@@ -58,6 +58,29 @@ import Testing
         }
     }
 
+    @Test("where nobody else may change it either, it is refused when others own it or can replace it")
+    func trusted() throws {
+        try withTemporaryDirectory { directory in
+            let path = "\(directory)/key"
+            try writeFile(path, [UInt8](repeating: 0x61, count: 5000), mode: 0o400)
+            func read(_ limit: Int = 5000, credentials: String? = nil) throws -> Int {
+                try SecretFile.readTrusted(path: path, limit: limit, credentials: credentials).count
+            }
+            #expect(try read() == 5000)
+            #expect(throws: PlatformError(.tooLong, "", hint: "")) { try read(4999) }
+            try FileManager.default.setAttributes([.posixPermissions: 0o440], ofItemAtPath: path)
+            #expect(throws: PlatformError(.exposed, "", hint: "")) { try read() }
+            #expect(throws: PlatformError(.exposed, "", hint: "")) { try read(credentials: "/run/credentials") }
+            #expect(try read(credentials: directory) == 5000)
+            try FileManager.default.setAttributes([.posixPermissions: 0o400], ofItemAtPath: path)
+            try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: directory)
+            #expect(throws: PlatformError(.exposed, "", hint: "")) { try read() }
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: directory)
+            // Takes root.
+            if giveAway(path) { #expect(throws: PlatformError(.exposed, "", hint: "")) { try read() } }
+        }
+    }
+
     @Test("wiping empties the buffer")
     func wipe() {
         var secret: [UInt8] = [1, 2, 3]

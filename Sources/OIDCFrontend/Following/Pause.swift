@@ -1,4 +1,4 @@
-/// How the follower waits, given to it so that tests need not.
+/// How services wait, given to them so that tests need not.
 public struct Pause: Sendable {
     /// What is waited for.
     public enum Purpose: Sendable, Hashable {
@@ -8,6 +8,8 @@ public struct Pause: Sendable {
         case heartbeat
         /// The end of the agent's time to answer.
         case deadline
+        /// The next look at the files of the certificate.
+        case certificate
     }
 
     private let wait: @Sendable (Purpose, Duration) async throws -> Void

@@ -1,15 +1,11 @@
-import HTTPTypes
-public import Hummingbird
 import NIOCore
+import NIOHTTP1
 
-/// Answers every HTTP request: the documents of the publication, `/healthz` and `/readyz`.
+/// Decides on the answer to every HTTP request: the documents of the publication, `/healthz` and `/readyz`.
 ///
 /// The path alone selects a document; the frontend may stand behind any host name. Request bodies are not looked at. Nothing
 /// here parses or writes JSON: what goes out are the agent's bytes.
-public struct DocumentResponder: HTTPResponder {
-    /// Hummingbird's own, as nothing is kept for a request.
-    public typealias Context = BasicRequestContext
-
+public struct DocumentResponder: Sendable {
     private let publication: LivePublication
     private let staleAfter: Int64
 
@@ -19,68 +15,67 @@ public struct DocumentResponder: HTTPResponder {
         self.staleAfter = staleAfter
     }
 
-    /// Never throws; an unknown path is a 404.
-    public func respond(to request: Request, context: Context) async throws -> Response {
-        switch request.uri.path {
-        case "/healthz":
-            return answer(request) { .line(.ok, "ok") }
-        case "/readyz":
-            return answer(request) {
-                let readiness = publication.readiness(staleAfter: staleAfter)
-                return .line(readiness == .ready ? .ok : .serviceUnavailable, readiness.reason)
-            }
-        case let path:
-            guard let document = publication.document(at: path) else {
-                return withoutBodyForHead(request, .line(.notFound, "not found"))
-            }
-            return answer(request) { serve(document, to: request) }
-        }
+    /// An unknown path is a 404.
+    func answer(_ request: HTTPRequestHead) -> Answer {
+        var answer = unconditional(request)
+        // HEAD gets the header of GET, Content-Length included, and no body (RFC 9110 §9.3.2).
+        if request.method == .HEAD { answer.body = nil }
+        return answer
     }
 
-    /// What `get` makes, for the two methods there are.
-    private func answer(_ request: Request, _ get: () -> Response) -> Response {
-        guard request.method == .get || request.method == .head else {
-            var refusal = Response.line(.methodNotAllowed, "method not allowed")
-            refusal.headers[.allow] = "GET, HEAD"
+    /// The wall clock that the publication goes by.
+    var time: Moment { publication.time }
+
+    private func unconditional(_ request: HTTPRequestHead) -> Answer {
+        let path = request.path
+        let document = publication.document(at: path)
+        guard document != nil || path == "/healthz" || path == "/readyz" else { return .line(.notFound, "not found") }
+        guard request.method == .GET || request.method == .HEAD else {
+            var refusal = Answer.line(.methodNotAllowed, "method not allowed")
+            refusal.fields.add(name: "Allow", value: "GET, HEAD")
             return refusal
         }
-        return withoutBodyForHead(request, get())
+        if let document { return serve(document, to: request) }
+        guard path == "/readyz" else { return .line(.ok, "ok") }
+        let readiness = publication.readiness(staleAfter: staleAfter)
+        return .line(readiness == .ready ? .ok : .serviceUnavailable, readiness.reason)
     }
 
-    /// HEAD gets the header of GET, Content-Length included, and no body (RFC 9110 §9.3.2).
-    private func withoutBodyForHead(_ request: Request, _ response: Response) -> Response {
-        request.method == .head ? response.createHeadResponse() : response
-    }
-
-    private func serve(_ document: PublishedDocument, to request: Request) -> Response {
-        var headers: HTTPFields = [
-            .cacheControl: "public, max-age=\(document.maximumAge)",
-            .eTag: document.etag,
-            .xContentTypeOptions: "nosniff",
-            // Relying parties in browsers read the documents as well; there is nothing private in them.
-            .accessControlAllowOrigin: "*",
-        ]
-        let conditions = request.headers[values: .ifNoneMatch]
+    private func serve(_ document: PublishedDocument, to request: HTTPRequestHead) -> Answer {
+        let conditions = request.headers["If-None-Match"]
         if !conditions.isEmpty, EntityTagCondition(conditions.joined(separator: ",")).matches(document.etag) {
-            // RFC 9110 §8.6: in a 304, Content-Length would have to be that of the document.
-            headers[.contentLength] = String(document.body.readableBytes)
-            return Response(status: .notModified, headers: headers)
+            return Answer(status: .notModified, fields: document.fields, body: nil)
         }
-        headers[.contentType] = document.kind.mediaType
-        return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: document.body))
+        var fields = document.fields
+        fields.add(name: "Content-Type", value: document.kind.mediaType)
+        return Answer(status: .ok, fields: fields, body: document.body)
     }
 }
 
-extension Response {
+/// What goes out for a request, but for what the connection adds: Date, and Connection where it needs saying.
+struct Answer {
+    var status: HTTPResponseStatus
+    var fields: HTTPHeaders
+    var body: ByteBuffer?
+
     /// One line of text that no cache keeps.
-    fileprivate static func line(_ status: HTTPResponse.Status, _ text: String) -> Response {
-        Response(
+    static func line(_ status: HTTPResponseStatus, _ text: String) -> Answer {
+        Answer(
             status: status,
-            headers: [
-                .contentType: "text/plain; charset=utf-8",
-                .cacheControl: "no-store",
-                .xContentTypeOptions: "nosniff",
+            fields: [
+                "Content-Type": "text/plain; charset=utf-8",
+                "Content-Length": "\(text.utf8.count + 1)",
+                "Cache-Control": "no-store",
+                "X-Content-Type-Options": "nosniff",
             ],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: text + "\n")))
+            body: ByteBuffer(string: text + "\n"))
+    }
+}
+
+extension HTTPRequestHead {
+    /// The path of the request's target, which may be a whole URI (RFC 9112 §3.2), without its query.
+    var path: String {
+        let target = uri.utf8.firstIndex(of: UInt8(ascii: "?")).map { String(uri[..<$0]) } ?? uri
+        return target.utf8.first == UInt8(ascii: "/") ? target : requestPath(of: target) ?? target
     }
 }

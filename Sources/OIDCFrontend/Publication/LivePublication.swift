@@ -22,6 +22,9 @@ public final class LivePublication: Sendable {
     /// Everything known now.
     public var current: Publication { state.withLock { $0 } }
 
+    /// The wall clock.
+    var time: Moment { clock() }
+
     /// What a request for `path` gets now.
     public func document(at path: String) -> PublishedDocument? {
         let time = clock()

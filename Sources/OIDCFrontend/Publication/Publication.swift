@@ -68,7 +68,7 @@ public struct Publication: Sendable {
 }
 
 /// What follows the authority in an absolute URI, beginning with its slash (RFC 3986 §3); nil when nothing does.
-private func requestPath(of uri: String) -> String? {
+func requestPath(of uri: String) -> String? {
     // Two slashes begin the authority, the third begins the path.
     let slashes = uri.indices.filter { uri[$0] == "/" }
     return slashes.count < 3 ? nil : String(uri[slashes[2]...])

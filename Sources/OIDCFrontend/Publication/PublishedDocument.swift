@@ -1,4 +1,5 @@
 public import NIOCore
+public import NIOHTTP1
 
 /// A document as it is to be served at one moment.
 public struct PublishedDocument: Sendable, Equatable {
@@ -10,6 +11,8 @@ public struct PublishedDocument: Sendable, Equatable {
     public let etag: String
     /// Seconds a cache may keep it (RFC 9111 §5.2.2.1); never beyond the next change, never negative.
     public let maximumAge: Int64
+    /// The header fields of every answer with it, be it 200 or 304; `Content-Type` is not among them.
+    public let fields: HTTPHeaders
 }
 
 extension Publication {

@@ -1,5 +1,6 @@
 import AgentProtocol
 import NIOCore
+import NIOHTTP1
 
 /// One path, and everything it will be answered with until its URL ends.
 struct Route: Sendable {
@@ -7,6 +8,8 @@ struct Route: Sendable {
         let from: WireTime
         let body: ByteBuffer
         let etag: String
+        /// With the `max-age` of a document that does not change soon.
+        let fields: HTTPHeaders
     }
 
     let issuer: String
@@ -21,10 +24,21 @@ struct Route: Sendable {
         self.kind = kind
         saidAt = result.dataTimestamp
         expiresAt = url.expiresAt
-        maximumAge = Int64(max(0, url.maxAgeSeconds))
+        let maximumAge = Int64(max(0, url.maxAgeSeconds))
+        self.maximumAge = maximumAge
         versions = url.versions.map { version in
             let document = kind.document(in: version)
-            return Version(from: version.from, body: ByteBuffer(string: document.body), etag: document.etag)
+            return Version(
+                from: version.from, body: ByteBuffer(string: document.body), etag: document.etag,
+                fields: [
+                    "Cache-Control": cacheControl(maximumAge),
+                    "ETag": document.etag,
+                    "X-Content-Type-Options": "nosniff",
+                    // Relying parties in browsers read the documents as well; there is nothing private in them.
+                    "Access-Control-Allow-Origin": "*",
+                    // RFC 9110 §8.6: in a 304 it is that of the document too.
+                    "Content-Length": "\(document.body.utf8.count)",
+                ])
         }
     }
 
@@ -39,7 +53,11 @@ struct Route: Sendable {
         // A cache that kept the document longer would hold a key or a URL beyond its end.
         let next = versions.lazy.map(\.from).filter { !time.hasReached($0) }.min()
         let ends = [next, expiresAt].compactMap { $0.map(time.wholeSeconds(until:)) }
-        return PublishedDocument(
-            kind: kind, body: inForce.body, etag: inForce.etag, maximumAge: min(maximumAge, ends.min() ?? maximumAge))
+        let age = min(maximumAge, ends.min() ?? maximumAge)
+        var fields = inForce.fields
+        if age != maximumAge { fields.replaceOrAdd(name: "Cache-Control", value: cacheControl(age)) }
+        return PublishedDocument(kind: kind, body: inForce.body, etag: inForce.etag, maximumAge: age, fields: fields)
     }
 }
+
+private func cacheControl(_ seconds: Int64) -> String { "public, max-age=\(seconds)" }

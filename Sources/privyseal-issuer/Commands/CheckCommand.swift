@@ -1,13 +1,14 @@
 import ArgumentParser
 import DaemonKit
 import OIDCFrontend
+import Platform
 
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Say whether `serve` would start with this configuration, and why not.",
         discussion: """
-            Reads the configuration, writes to the cache directory and listens on the address for a moment; a frontend that \
+            Reads the configuration and the TLS certificate, writes to the cache directory and listens on the address for a moment; a frontend that \
             already runs there makes this fail. An agent that cannot be reached is only a warning, as the frontend starts \
             without it. Run it as the user that will serve. Ends with 0 when it would start, 1 when it would not.
             """)
@@ -23,6 +24,13 @@ struct CheckCommand: AsyncParsableCommand {
         }
         let settings = configuration.settings
         do {
+            if let tls = settings.tls {
+                let certificate = try ServerCertificate(reading: tls, at: WallClock.moment())
+                if let warning = certificate.warning(at: WallClock.moment()) {
+                    print("warning: \(warning)")
+                    print("hint: renew it, and see why that has not been done")
+                }
+            }
             try DocumentCache(directory: settings.cacheDirectory).checkWritable()
             try await DocumentServer.probe(host: settings.host, port: settings.port)
         } catch let error as FrontendError {
@@ -34,6 +42,6 @@ struct CheckCommand: AsyncParsableCommand {
             print("warning: the agent does not answer: \(error)")
             print("hint: \((error as? FrontendError)?.hint ?? "see the agent's log")")
         }
-        print("ok: would listen on \(settings.host), port \(settings.port)")
+        print("ok: would listen on \(settings.host), port \(settings.port), \(settings.tls == nil ? "plain HTTP" : "TLS")")
     }
 }

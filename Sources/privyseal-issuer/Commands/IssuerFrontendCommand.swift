@@ -4,7 +4,7 @@ import OIDCFrontend
 struct IssuerFrontendCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "privyseal-issuer",
-        abstract: "Serves the OIDC discovery documents and public keys of PrivySeal's issuers over HTTP.",
+        abstract: "Serves the OIDC discovery documents and public keys of PrivySeal's issuers over HTTP or HTTPS.",
         discussion: """
             Follows the agent, privyseald, over its Unix socket and serves what it says: for every enabled issuer, and for \
             every former issuer URL until its overlap has passed,
@@ -14,10 +14,11 @@ struct IssuerFrontendCommand: AsyncParsableCommand {
               GET /healthz    200 while the process serves
               GET /readyz     503 while the agent's last word is older than staleAfter
 
-            It holds no secret and cannot sign. While the agent is away it serves the last known documents, after a restart \
+            It cannot sign, and holds no secret but its TLS key. While the agent is away it serves the last known documents, after a restart \
             of its own as well, and drops keys and URLs when they expire.
 
-            It speaks plain HTTP: listen on loopback, or behind a proxy that terminates TLS. The path selects the issuer, \
+            It terminates TLS itself where the configuration names a certificate, and otherwise speaks plain HTTP: listen on \
+            loopback then, or behind a proxy that terminates TLS. The path selects the issuer, \
             not the Host header, so a proxy may use any name as long as it keeps the path.
 
             EXIT STATUS: 0 done, 1 failed, 2 usage, 78 the configuration file cannot be used.

@@ -9,18 +9,27 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "Serve until SIGTERM or SIGINT.",
         discussion: """
-            Logs to standard error, and once it accepts connections a line with `listening on http://HOST:PORT`. Starts \
+            Logs to standard error, and once it accepts connections a line with `listening on http://HOST:PORT`, or \
+            `https`. Starts \
             without the agent too, serving what it last knew. The configuration file:
 
               agent: /run/privyseal/agent.sock
               listen: { host: 127.0.0.1, port: 8080 }
               cache: /var/lib/privyseal-issuer
               staleAfter: 1h                        # optional
+              tls:                                  # optional
+                certificate: /etc/privyseal/tls/fullchain.pem
+                key: /etc/privyseal/tls/key.pem
               log: { level: info, format: text }    # optional
 
-            agent is the agent's socket. listen is plain HTTP; port 0 takes any free one. cache is a writable directory for \
+            agent is the agent's socket. listen takes any free port for 0; it is plain HTTP without \
+            tls. cache is a writable directory for \
             the last known documents. staleAfter is the age of the agent's last word from which /readyz is unready. A log \
             level is one of trace, debug, info, notice, warning, error, critical, a format one of text, json.
+
+            certificate has the server's own certificate first and then its chain, key is its private key without a \
+            passphrase, which nobody else may read; both are PEM. A renewed certificate counts within a minute, and at once at \
+            SIGHUP; one that cannot be used leaves the old one in force.
 
             A key that is not among these is refused.
             """)
@@ -34,22 +43,19 @@ struct ServeCommand: AsyncParsableCommand {
         do {
             let logger = log.logger(label: "privyseal-issuer")
             let frontend = try Frontend(
-                configuration.settings, source: AgentSource(socketPath: configuration.agent), clock: wallClock, logger: logger
+                configuration.settings, source: AgentSource(socketPath: configuration.agent), clock: WallClock.moment,
+                logger: logger
             ) { listening.yield($0) }
             let lifecycle = DaemonLifecycle(
                 services: frontend.services, logger: log.logger(label: "lifecycle"),
                 ready: {
                     guard await ports.first(where: { _ in true }) != nil else { throw CancellationError() }
                 },
-                alive: { try await DocumentServer.goneOn() })
+                alive: { try await DocumentServer.goneOn() },
+                reload: { await frontend.reload() })
             try await lifecycle.run()
         } catch let error as FrontendError {
             throw StartupFailure(what: error.message, todo: error.hint)
         }
     }
-}
-
-private let wallClock: @Sendable () -> Moment = {
-    let (seconds, nanoseconds) = WallClock.now()
-    return Moment(seconds: seconds, nanoseconds: nanoseconds)
 }
