@@ -80,6 +80,10 @@ public final class AgentServer: Service {
     private let clock: AgentClock
     private let log: Logger
     private let readiness: Readiness
+    /// Requests that are carried out.
+    private let underWay: UseCount
+    /// Looks once a second whether the audit log's disk answers: from the beginning, and to the end.
+    private let auditWatch: Task<Void, Never>
     private let reloader: Reloader
     /// Whether the head of the audit log is to be signed.
     private let isHeadSigned: Bool
@@ -89,6 +93,8 @@ public final class AgentServer: Service {
 
     /// How often time is looked at.
     private static let tick = Duration.seconds(1)
+    /// How long the end waits for what may never come: a caller, the token's signature, a disk.
+    private static let patience = Duration.seconds(5)
     /// How long an agent whose module hangs takes to answer what it can.
     private static let farewell = Duration.seconds(5)
 
@@ -125,8 +131,8 @@ public final class AgentServer: Service {
             }
             // A token with many keys takes its time; health tells meanwhile, and what else is asked for waits.
             await server.registry.checkToken()
-            await server.signHeadsOfKnownToken()
             server.readiness.open()
+            await server.signHeadsOfKnownToken()
             return server
         } catch {
             await server.stop()
@@ -145,7 +151,7 @@ public final class AgentServer: Service {
         log = environment.log
         let registry = IssuerRegistry(
             store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: environment.clock,
-            publicBaseURL: configuration.publicBaseURL, log: environment.log, note: { audit.note($0) })
+            publicBaseURL: configuration.publicBaseURL, log: environment.log, journal: audit)
         self.registry = registry
         let gate = Gate(policy: configuration.access, clock: environment.clock, log: environment.log)
         self.gate = gate
@@ -154,12 +160,17 @@ public final class AgentServer: Service {
         self.reloader = reloader
         let readiness = Readiness()
         self.readiness = readiness
+        let underWay = UseCount()
+        self.underWay = underWay
+        auditWatch = Task {
+            while (try? await Task.sleep(for: Self.tick)) != nil { audit.watchOver() }
+        }
         let dispatcher = Dispatcher(
             gate: gate, audit: audit,
             sign: Sign(gate: gate, board: registry.board, hsm: hsm, audit: audit, clock: environment.clock),
             operations: OperationTable(
                 registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, environment),
-            readiness: readiness)
+            readiness: readiness, underWay: underWay)
         listener = Listener(
             path: configuration.servedSocket, limits: configuration.limits, names: names, dispatcher: dispatcher,
             feed: registry.feed, log: environment.log)
@@ -178,7 +189,6 @@ public final class AgentServer: Service {
                 await registry.tick()
                 await lookAfterPIN()
                 await signHeadsOfKnownToken()
-                audit.watchOver()
                 rounds.complete()
                 try? await Task.sleep(for: Self.tick)
             }
@@ -237,12 +247,13 @@ public final class AgentServer: Service {
     private func signHeadsOfKnownToken() async {
         guard isHeadSigned, !audit.signsHeads, await registry.isTokenChecked, await registry.mayTouchToken else { return }
         audit.signHeads(with: hsm.headSigner(deployment: store.deployment.id))
-        await audit.signHead()
+        audit.signHeadSoon()
     }
 
     /// Reads the configuration again and reopens the audit log, as the method `reload` does.
     public func reload() async throws {
-        let reloaded = try await reloader.reload()
+        let (reloaded, warning) = try await reloader.reloadRecorded()
+        if let warning { log.error("the audit log does not go on in a new file", metadata: ["reason": "\(warning)"]) }
         log.notice(
             "read the configuration again",
             metadata: ["applied": "\(reloaded.applied)", "needsRestart": "\(reloaded.needsRestart)"])
@@ -301,11 +312,15 @@ public final class AgentServer: Service {
         log.info("shutting down")
         // A refusal of the last second has to be remembered too.
         await noteRefusedPIN()
+        readiness.close()
         await listener.stop()
+        // Connections may have ended before what was asked for on them.
+        await Self.forAtMost(Self.patience) { [underWay] in await underWay.drained() }
         await registry.drain()
-        await audit.signHead()
+        await Self.forAtMost(Self.patience) { [audit] in await audit.signHead() }
         await hsm.shutdown()
-        await audit.close()
+        await Self.forAtMost(Self.patience) { [audit] in await audit.close() }
+        auditWatch.cancel()
     }
 
     /// Logs in to the token and out again, to see whether an agent could start.

@@ -1,6 +1,8 @@
+import AgentProtocol
 import Platform
 
-/// Reads the configuration again and puts it in force, for `reload` and for SIGHUP.
+/// Reads the configuration again and puts it in force, and has the audit log go on in the file at its path: for `reload` and for
+/// SIGHUP.
 struct Reloader: Sendable {
     let registry: IssuerRegistry
     let gate: Gate
@@ -9,19 +11,45 @@ struct Reloader: Sendable {
     /// Reads the configuration. Errors should be `ProtocolError`.
     let read: @Sendable () async throws -> ReloadedConfiguration
 
-    /// - Throws: what `read` throws: the old configuration stays in force; `AuditError` when the audit log cannot go on in the
-    ///   file at its path. Either way the other of the two is done.
-    func reload() async throws -> ReloadedConfiguration {
-        let reopened: Result<Void, any Error>
+    /// For a caller whose request is recorded.
+    ///
+    /// - Returns: also why the audit log goes on in the file it had, if it does although another is there.
+    /// - Throws: what `read` throws; then the old configuration stays in force.
+    func reload() async throws -> (ReloadedConfiguration, warning: AuditError?) {
+        let warning = await reopen()
+        return (try await adopt(), warning)
+    }
+
+    /// For SIGHUP, recorded as asked for by this process: the reopened log has both records.
+    ///
+    /// - Throws: what `read` throws; `AuditError` when the attempt could not be recorded. Then the old configuration stays in
+    ///   force.
+    func reloadRecorded() async throws -> (ReloadedConfiguration, warning: AuditError?) {
+        let warning = await reopen()
+        let entry = audit.entry(.thisProcess, .reload)
+        try await audit.attempt(entry)
         do {
-            reopened = .success(try await audit.reopen())
+            let reloaded = try await adopt()
+            return (reloaded, await audit.outcome(entry) ?? warning)
         } catch {
-            reopened = .failure(error)
+            _ = await audit.outcome(entry, ProtocolError(mapping: error))
+            throw error
         }
+    }
+
+    private func reopen() async -> AuditError? {
+        do {
+            try await audit.reopen()
+            return nil
+        } catch {
+            return error as? AuditError ?? .stalled
+        }
+    }
+
+    private func adopt() async throws -> ReloadedConfiguration {
         names.forget()
         let reloaded = try await registry.adopt(read)
         gate.use(reloaded.access, number: reloaded.number)
-        try reopened.get()
         return reloaded
     }
 }

@@ -34,6 +34,10 @@ public final class AppendedFile: Sendable {
             throw PlatformError(
                 .locked, "another process writes to \(path)", hint: "stop that process first; two must not share this")
         }
+        if status.st_size == 0 {
+            // A new file may otherwise be gone after a loss of power, with all that was brought to the disk of it.
+            try AtomicFile.synchronizeDirectory(of: path)
+        }
         self.path = path
         identity = "\(status.st_dev):\(status.st_ino)"
         descriptor = file.release()

@@ -6,6 +6,8 @@ import ServiceLifecycle
 final class AgentService: Service {
     private let start: @Sendable () async throws -> AgentServer
     private let server = Locked(AgentServer?.none)
+    /// Whether a reload was asked for before the agent served.
+    private let isReloadDue = Locked(false)
     private let started: AsyncStream<Never>
     private let hasStarted: AsyncStream<Never>.Continuation
 
@@ -17,6 +19,8 @@ final class AgentService: Service {
     func run() async throws {
         let server = try await start()
         self.server.withLock { $0 = server }
+        // What is read is as new as the start; but the audit log may have been moved since it was opened.
+        if isReloadDue.withLock({ $0 }) { try? await server.reload() }
         hasStarted.finish()
         try await server.run()
     }
@@ -35,8 +39,9 @@ final class AgentService: Service {
         try await server.withLock { $0 }?.goneOn()
     }
 
-    /// Reads the configuration again; does nothing before the agent serves.
+    /// Reads the configuration again; once the agent serves, if it does not yet.
     func reload() async throws {
-        try await server.withLock { $0 }?.reload()
+        guard let server = server.withLock({ $0 }) else { return isReloadDue.withLock { $0 = true } }
+        try await server.reload()
     }
 }

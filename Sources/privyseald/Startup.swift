@@ -39,7 +39,9 @@ struct Startup {
     }
 
     func agentEnvironment() -> AgentEnvironment {
-        let quiet = Logger(label: "privyseald") { _ in SwiftLogNoOpLogHandler() }
+        // A command says itself what has gone wrong; but not that its audit log could not record what it did.
+        var quiet = Logger(label: "privyseald") { StreamLogHandler.standardError(label: $0) }
+        quiet.logLevel = .critical
         return AgentEnvironment(
             clock: Startup.clock, log: quiet, metrics: { "" },
             reload: { [settings] in

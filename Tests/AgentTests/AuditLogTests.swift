@@ -8,6 +8,16 @@ import Testing
 
 @Suite("The audit log")
 struct AuditLogTests {
+    @Test("a file that is none of the log's is not written to, nor shortened", arguments: ["1234567", "no record\n", "{\"a\":1"])
+    func foreignFile(content: String) async throws {
+        try await AuditFixture.with { fixture in
+            try Data(content.utf8).write(to: URL(fileURLWithPath: fixture.path))
+            try FileMode.set(0o600, of: fixture.path)
+            #expect(throws: AuditError(.damaged, "", hint: "")) { try fixture.open() }
+            #expect(try String(contentsOfFile: fixture.path, encoding: .utf8) == content)
+        }
+    }
+
     @Test("a record has its members in their order, and leaves out what is absent")
     func members() async throws {
         try await AuditFixture.with { audit in
@@ -335,7 +345,7 @@ struct AuditLogTests {
             try await audit.logged { log async throws in
                 var denial = AuditRecord.sample(outcome: .denied)
                 denial.reason = "not allowed"
-                for _ in 0..<1_000 { log.denied(denial) }
+                for _ in 0..<1_000 { log.refused(denial) }
                 #expect(try audit.lines().count == 2)
                 audit.clock.pass(10)
                 log.look()
@@ -343,8 +353,8 @@ struct AuditLogTests {
                 #expect(try audit.lines()[2].hasSuffix("\"reason\":\"not allowed\",\"micros\":412,\"count\":999}"))
                 var other = denial
                 other.issuer = "test"
-                log.denied(other)
-                log.denied(other)
+                log.refused(other)
+                log.refused(other)
             }
             // Closing records what has been counted.
             #expect(try audit.lines().count == 5)
@@ -359,13 +369,13 @@ struct AuditLogTests {
                 for number in 0..<1_000 {
                     var denial = AuditRecord.sample(outcome: .denied)
                     denial.issuer = "issuer-\(number)"
-                    log.denied(denial)
+                    log.refused(denial)
                 }
             }
             let lines = try audit.lines()
-            #expect(lines.count == 1 + DenialFold.mostKinds + 2)
-            #expect(lines.last?.contains("\"reason\":\"denials of many kinds\"") == true)
-            #expect(lines.last?.hasSuffix("\"count\":\(1_000 - DenialFold.mostKinds - 1)}") == true)
+            #expect(lines.count == 1 + RefusalFold.mostKinds + 2)
+            #expect(lines.last?.contains("\"reason\":\"refusals of many kinds\"") == true)
+            #expect(lines.last?.hasSuffix("\"count\":\(1_000 - RefusalFold.mostKinds - 1)}") == true)
         }
     }
 
@@ -373,10 +383,10 @@ struct AuditLogTests {
     func quietTime() async throws {
         try await AuditFixture.with { audit in
             try await audit.logged { log async throws in
-                log.denied(.sample(outcome: .denied))
+                log.refused(.sample(outcome: .denied))
                 audit.clock.pass(10)
                 log.look()
-                log.denied(.sample(outcome: .denied))
+                log.refused(.sample(outcome: .denied))
                 #expect(try audit.lines().count == 3)
             }
         }

@@ -9,7 +9,7 @@ struct AuditEntry: Sendable {
     fileprivate func ended(_ outcome: AuditRecord.Outcome, _ reason: Reason? = nil, at now: Int64) -> AuditRecord {
         var record = record
         record.outcome = outcome
-        record.reason = reason?.rawValue
+        record.reason = reason?.rawValue ?? record.reason
         record.durationMicroseconds = Int((now - began) / 1_000)
         return record
     }
@@ -38,14 +38,11 @@ extension AuditLog {
         }
     }
 
-    /// Records that what the caller asked for was refused or failed, whether or not that can be written: nothing was done.
+    /// Records that what the caller asked for was denied or failed, whether or not that can be written: nothing was done. What
+    /// is like one of the last ten seconds is counted: a caller must not fill the disk with what it cannot have.
     func refused(_ entry: AuditEntry, _ error: ProtocolError) {
-        let now = clock.monotonic()
-        if error.isDenial {
-            denied(entry.ended(.denied, error.reason, at: now))
-        } else {
-            record(entry.ended(.failed, error.reason, at: now)) { _ in }
-        }
+        guard error.isDenial || entry.record.method.isRecorded else { return }
+        refused(entry.ended(error.isDenial ? .denied : .failed, error.reason, at: clock.monotonic()))
     }
 
     /// Records a change that is about to be made; on the disk when this returns.

@@ -8,6 +8,7 @@ final class AuditKeeper: Sendable {
         /// Who waits until what has been written is on the disk.
         var waiting: [@Sendable (AuditError?) -> Void] = []
         var isClosed = false
+        var hasStarted = false
         /// Counts how often the thread has gone round.
         var round: UInt64 = 0
         /// Whether the thread does nothing any more.
@@ -27,6 +28,7 @@ final class AuditKeeper: Sendable {
     ///   - synchronize: brings to the disk what has been written.
     ///   - look: does what time has made due.
     func start(synchronize: @escaping @Sendable () -> AuditError?, look: @escaping @Sendable () -> Void) {
+        state.withLock { $0.hasStarted = true }
         let thread = Thread { [self] in
             while true {
                 _ = bell.wait(seconds: Self.interval)
@@ -82,7 +84,7 @@ final class AuditKeeper: Sendable {
     func close(_ ended: @escaping @Sendable () -> Void) {
         let wasClosed = state.withLock { state in
             defer { state.isClosed = true }
-            return state.isClosed
+            return state.isClosed || !state.hasStarted
         }
         guard !wasClosed else { return ended() }
         bell.send()

@@ -17,6 +17,8 @@ public final class AuditLog: Sendable {
         var pending: [Item] = []
         /// Whether a thread is writing; it alone uses `appender` and `chain` then.
         var isWriting = false
+        /// Counts what has been written.
+        var batches: UInt64 = 0
         var appender: AuditAppender
         var chain: AuditChain
         /// Whether anything has been written since the last fsync.
@@ -48,13 +50,19 @@ public final class AuditLog: Sendable {
     private let open: @Sendable (String) throws -> any AuditFile
     private let state: Locked<State>
     private let times: Locked<Times>
-    private let denials = Locked(DenialFold())
+    private let refusals = Locked(RefusalFold())
     private let executables = CallerExecutables()
     private let keeper = AuditKeeper()
     /// Who waits for a record to be on the disk.
     private let waiting = Locked<(count: UInt64, answers: [UInt64: OneAnswer<Void>])>((0, [:]))
-    /// The last round of the keeper that was seen, and how often it was seen in a row.
-    private let watched = Locked<(round: UInt64, times: Int)>((0, 0))
+    /// The last progress that was seen, and how often it was seen in a row.
+    private let watched = Locked<(progress: Progress, times: Int)>((Progress(), 0))
+
+    /// How far those have come who can be held up by the disk.
+    private struct Progress: Equatable {
+        var round: UInt64 = 0
+        var batches: UInt64 = 0
+    }
     /// Whether there is trouble, so that a request need not take the lock to learn that there is none.
     private let hasTrouble = Atomic(false)
 
@@ -145,10 +153,10 @@ public final class AuditLog: Sendable {
         await durable(text(of: record))
     }
 
-    /// Records a denial; what is like one of the last ten seconds is counted into one record.
-    func denied(_ record: AuditRecord) {
+    /// Records a denial or a failure; what is like one of the last ten seconds is counted into one record.
+    func refused(_ record: AuditRecord) {
         let now = clock.monotonic()
-        if let record = denials.withLock({ $0.admit(record, at: now) }) { submit(text(of: record)) }
+        if let record = refusals.withLock({ $0.admit(record, at: now) }) { submit(text(of: record)) }
     }
 
     /// Why nothing can be recorded just now; costs next to nothing while it can.
@@ -168,30 +176,15 @@ public final class AuditLog: Sendable {
             record, executable: executables.path(of: record.caller.pid, at: clock.monotonic()), count: count)
     }
 
-    /// Has a record of what the agent does by itself written, and its head signed.
-    func note(_ deed: String) {
-        submit(.note(deed))
-        signHeadSoon()
-    }
-
-    private func durable(_ text: AuditText) async -> AuditError? {
-        var number: UInt64?
-        defer { if let number { waiting.withLock { _ = $0.answers.removeValue(forKey: number) } } }
+    func durable(_ text: AuditText) async -> AuditError? {
         do {
-            try await withCheckedThrowingContinuation { continuation in
-                let answer = OneAnswer<Void>(continuation)
-                number = waiting.withLock { waiting in
-                    waiting.count += 1
-                    waiting.answers[waiting.count] = answer
-                    return waiting.count
-                }
-                let isTaken = keeper.perform { [self] in
+            try await answered { [self] answer in
+                keeper.perform { [self] in
                     submit(text) { [self] error in
                         if let error { return answer.give(.failure(error)) }
                         keeper.whenOnDisk { answer.give($0.map { .failure($0) } ?? .success(())) }
                     }
                 }
-                if !isTaken { answer.give(.failure(AuditError.logClosed)) }
             }
             return nil
         } catch {
@@ -199,22 +192,59 @@ public final class AuditLog: Sendable {
         }
     }
 
-    /// Whether the log's thread still goes round; to be called once a second. Whoever waits for one that does not is told so.
+    /// Waits for the log's thread, or until it counts as held up.
+    ///
+    /// - Parameter begin: has the thread do something; returns whether it takes anything any more.
+    /// - Throws: `AuditError`.
+    private func answered(_ begin: @Sendable (OneAnswer<Void>) -> Bool) async throws {
+        var number: UInt64?
+        defer { if let number { waiting.withLock { _ = $0.answers.removeValue(forKey: number) } } }
+        try await withCheckedThrowingContinuation { continuation in
+            let answer = OneAnswer<Void>(continuation)
+            number = waiting.withLock { waiting in
+                waiting.count += 1
+                waiting.answers[waiting.count] = answer
+                return waiting.count
+            }
+            if !begin(answer) { answer.give(.failure(AuditError.logClosed)) }
+        }
+    }
+
+    /// Whether the disk still answers; to be called once a second. Whoever waits for one that does not is told so.
     func watchOver() {
         let round = keeper.round
+        let (batches, isWriting) = state.withLock { ($0.batches, $0.isWriting) }
         let isStalled = watched.withLock { watched in
-            watched = (round, watched.round == round ? watched.times + 1 : 0)
+            let before = watched.progress
+            watched.progress = Progress(round: round, batches: batches)
+            let isHeldUp = before.round == round || (isWriting && before.batches == batches)
+            watched.times = isHeldUp ? watched.times + 1 : 0
             return watched.times >= Self.mostStalled
         }
         guard isStalled else { return }
         begin(.stalled)
-        let answers = waiting.withLock { Array($0.answers.values) }
+        let (answers, records) = (waiting.withLock { Array($0.answers.values) }, takePendingRecords())
         for answer in answers { answer.give(.failure(AuditError.stalled)) }
+        for written in records { written(.stalled) }
+    }
+
+    /// Records that nobody has begun to write, to be answered: they will not be written.
+    private func takePendingRecords() -> [@Sendable (AuditError?) -> Void] {
+        state.withLock { state in
+            var taken: [@Sendable (AuditError?) -> Void] = []
+            state.pending.removeAll { item in
+                guard case .record(_, let written) = item else { return false }
+                taken.append(written)
+                return true
+            }
+            state.lost += taken.count
+            return taken
+        }
     }
 
     // MARK: - Writing
 
-    private func submit(_ text: AuditText, _ written: @escaping @Sendable (AuditError?) -> Void = { _ in }) {
+    func submit(_ text: AuditText, _ written: @escaping @Sendable (AuditError?) -> Void = { _ in }) {
         submit(.record(text, written: written))
     }
 
@@ -245,11 +275,12 @@ public final class AuditLog: Sendable {
             guard let next else { return }
             if isLast {
                 // Nobody's request is to serve everybody else's. The role of the writer goes to the log's thread.
-                if keeper.perform({ [self] in writePending(batches: .max) }) { return }
+                if keeper.perform({ [self] in writePending(batches: Self.longestService) }) { return }
                 left = .max
                 continue
             }
             left -= 1
+            defer { state.withLock { $0.batches += 1 } }
             write(next.items, next.appender, next.chain, isClosed: next.isClosed)
         }
     }
@@ -358,7 +389,7 @@ public final class AuditLog: Sendable {
     /// Does what time has made due; the log's thread calls it by itself.
     func look() {
         let now = clock.monotonic()
-        for folded in denials.withLock({ $0.due(at: now) }) { submit(text(of: folded.record, count: folded.count)) }
+        for folded in refusals.withLock({ $0.due(at: now) }) { submit(text(of: folded.record, count: folded.count)) }
         let isTroubled = trouble != nil
         let signEvery = configuration.headInterval.map { headTrouble == nil ? $0 : min($0, Self.headRetry) }
         let due = times.withLock { times in
@@ -393,18 +424,17 @@ public final class AuditLog: Sendable {
     ///
     /// - Throws: `AuditError`; then the log goes on in the file it had.
     func reopen() async throws {
-        try await withCheckedThrowingContinuation { continuation in
-            let isTaken = keeper.perform { [self] in
+        try await answered { [self] answer in
+            keeper.perform { [self] in
                 do {
-                    guard let (file, cut) = try newFile() else { return continuation.resume() }
-                    submit(.file(file, switched: { continuation.resume() }))
+                    guard let (file, cut) = try newFile() else { return answer.give(.success(())) }
+                    submit(.file(file, switched: { answer.give(.success(())) }))
                     if cut > 0 { submit(Self.note(ofCut: cut)) }
                     log.info("the audit log goes on in another file", metadata: ["path": "\(configuration.path)"])
                 } catch {
-                    continuation.resume(throwing: error)
+                    answer.give(.failure(error))
                 }
             }
-            if !isTaken { continuation.resume(throwing: AuditError.logClosed) }
         }
     }
 
@@ -481,13 +511,15 @@ public final class AuditLog: Sendable {
     func close() async {
         await state.withLock { $0.signing }?.value
         let now = clock.monotonic()
-        for folded in denials.withLock({ $0.due(at: now, all: true) }) {
+        for folded in refusals.withLock({ $0.due(at: now, all: true) }) {
             _ = await durable(text(of: folded.record, count: folded.count))
         }
         await withCheckedContinuation { continuation in
             keeper.close { continuation.resume() }
         }
         state.withLock { $0.isClosed = true }
+        // Who began to write before is let finish: the file is another's from then on.
+        while state.withLock({ $0.isWriting }) { try? await Task.sleep(for: .milliseconds(5)) }
         _ = synchronize()
         state.withLock { state in
             // A thread that wrote the last record may still be about to let go of the file.

@@ -21,6 +21,8 @@ struct AuditRecord: Sendable {
     var lifetime: Int?
     var outcome: Outcome
     var reason: String?
+    /// Whether the caller only asked what would be changed.
+    var isDryRun = false
     var durationMicroseconds: Int?
 
     init(

@@ -8,6 +8,8 @@ struct AuditTail: Sendable {
     /// Bytes after the last line feed: half a record, left by a loss of power.
     let remains: Int
 
+    /// What every record begins with.
+    private static let beginning = Array(#"{"seq":"#.utf8)
     private static let step = 65_536
     /// No record is longer.
     private static let longestLine = 1 << 20
@@ -17,6 +19,11 @@ struct AuditTail: Sendable {
         let size = try file.size()
         // Of half a record, as much may be left as the file system had made room for.
         guard let end = try Self.afterLineFeed(before: size, of: file, limit: .max) else {
+            let beginning = try file.read(at: 0, count: min(size, Self.beginning.count))
+            guard Self.beginning.starts(with: beginning) || beginning.allSatisfy({ $0 == 0 }) else {
+                throw AuditError(
+                    .damaged, "\(path) is no audit log", hint: "check the path; it must name a file of the audit log's own")
+            }
             last = nil
             remains = size
             return

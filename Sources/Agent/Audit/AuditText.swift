@@ -28,6 +28,7 @@ struct AuditText: Sendable {
         add("sub", record.sub)
         add("aud", record.aud)
         add("lifetime", record.lifetime.map(Int64.init))
+        if record.isDryRun { add("dryRun", true) }
         add("outcome", record.outcome.rawValue)
         add("reason", record.reason)
         add("micros", record.durationMicroseconds.map(Int64.init))
@@ -64,6 +65,11 @@ struct AuditText: Sendable {
         guard let value else { return }
         begin(name)
         bytes.append(decimal: value)
+    }
+
+    private mutating func add(_ name: StaticString, _ value: Bool) {
+        begin(name)
+        bytes.append(contentsOf: value ? Array("true".utf8) : Array("false".utf8))
     }
 
     private mutating func add(_ name: StaticString, _ value: String?) {

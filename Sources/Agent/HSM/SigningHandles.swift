@@ -57,9 +57,11 @@ struct SigningHandles {
                     keep(Handle(object: object, signatures: 1), of: key)
                     return signature
                 }
+                known.forget(key.keyID)
                 if try find(key, session) == object { throw HSMError.faulty(key) }
             }
-        } catch let error as PKCS11Error where error.isOfHandle {
+        } catch let error as PKCS11Error where Reaction(to: error).mayBeOfHandle {
+            // The search that follows finds the key, or the true error.
         }
         known.forget(key.keyID)
         return nil
@@ -110,7 +112,12 @@ extension HSMError {
     }
 }
 
-extension PKCS11Error {
-    /// Whether the session does not know the object.
-    fileprivate var isOfHandle: Bool { returnValue == .objectHandleInvalid || returnValue == .keyHandleInvalid }
+extension Reaction {
+    /// Whether such an error can come of a handle that is another object's, or nobody's.
+    fileprivate var mayBeOfHandle: Bool {
+        switch self {
+        case .fail, .freshSession(isLost: false, _): true
+        default: false
+        }
+    }
 }

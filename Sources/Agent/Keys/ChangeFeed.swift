@@ -81,6 +81,12 @@ final class ChangeFeed: Sendable {
         state.withLock { $0.watchers[connection] != nil }
     }
 
+    /// The connection watches no more.
+    func unsubscribe(_ connection: ConnectionID) {
+        state.withLock { $0.watchers[connection] = nil }
+        resumeSatisfied()
+    }
+
     /// A connection has ended.
     func disconnected(_ connection: ConnectionID) {
         state.withLock { state in

@@ -52,10 +52,11 @@ extension IssuerRegistry {
     func rotateBySchedule(_ name: IssuerName) async {
         do {
             guard let now = trustedNow(), issuers[name]?.planningScheduledRotation(at: now) != nil else { return }
+            try await journal.attempt("issuer \(name) is due to be rotated by schedule")
             let outcome = try await carryOut(name, dryRun: false, fallsBack: false) { issuer, moment, _ in
                 issuer.planningScheduledRotation(at: moment)
             }
-            note("issuer \(name) was rotated by schedule to \(outcome.issuer.ring.active?.kid ?? "")")
+            journal.note("issuer \(name) was rotated by schedule to \(outcome.issuer.ring.active?.kid ?? "")")
         } catch {
             log.warning("a scheduled rotation failed", metadata: ["issuer": "\(name)", "reason": "\(error)"])
         }

@@ -62,7 +62,7 @@ extension IssuerRegistry {
                 "an overlap is over",
                 metadata: ["issuer": "\(name)", "retired": "\(change.destroyed.map(\.kid).joined(separator: " "))"])
             if !change.destroyed.isEmpty {
-                note("the overlap of issuer \(name) is over for \(change.destroyed.map(\.kid).joined(separator: ", "))")
+                journal.note("the overlap of issuer \(name) is over for \(change.destroyed.map(\.kid).joined(separator: ", "))")
             }
             _ = try await finish(name)
         } catch {

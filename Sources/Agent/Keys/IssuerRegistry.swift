@@ -16,8 +16,8 @@ actor IssuerRegistry {
     let queue = ChangeQueue()
     let clock: AgentClock
     let log: Logger
-    /// Told in a line what was done to keys that nobody asked for.
-    let note: @Sendable (String) -> Void
+    /// Records what is done to keys that nobody asked for.
+    let journal: any KeyJournal
     /// The origin of URLs minted from now on, without a trailing slash.
     var publicBaseURL: String
 
@@ -76,7 +76,7 @@ actor IssuerRegistry {
 
     init(
         store: any IssuerStorage, custody: any KeyCustody, hsmStatus: HSMStatus, clock: AgentClock, publicBaseURL: String,
-        log: Logger, note: @escaping @Sendable (String) -> Void = { _ in }
+        log: Logger, journal: any KeyJournal = NoJournal()
     ) {
         self.store = store
         self.custody = custody
@@ -84,7 +84,7 @@ actor IssuerRegistry {
         self.clock = clock
         self.publicBaseURL = publicBaseURL
         self.log = log
-        self.note = note
+        self.journal = journal
     }
 
     // MARK: - Reading

@@ -32,6 +32,10 @@ struct Watch: Operation {
         return WatchSnapshot(revision: revision, issuers: issuers)
     }
 
+    func unrecorded(_ context: OperationContext) {
+        registry.feed.unsubscribe(context.connection)
+    }
+
     /// Notifications begin after the snapshot.
     func replied(_ result: WatchSnapshot, _ context: OperationContext) {
         registry.feed.release(context.connection)

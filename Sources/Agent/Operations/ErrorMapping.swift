@@ -10,8 +10,6 @@ extension ProtocolError {
         case let error as LifecycleError: self.init(error)
         case let error as HSMError: self.init(error)
         case let error as StoreError: self.init(error)
-        case let error as AuditError where error.code == .unusable || error.code == .damaged:
-            self.init(.auditUnavailable, error.message, hint: error.hint)
         case let error as AuditError: self.init(error)
         default: self.init(.internalError, "the agent failed in a way it does not expect", hint: "see the agent's log")
         }

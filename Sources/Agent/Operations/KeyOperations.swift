@@ -85,13 +85,16 @@ struct RevokeKey: ChangeOperation {
         record.issuer = result.issuer
     }
 
-    func run(_ parameters: RevokeKeyParameters, _ context: OperationContext) async throws -> RotationResult {
+    func check(_ parameters: RevokeKeyParameters, _ context: OperationContext) async throws(ProtocolError) {
         // A key of an issuer that the caller may not touch is, for this caller, none.
         if let issuer = await registry.issuerName(ofKey: parameters.kid),
             !sight.shows(issuer.text, to: context, by: .revokeKey)
         {
-            throw LifecycleError.keyNotFound(parameters.kid)
+            throw ProtocolError(LifecycleError.keyNotFound(parameters.kid))
         }
+    }
+
+    func run(_ parameters: RevokeKeyParameters, _ context: OperationContext) async throws -> RotationResult {
         if let key = await registry.quarantinedKey(named: parameters.kid) {
             return try await registry.revoke(key, dryRun: parameters.dryRun ?? false)
         }

@@ -13,11 +13,17 @@ protocol Operation: Sendable {
     /// The kid of the key that a request names, if it names one.
     func kid(of parameters: Parameters) -> String?
 
+    /// Whether the caller may have this done, as far as its rule does not say so by itself. Nothing has been recorded yet.
+    func check(_ parameters: Parameters, _ context: OperationContext) async throws(ProtocolError)
+
     /// - Throws: anything `ProtocolError(mapping:)` knows.
     func run(_ parameters: Parameters, _ context: OperationContext) async throws -> Parameters.Result
 
     /// Called once the reply with this result has been handed to the connection.
     func replied(_ result: Parameters.Result, _ context: OperationContext)
+
+    /// Called when what was done could not be recorded, and the caller is told so in place of the result.
+    func unrecorded(_ context: OperationContext)
 }
 
 extension Operation {
@@ -25,7 +31,11 @@ extension Operation {
 
     func kid(of parameters: Parameters) -> String? { nil }
 
+    func check(_ parameters: Parameters, _ context: OperationContext) async throws(ProtocolError) {}
+
     func replied(_ result: Parameters.Result, _ context: OperationContext) {}
+
+    func unrecorded(_ context: OperationContext) {}
 }
 
 /// An operation that changes something: recorded before it is carried out, and after.
@@ -91,8 +101,10 @@ struct OperationTable: Sendable {
         let asking = audit.recording(operation)
         let changing = audit.recordingChange(operation)
         add(operation) { parameters, entry, context in
-            operation.isDryRun(parameters)
-                ? try await asking(parameters, entry, context) : try await changing(parameters, entry, context)
+            guard operation.isDryRun(parameters) else { return try await changing(parameters, entry, context) }
+            var entry = entry
+            entry.record.isDryRun = true
+            return try await asking(parameters, entry, context)
         }
     }
 
@@ -105,6 +117,7 @@ struct OperationTable: Sendable {
                 entry.record.issuer = operation.issuer(of: parameters)
                 entry.record.kid = operation.kid(of: parameters)
                 try gate.authorize(context.caller, request.method, issuer: operation.issuer(of: parameters))
+                try await operation.check(parameters, context)
             } catch {
                 audit.refused(entry, error)
                 return reply(ReplyLine.failure(id: request.id, error))
@@ -139,7 +152,13 @@ extension AuditLog {
                 self.refused(entry, ProtocolError(mapping: error))
                 throw error
             }
-            if entry.record.method.isRecorded { try await self.allowed(entry) }
+            guard entry.record.method.isRecorded else { return result }
+            do {
+                try await self.allowed(entry)
+            } catch {
+                operation.unrecorded(context)
+                throw error
+            }
             return result
         }
     }

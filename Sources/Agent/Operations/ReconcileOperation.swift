@@ -8,6 +8,11 @@ struct Reconcile: ChangeOperation {
 
     func isDryRun(_ parameters: ReconcileParameters) -> Bool { parameters.dryRun ?? false }
 
+    func complete(_ record: inout AuditRecord, with result: ReconcileResult) {
+        let failed = result.actions.count { $0.error != nil }
+        if failed > 0 { record.reason = "\(failed) steps failed" }
+    }
+
     func run(_ parameters: ReconcileParameters, _ context: OperationContext) async throws -> ReconcileResult {
         let dryRun = parameters.dryRun ?? false
         let (plan, steps) = try await registry.reconcile(dryRun: dryRun)

@@ -100,7 +100,9 @@ struct Reload: ChangeOperation {
 
     func run(_ parameters: ReloadParameters, _ context: OperationContext) async throws -> ReloadResult {
         if parameters.acceptClock == true { await registry.acceptClock() }
-        let reloaded = try await reloader.reload()
-        return ReloadResult(applied: reloaded.applied, needsRestart: reloaded.needsRestart)
+        let (reloaded, warning) = try await reloader.reload()
+        return ReloadResult(
+            applied: reloaded.applied, needsRestart: reloaded.needsRestart,
+            warnings: warning.map { ["the audit log goes on in the file it had: \($0.message)"] } ?? [])
     }
 }

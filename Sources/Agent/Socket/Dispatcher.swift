@@ -7,6 +7,8 @@ struct Dispatcher: Sendable {
     let sign: Sign
     let operations: OperationTable
     let readiness: Readiness
+    /// What is carried out, beside signatures.
+    let underWay: UseCount
 
     /// `reply` is called exactly once, from whatever thread finishes the work.
     func dispatch(_ frame: LineFramer.Frame, _ context: OperationContext, reply: @escaping @Sendable ([UInt8]) -> Void) {
@@ -23,7 +25,10 @@ struct Dispatcher: Sendable {
                 return reply(ReplyLine.failure(id: request.id, ProtocolError(trouble)))
             }
             if request.method == .health || request.method == .version { return carryOut(request, entry, context, reply) }
-            readiness.whenOpen { carryOut(request, entry, context, reply) }
+            readiness.whenOpen { isOpen in
+                if isOpen { return carryOut(request, entry, context, reply) }
+                reply(ReplyLine.failure(id: request.id, .ending))
+            }
         } catch {
             reply(ReplyLine.failure(id: error.id, error.error))
         }
@@ -39,7 +44,11 @@ struct Dispatcher: Sendable {
             audit.refused(entry, error)
             return reply(ReplyLine.failure(id: request.id, error))
         }
-        Task { await handler(request, entry, context, reply) }
+        underWay.begin()
+        Task {
+            await handler(request, entry, context, reply)
+            underWay.end()
+        }
     }
 }
 
@@ -59,6 +68,9 @@ extension Request {
 }
 
 extension ProtocolError {
+    fileprivate static let ending = ProtocolError(
+        .shuttingDown, "the agent is shutting down", hint: "try again after its restart")
+
     fileprivate static func unknown(_ method: Method) -> ProtocolError {
         ProtocolError(
             .methodNotFound, "there is no method \"\(method.rawValue.prefix(64))\"",

@@ -3,28 +3,47 @@ import Synchronization
 
 /// Whether the agent serves yet. Until then requests that come wait.
 final class Readiness: Sendable {
-    private let isOpen = Atomic(false)
-    /// `nil` once nothing waits any more.
-    private let waiting = Locked<[@Sendable () -> Void]?>([])
+    private enum State {
+        case waiting([@Sendable (_ isOpen: Bool) -> Void])
+        case open
+        case closed
+    }
 
-    /// Calls at once, or when the agent serves.
-    func whenOpen(_ work: @escaping @Sendable () -> Void) {
-        if !isOpen.load(ordering: .acquiring) {
-            let isKept = waiting.withLock { waiting in
-                waiting?.append(work)
-                return waiting != nil
+    private let isOpen = Atomic(false)
+    private let state = Locked(State.waiting([]))
+
+    /// Calls once: at once when the agent serves or never will, else when that is known.
+    func whenOpen(_ work: @escaping @Sendable (_ isOpen: Bool) -> Void) {
+        if isOpen.load(ordering: .acquiring) { return work(true) }
+        let answer = state.withLock { state -> Bool? in
+            switch state {
+            case .waiting(let others):
+                state = .waiting(others + [work])
+                return nil
+            case .open: return true
+            case .closed: return false
             }
-            if isKept { return }
         }
-        work()
+        if let answer { work(answer) }
     }
 
     func open() {
-        let waiting = waiting.withLock { waiting in
-            defer { waiting = nil }
-            return waiting ?? []
-        }
+        end(.open)
         isOpen.store(true, ordering: .releasing)
-        for work in waiting { work() }
+    }
+
+    /// What waits is refused. Does nothing once the agent serves.
+    func close() {
+        end(.closed)
+    }
+
+    private func end(_ last: State) {
+        let waiting = state.withLock { state -> [@Sendable (Bool) -> Void] in
+            guard case .waiting(let waiting) = state else { return [] }
+            state = last
+            return waiting
+        }
+        let isOpen = if case .open = last { true } else { false }
+        for work in waiting { work(isOpen) }
     }
 }

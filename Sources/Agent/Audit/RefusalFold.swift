@@ -1,22 +1,24 @@
 import AgentProtocol
 
-/// Counts denials that are all alike into one record, and bounds what a caller can make the log grow by.
-struct DenialFold: Sendable {
+/// Counts refusals and failures that are all alike into one record, and bounds what a caller can make the log grow by with what
+/// it does not get.
+struct RefusalFold: Sendable {
     private struct Likeness: Hashable {
         let uid: UInt32
         let method: Method
         let issuer: String?
+        let outcome: AuditRecord.Outcome
         let reason: String?
     }
 
     private struct Window {
         var since: Int64
-        /// The last denial that was counted and has not been recorded.
+        /// The last refusal that was counted and has not been recorded.
         var latest: AuditRecord?
         var count = 0
     }
 
-    /// A record that stands for several denials.
+    /// A record that stands for several refusals.
     struct Folded: Sendable {
         let record: AuditRecord
         let count: Int
@@ -25,21 +27,22 @@ struct DenialFold: Sendable {
     private var windows: [Likeness: Window] = [:]
     private var kinds: [UInt32: Int] = [:]
 
-    /// Nanoseconds for which denials are counted before they are recorded.
+    /// Nanoseconds for which refusals are counted before they are recorded.
     static let time: Int64 = 10_000_000_000
-    /// Kinds of denials of one uid that are told apart at a time; what comes beyond is counted together.
+    /// Kinds of refusals of one uid that are told apart at a time; what comes beyond is counted together.
     static let mostKinds = 32
 
-    /// Returns whether the denial is to be recorded now; otherwise it is counted.
+    /// Returns whether the refusal is to be recorded now; otherwise it is counted.
     mutating func admit(_ record: AuditRecord, at now: Int64) -> AuditRecord? {
         let uid = record.caller.uid
         var record = record
-        var likeness = Likeness(uid: uid, method: record.method, issuer: record.issuer, reason: record.reason)
+        var likeness = Likeness(uid: uid, method: record.method, issuer: record.issuer, outcome: record.outcome, reason: record.reason)
         if windows[likeness] == nil, kinds[uid, default: 0] >= Self.mostKinds {
             record.method = Self.several
             record.issuer = nil
-            record.reason = "denials of many kinds"
-            likeness = Likeness(uid: uid, method: Self.several, issuer: nil, reason: record.reason)
+            record.outcome = .denied
+            record.reason = "refusals of many kinds"
+            likeness = Likeness(uid: uid, method: Self.several, issuer: nil, outcome: .denied, reason: record.reason)
         }
         if windows[likeness] != nil {
             windows[likeness]?.latest = record
