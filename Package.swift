@@ -125,6 +125,7 @@ let package = Package(
         support("SoftHSMSupport", ["PKCS11"]),
         support("FaultyTokenSupport", ["PKCS11", "Platform", "SoftHSMSupport"]),
         support("TLSSupport", [.subprocess]),
+        support("ProcessSupport", ["Platform"]),
         support("IssuerStoreSupport", ["IssuerStore", "KeyLifecycle"]),
         support(
             "FuzzProperties",
@@ -141,9 +142,9 @@ let package = Package(
             "AgentTests",
             [
                 "Agent", "AgentClient", "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                "RelyingParty", "FaultyTokenSupport", "SoftHSMSupport", .crypto, .grdb, .logging,
+                "RelyingParty", "FaultyTokenSupport", "ProcessSupport", "SoftHSMSupport", .crypto, .grdb, .logging,
             ]),
-        tests("RelyingPartyTests", ["RelyingParty", "JOSE", .crypto, .cryptoExtras]),
+        tests("RelyingPartyTests", ["RelyingParty", "JOSE", "ProcessSupport", .crypto, .cryptoExtras]),
         tests(
             "OIDCFrontendTests",
             [
@@ -155,7 +156,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "AgentClient", "AgentProtocol", "FaultyTokenSupport", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                "RelyingParty", "SoftHSMSupport", "TLSSupport", "privyseal", "privyseal-issuer", "privyseald", .crypto,
+                "ProcessSupport", "RelyingParty", "SoftHSMSupport", "TLSSupport", "privyseal", "privyseal-issuer", "privyseald", .crypto,
                 .subprocess,
             ]),
         tests(
@@ -163,7 +164,7 @@ let package = Package(
             [
                 "privyseal", "AgentClient", "AgentProtocol", "JOSE", "Platform", "RelyingParty", .argumentParser, .crypto,
             ]),
-        tests("FaultyTokenTests", ["CCryptoki", "FaultyTokenSupport", "PKCS11", "Platform", "SoftHSMSupport", .crypto]),
+        tests("FaultyTokenTests", ["CCryptoki", "FaultyTokenSupport", "PKCS11", "Platform", "ProcessSupport", "SoftHSMSupport", .crypto]),
         tests("FuzzTests", ["FuzzProperties", "privyseald"]),
         tests("LayoutTests", []),
     ]

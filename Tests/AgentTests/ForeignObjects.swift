@@ -1,4 +1,5 @@
 import Foundation
+import ProcessSupport
 import SoftHSMSupport
 import Testing
 
@@ -59,16 +60,10 @@ struct ForeignObjects {
     }
 
     private static func tool(_ arguments: [String], on token: SoftHSMToken) async throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/pkcs11-tool")
-        process.arguments = ["--module", token.modulePath, "--login", "--pin", "env:PIN"] + arguments
-        process.environment = ["PIN": String(decoding: token.userPIN, as: UTF8.self)]
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        await withCheckedContinuation { continuation in
-            process.terminationHandler = { _ in continuation.resume() }
-            do { try process.run() } catch { fatalError("pkcs11-tool cannot be run: \(error)") }
-        }
-        try #require(process.terminationStatus == 0, "pkcs11-tool \(arguments.joined(separator: " "))")
+        let process = try ChildProcess(
+            "/usr/bin/pkcs11-tool", ["--module", token.modulePath, "--login", "--pin", "env:PIN"] + arguments,
+            environment: ["PIN": String(decoding: token.userPIN, as: UTF8.self)])
+        let status = await process.status
+        try #require(status == 0, "pkcs11-tool \(arguments.joined(separator: " "))")
     }
 }

@@ -3,6 +3,7 @@ import AgentProtocol
 import Foundation
 import JOSE
 import Platform
+import ProcessSupport
 import Testing
 
 @Suite("The audit log of a running agent")

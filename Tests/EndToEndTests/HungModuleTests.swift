@@ -1,6 +1,7 @@
 import AgentProtocol
 import FaultyTokenSupport
 import Foundation
+import ProcessSupport
 import Testing
 
 @Suite("A module whose calls never return")

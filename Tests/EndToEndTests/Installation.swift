@@ -2,6 +2,7 @@ import AgentClient
 import AgentProtocol
 import FaultyTokenSupport
 import Foundation
+import ProcessSupport
 import SoftHSMSupport
 import TLSSupport
 import Testing

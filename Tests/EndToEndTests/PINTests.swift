@@ -1,6 +1,7 @@
 import FaultyTokenSupport
 import Foundation
 import PKCS11
+import ProcessSupport
 import SoftHSMSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import AgentClient
 import Foundation
+import ProcessSupport
 import SoftHSMSupport
 
 /// The built programs, next to the test bundle.

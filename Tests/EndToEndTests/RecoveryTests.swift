@@ -1,6 +1,7 @@
 import AgentClient
 import AgentProtocol
 import Foundation
+import ProcessSupport
 import RelyingParty
 import SoftHSMSupport
 import Testing
@@ -291,12 +292,7 @@ struct Tmpfs {
     }
 
     private static func run(_ program: String, _ arguments: [String]) async -> Int32 {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        return await withCheckedContinuation { continuation in
-            process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
-            do { try process.run() } catch { continuation.resume(returning: -1) }
-        }
+        guard let process = try? ChildProcess(program, arguments) else { return -1 }
+        return await process.status
     }
 }

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import ProcessSupport
 import Testing
 
 @Suite("The search for secrets")
@@ -76,11 +77,7 @@ struct SecretSearchTests {
 
     @Test("sees the environment and the command line of a process")
     func process() async throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sleep")
-        process.arguments = ["300", "0.493817265014"]
-        process.environment = ["SEAL": "493817265014"]
-        try process.run()
+        let process = try ChildProcess("/bin/sleep", ["300", "0.493817265014"], environment: ["SEAL": "493817265014"])
         defer { kill(process.processIdentifier, SIGKILL) }
         let id = process.processIdentifier
         // In the midst of being started a process has neither.

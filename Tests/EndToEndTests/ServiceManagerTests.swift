@@ -1,6 +1,7 @@
 import AgentClient
 import AgentProtocol
 import Foundation
+import ProcessSupport
 import Testing
 
 @Suite("Under a service manager")

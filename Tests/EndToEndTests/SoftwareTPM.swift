@@ -1,6 +1,7 @@
 import AgentClient
 import AgentProtocol
 import Foundation
+import ProcessSupport
 import Testing
 
 /// A software TPM (swtpm) with a token of tpm2-pkcs11 on it, and what an operator has beside it before starting the agent.

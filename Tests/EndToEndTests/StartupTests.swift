@@ -1,4 +1,5 @@
 import Foundation
+import ProcessSupport
 import SoftHSMSupport
 import Testing
 
@@ -170,16 +171,9 @@ struct StartupTests {
         try await Installation.with { site in
             let agent = try await site.startAgent()
             await agent.end()
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
-            process.arguments = [
-                "-c",
-                "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute(\"INSERT INTO grdb_migrations VALUES ('later')\"); d.commit()",
-                site.directory + "/store.db",
-            ]
-            try process.run()
-            await poll("the change") { !process.isRunning }
-            #expect(process.terminationStatus == 0)
+            let change = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute(\"INSERT INTO grdb_migrations VALUES ('later')\"); d.commit()"
+            let changed = try await Programs.run(at: "/usr/bin/python3", ["-c", change, site.directory + "/store.db"])
+            #expect(changed.status == 0, "\(changed.errors)")
             let outcome = try await Programs.run("privyseald", ["serve", "--config", site.agentConfiguration])
             #expect(outcome.status == 1)
             #expect(outcome.errors.contains("newer release"), "\(outcome.errors)")

@@ -1,26 +1,23 @@
 import FaultyTokenSupport
 import Foundation
 import PKCS11
+import ProcessSupport
 import SoftHSMSupport
 import Testing
 
 @Suite("The faulty token's README")
 struct DocumentationTests {
     @Test("builds it with one command, and what that builds works")
-    func builds() throws {
+    func builds() async throws {
         let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("FaultyToken")
         let text = try String(contentsOf: sources.appendingPathComponent("README.md"), encoding: .utf8)
         let command = try #require(text.split(separator: "\n").first { $0.hasPrefix("cc ") })
-        try SoftHSMToken.with { token in
+        try await SoftHSMToken.with { token in
             let path = token.directory + "/built.so"
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/bin/sh")
-            process.arguments = ["-c", String(command).replacing("-o libFaultyToken.so", with: "-Wall -Werror -o \(path)")]
-            process.currentDirectoryURL = sources
-            try process.run()
-            process.waitUntilExit()
-            try #require(process.terminationStatus == 0)
+            let build = String(command).replacing("-o libFaultyToken.so", with: "-Wall -Werror -o \(path)")
+            let status = try await ChildProcess("/bin/sh", ["-c", "cd '\(sources.path)' && \(build)"]).status
+            try #require(status == 0)
             try "module=\(token.modulePath)\n".write(toFile: path + ".conf", atomically: true, encoding: .utf8)
             let module = try Module(path: path)
             try module.initialize()

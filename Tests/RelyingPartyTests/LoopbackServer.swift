@@ -1,4 +1,5 @@
 import Foundation
+import ProcessSupport
 
 /// An HTTP server on loopback in a process of its own, that behaves as the first part of the path asks.
 ///
@@ -12,19 +13,18 @@ enum LoopbackServer {
 
     /// Runs a server while `body` runs, which gets its URL, `http://127.0.0.1:PORT`.
     static func run(_ body: (String) async throws -> Void) async throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["python3", "-c", script]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardInput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        // SIGKILL, since a process started from a worker thread inherits that it blocks SIGTERM.
+        let output = FileManager.default.temporaryDirectory.path + "/privyseal-\(UUID().uuidString)"
+        try Data().write(to: URL(fileURLWithPath: output))
+        defer { try? FileManager.default.removeItem(atPath: output) }
+        let process = try ChildProcess("/usr/bin/env", ["python3", "-c", script], output: output)
         defer { kill(process.processIdentifier, SIGKILL) }
-        let port = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-            .trimmingCharacters(in: .whitespacesAndNewlines)
-        guard Int(port) != nil else { throw NotStarted() }
+        var port = ""
+        while !port.hasSuffix("\n") {
+            guard process.isRunning else { throw NotStarted() }
+            try await Task.sleep(for: .milliseconds(20))
+            port = try String(contentsOfFile: output, encoding: .utf8)
+        }
+        port = port.trimmingCharacters(in: .whitespacesAndNewlines)
         try await body("http://127.0.0.1:\(port)")
     }
 

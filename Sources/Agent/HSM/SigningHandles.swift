@@ -51,19 +51,19 @@ struct SigningHandles {
         let key = job.key
         guard let known, let object = known.object(of: key.keyID, generation: generation) else { return nil }
         do {
+            // Of no use to the next session either, whatever the error: it is to search.
+            defer { if handles[key.keyID] == nil { known.forget(key.keyID) } }
             if try key.algorithm.isKeyType(of: object, session) {
                 let signature = try key.algorithm.sign(job.digest, session, object)
                 if key.verifier.isValid(signature: signature, for: job.digest) {
                     keep(Handle(object: object, signatures: 1), of: key)
                     return signature
                 }
-                known.forget(key.keyID)
                 if try find(key, session) == object { throw HSMError.faulty(key) }
             }
         } catch let error as PKCS11Error where Reaction(to: error).mayBeOfHandle {
             // The search that follows finds the key, or the true error.
         }
-        known.forget(key.keyID)
         return nil
     }
 
@@ -116,7 +116,7 @@ extension Reaction {
     /// Whether such an error can come of a handle that is another object's, or nobody's.
     fileprivate var mayBeOfHandle: Bool {
         switch self {
-        case .fail, .freshSession(isLost: false, _): true
+        case .fail, .freshSession(isLost: false, then: .keyUnavailable): true
         default: false
         }
     }

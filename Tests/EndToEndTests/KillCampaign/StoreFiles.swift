@@ -1,4 +1,5 @@
 import Foundation
+import ProcessSupport
 
 /// The store's database, through the `sqlite3` program.
 struct StoreFiles {
@@ -72,26 +73,28 @@ struct StoreFiles {
 
 /// A transaction that keeps every other writer waiting.
 final class StoreLock {
-    private let process = Process()
-    private let input = Pipe()
+    private let process: ChildProcess
+
+    private static let script = """
+        import sqlite3, sys, time
+        d = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
+        d.execute("BEGIN IMMEDIATE")
+        print("locked", flush=True)
+        time.sleep(3600)
+        """
 
     fileprivate init(path: String) async throws {
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/sqlite3")
-        process.arguments = [path]
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
-        try input.fileHandleForWriting.write(contentsOf: Data(".timeout 10000\nBEGIN IMMEDIATE;\nSELECT 'locked';\n".utf8))
-        let said = try output.fileHandleForReading.read(upToCount: 7)
-        guard said == Data("locked\n".utf8) else { throw CampaignError("the store cannot be locked") }
+        let output = try TemporaryFile()
+        process = try ChildProcess("/usr/bin/python3", ["-c", Self.script, path], output: output.path)
+        guard await poll("the lock", { [process] in try output.text == "locked\n" || !process.isRunning }), process.isRunning
+        else { throw CampaignError("the store cannot be locked") }
     }
 
     /// Ends the process and with it the transaction, which has changed nothing. The store's log stays as it is.
     func release() {
         guard process.isRunning else { return }
         kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        while process.isRunning { usleep(1_000) }
     }
 
     deinit {

@@ -4,20 +4,21 @@ import Platform
 /// A process that a test has started.
 ///
 /// Not Foundation's `Process`: that one notices an end by a descriptor which the child inherits, and the daemons close what they
-/// inherit; it then waits for that one process to end, and for no other.
-final class ChildProcess: Sendable {
-    let processIdentifier: Int32
+/// inherit; it then waits for that one process to end, and for no other. And beside a thousand open descriptors it crashes now and
+/// then.
+public final class ChildProcess: Sendable {
+    public let processIdentifier: Int32
     private let ending = Ending()
 
-    struct NotStarted: Error {
-        let path: String
-        let number: Int32
+    public struct NotStarted: Error {
+        public let path: String
+        public let number: Int32
     }
 
     /// Starts a program with nothing to read unless `input` is a file, and with output that is appended to files.
-    init(
-        _ path: String, _ arguments: [String], environment: [String: String], input: String = "/dev/null", output: String,
-        errors: String
+    public init(
+        _ path: String, _ arguments: [String], environment: [String: String] = ["PATH": "/usr/bin:/bin"],
+        input: String = "/dev/null", output: String = "/dev/null", errors: String = "/dev/null"
     ) throws {
         processIdentifier = try Self.spawn(
             path, arguments, environment, [(input, O_RDONLY), (output, O_WRONLY | O_APPEND), (errors, O_WRONLY | O_APPEND)])
@@ -29,10 +30,10 @@ final class ChildProcess: Sendable {
         }.start()
     }
 
-    var isRunning: Bool { ending.status == nil }
+    public var isRunning: Bool { ending.status == nil }
 
     /// The exit status, negative when a signal ended it; once it has ended.
-    var status: Int32 {
+    public var status: Int32 {
         get async { await ending.wait() }
     }
 
