@@ -205,13 +205,13 @@ final class HSM: Sendable {
     ///
     /// Users take turns. Full is the queue only for one that has its share in it.
     func sign(
-        _ digest: SigningDigest, with key: KeyReference, for uid: UInt32,
+        _ input: [UInt8], with key: KeyReference, for uid: UInt32,
         completion: @escaping @Sendable (Result<[UInt8], HSMError>) -> Void
     ) {
         if let trouble = status.trouble { return completion(.failure(trouble)) }
         let deadline = clock.monotonic() + Int64(configuration.deadlineSeconds) * 1_000_000_000
         do throws(BlockingQueue<SigningJob>.Refusal) {
-            let job = SigningJob(key: key, digest: digest, uid: uid, deadline: deadline, completion: completion)
+            let job = SigningJob(key: key, input: input, uid: uid, deadline: deadline, completion: completion)
             try queue.push(job, of: uid)?.completion(.failure(.displaced))
         } catch {
             switch error {

@@ -34,12 +34,13 @@ struct SigningHandles {
     ///   signs wrongly.
     mutating func sign(_ job: SigningJob, _ session: borrowing Session, verifying: Bool) throws -> [UInt8] {
         let key = job.key
-        if handles[key.keyID] == nil, let signature = try signByKnownHandle(job, session) { return signature }
+        let digest = SigningDigest(of: job.input, for: key.algorithm.jws)
+        if handles[key.keyID] == nil, let signature = try signByKnownHandle(key, digest, session) { return signature }
         let handle = try handle(for: key, session)
-        let signature = try key.algorithm.sign(job.digest, session, handle.object)
+        let signature = try key.algorithm.sign(digest, session, handle.object)
         handles[key.keyID]?.signatures += 1
         guard verifying || mustVerify(key.algorithm, handle.signatures) else { return signature }
-        guard key.verifier.isValid(signature: signature, for: job.digest) else {
+        guard key.verifier.isValid(signature: signature, for: digest) else {
             handles[key.keyID] = nil
             throw HSMError.faulty(key)
         }
@@ -47,15 +48,16 @@ struct SigningHandles {
     }
 
     /// Signs with the handle that another session has found; nil when there is none, or not of this key any more.
-    private mutating func signByKnownHandle(_ job: SigningJob, _ session: borrowing Session) throws -> [UInt8]? {
-        let key = job.key
+    private mutating func signByKnownHandle(
+        _ key: KeyReference, _ digest: SigningDigest, _ session: borrowing Session
+    ) throws -> [UInt8]? {
         guard let known, let object = known.object(of: key.keyID, generation: generation) else { return nil }
         do {
             // Of no use to the next session either, whatever the error: it is to search.
             defer { if handles[key.keyID] == nil { known.forget(key.keyID) } }
             if try key.algorithm.isKeyType(of: object, session) {
-                let signature = try key.algorithm.sign(job.digest, session, object)
-                if key.verifier.isValid(signature: signature, for: job.digest) {
+                let signature = try key.algorithm.sign(digest, session, object)
+                if key.verifier.isValid(signature: signature, for: digest) {
                     keep(Handle(object: object, signatures: 1), of: key)
                     return signature
                 }

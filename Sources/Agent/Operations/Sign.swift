@@ -80,7 +80,7 @@ struct Sign: Sendable {
         entry.record.lifetime = Int(grant.expiresAt - grant.issuedAt)
         let input = CompactJWS.signingInput(
             key.header, payload: parameters.payload(grant, state.policy.issuerURL, tokenID: tokenID))
-        hsm.sign(SigningDigest(of: input, for: key.algorithm.jws), with: key, for: pending.uid) { [entry] result in
+        hsm.sign(input, with: key, for: pending.uid) { [entry] result in
             switch result {
             case .success(let signature):
                 audit.allowed(entry) { error in

@@ -1,5 +1,6 @@
 import Agent
 import DaemonKit
+import Foundation
 import PKCS11
 
 /// How the agent uses the token: the `signing` section, with its defaults and bounds.
@@ -11,6 +12,10 @@ struct SigningSettings: Equatable {
     let callLimit: Int
     let changeLimit: Int
     let recoveryInterval: Int
+
+    /// One for each processor: a token in the process, like SoftHSM, computes on them, and more sessions only take them from each
+    /// other. A token that computes elsewhere can have many more.
+    private static let usualSessions = min(max(ProcessInfo.processInfo.activeProcessorCount, 2), 16)
 
     /// - Throws: `ConfigurationError` with file, line and column.
     init(_ file: AgentFile.Signing?, _ yaml: StrictYAML) throws {
@@ -28,7 +33,7 @@ struct SigningSettings: Equatable {
         func seconds(_ value: DurationValue?, _ bounds: ClosedRange<Int>, orElse other: Int, _ key: String) throws -> Int {
             try bounded(value.map { Int(clamping: $0.seconds) }, bounds, orElse: other, key, "s")
         }
-        sessions = try bounded(file?.sessions, 1...512, orElse: 4, "sessions")
+        sessions = try bounded(file?.sessions, 1...512, orElse: Self.usualSessions, "sessions")
         queue = try bounded(file?.queue, 1...1_000_000, orElse: 1_024, "queue")
         deadline = try seconds(file?.deadline, 1...300, orElse: 10, "deadline")
         callLimit = try seconds(file?.callLimit, 1...300, orElse: 10, "callLimit")
