@@ -117,7 +117,7 @@ struct SigningAttemptTests {
             knownFrom: Timestamp(seconds: 0))
         return SigningAttempt(
             job: SigningJob(
-                key: try KeyReference(key), input: [], uid: 0, deadline: .max
+                key: try KeyReference(key), input: SigningInput { [] }, uid: 0, deadline: .max
             ) { _ in })
     }
 

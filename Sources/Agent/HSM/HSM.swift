@@ -205,7 +205,7 @@ final class HSM: Sendable {
     ///
     /// Users take turns. Full is the queue only for one that has its share in it.
     func sign(
-        _ input: [UInt8], with key: KeyReference, for uid: UInt32,
+        _ input: SigningInput, with key: KeyReference, for uid: UInt32,
         completion: @escaping @Sendable (Result<[UInt8], HSMError>) -> Void
     ) {
         if let trouble = status.trouble { return completion(.failure(trouble)) }

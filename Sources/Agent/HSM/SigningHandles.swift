@@ -34,7 +34,7 @@ struct SigningHandles {
     ///   signs wrongly.
     mutating func sign(_ job: SigningJob, _ session: borrowing Session, verifying: Bool) throws -> [UInt8] {
         let key = job.key
-        let digest = SigningDigest(of: job.input, for: key.algorithm.jws)
+        let digest = SigningDigest(of: job.input.bytes, for: key.algorithm.jws)
         if handles[key.keyID] == nil, let signature = try signByKnownHandle(key, digest, session) { return signature }
         let handle = try handle(for: key, session)
         let signature = try key.algorithm.sign(digest, session, handle.object)

@@ -1,8 +1,7 @@
 /// One signature to be made.
 struct SigningJob: Sendable {
     let key: KeyReference
-    /// What the JWS signs. Whoever signs hashes it: the event loop has other things to do.
-    let input: [UInt8]
+    let input: SigningInput
     /// The user it is for: users take turns.
     let uid: UInt32
     /// On the monotonic clock, in nanoseconds. A job that waited longer is not begun.

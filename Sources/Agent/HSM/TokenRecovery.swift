@@ -174,7 +174,7 @@ final class TokenRecovery: Sendable {
         var isAnyShown = witnesses.isEmpty
         for key in witnesses {
             do {
-                let job = SigningJob(key: try KeyReference(key), input: Self.probe, uid: 0, deadline: .max) { _ in }
+                let job = SigningJob(key: try KeyReference(key), input: SigningInput { Self.probe }, uid: 0, deadline: .max) { _ in }
                 _ = try handles.sign(job, session, verifying: true)
                 return
             } catch let error as HSMError where error.code == .keyUnavailable {

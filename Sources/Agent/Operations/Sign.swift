@@ -78,8 +78,10 @@ struct Sign: Sendable {
         entry.record.kid = key.kid
         entry.record.jti = tokenID
         entry.record.lifetime = Int(grant.expiresAt - grant.issuedAt)
-        let input = CompactJWS.signingInput(
-            key.header, payload: parameters.payload(grant, state.policy.issuerURL, tokenID: tokenID))
+        let issuerURL = state.policy.issuerURL
+        let input = SigningInput {
+            CompactJWS.signingInput(key.header, payload: parameters.payload(grant, issuerURL, tokenID: tokenID))
+        }
         hsm.sign(input, with: key, for: pending.uid) { [entry] result in
             switch result {
             case .success(let signature):
@@ -87,7 +89,7 @@ struct Sign: Sendable {
                     // The reply is handed over first: a rotation that waits for the key must not overtake it.
                     defer { key.use.end() }
                     if let error { return fail(pending.id, ProtocolError(error), pending.reply) }
-                    var jwt = input
+                    var jwt = input.bytes
                     CompactJWS.appendSignature(signature, to: &jwt)
                     signatures.increment()
                     pending.reply(
