@@ -85,8 +85,6 @@ public final class AgentServer: Service {
     /// Looks once a second whether the audit log's disk answers: from the beginning, and to the end.
     private let auditWatch: Task<Void, Never>
     private let reloader: Reloader
-    /// Whether the head of the audit log is to be signed.
-    private let isHeadSigned: Bool
 
     /// Rounds of looking at time.
     private let rounds = Rounds()
@@ -147,7 +145,6 @@ public final class AgentServer: Service {
     ) {
         self.hsm = hsm
         self.audit = audit
-        isHeadSigned = configuration.audit.headInterval != nil
         log = environment.log
         let registry = IssuerRegistry(
             store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: environment.clock,
@@ -245,7 +242,7 @@ public final class AgentServer: Service {
 
     /// Has heads of the audit log signed, once the token may have a key made on it.
     private func signHeadsOfKnownToken() async {
-        guard isHeadSigned, !audit.signsHeads, await registry.isTokenChecked, await registry.mayTouchToken else { return }
+        guard audit.lacksSigner, await registry.isTokenChecked, await registry.mayTouchToken else { return }
         audit.signHeads(with: hsm.headSigner(deployment: store.deployment.id))
         audit.signHeadSoon()
     }

@@ -72,20 +72,12 @@ public struct OfflineAgent: Sendable {
     /// - Throws: `AuditError` when the first cannot be written: nothing is changed then.
     private func recorded<Value: Sendable>(_ method: Method, _ change: () async throws -> Value) async throws -> Value {
         let log = try AuditLog(audit, clock: environment.clock, log: environment.log)
-        let entry = log.entry(.thisProcess, method)
         do {
-            try await log.attempt(entry)
-        } catch {
-            await log.close()
-            throw error
-        }
-        do {
-            let value = try await change()
-            _ = await log.outcome(entry)
+            // A second record that cannot be written is told by the log itself, as critical.
+            let (value, _) = try await log.recording(log.entry(.thisProcess, method), change)
             await log.close()
             return value
         } catch {
-            _ = await log.outcome(entry, ProtocolError(mapping: error))
             await log.close()
             throw error
         }

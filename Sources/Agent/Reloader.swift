@@ -26,15 +26,8 @@ struct Reloader: Sendable {
     ///   force.
     func reloadRecorded() async throws -> (ReloadedConfiguration, warning: AuditError?) {
         let warning = await reopen()
-        let entry = audit.entry(.thisProcess, .reload)
-        try await audit.attempt(entry)
-        do {
-            let reloaded = try await adopt()
-            return (reloaded, await audit.outcome(entry) ?? warning)
-        } catch {
-            _ = await audit.outcome(entry, ProtocolError(mapping: error))
-            throw error
-        }
+        let (reloaded, unrecorded) = try await audit.recording(audit.entry(.thisProcess, .reload)) { try await adopt() }
+        return (reloaded, unrecorded ?? warning)
     }
 
     private func reopen() async -> AuditError? {

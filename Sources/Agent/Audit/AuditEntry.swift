@@ -6,10 +6,11 @@ struct AuditEntry: Sendable {
     /// When the request came, in nanoseconds of the monotonic clock.
     fileprivate let began: Int64
 
-    fileprivate func ended(_ outcome: AuditRecord.Outcome, _ reason: Reason? = nil, at now: Int64) -> AuditRecord {
+    /// The record of the end, `error` being why nothing was done.
+    fileprivate func ended(_ error: ProtocolError? = nil, at now: Int64) -> AuditRecord {
         var record = record
-        record.outcome = outcome
-        record.reason = reason?.rawValue ?? record.reason
+        record.outcome = error.map { $0.isDenial ? .denied : .failed } ?? .allowed
+        record.reason = error?.reason.rawValue ?? record.reason
         record.durationMicroseconds = Int((now - began) / 1_000)
         return record
     }
@@ -24,7 +25,7 @@ extension AuditLog {
     /// Records that what the caller asked for was done. The reply must not leave before `written` is called, and with an error
     /// not at all.
     func allowed(_ entry: AuditEntry, written: @escaping @Sendable (AuditError?) -> Void) {
-        record(entry.ended(.allowed, at: clock.monotonic()), written: written)
+        record(entry.ended(at: clock.monotonic()), written: written)
     }
 
     /// As `allowed(_:written:)`.
@@ -42,20 +43,29 @@ extension AuditLog {
     /// is like one of the last ten seconds is counted: a caller must not fill the disk with what it cannot have.
     func refused(_ entry: AuditEntry, _ error: ProtocolError) {
         guard error.isDenial || entry.record.method.isRecorded else { return }
-        refused(entry.ended(error.isDenial ? .denied : .failed, error.reason, at: clock.monotonic()))
+        refused(entry.ended(error, at: clock.monotonic()))
     }
 
-    /// Records a change that is about to be made; on the disk when this returns.
+    /// Makes a change, with a record before it and one after it, each on the disk before what follows.
     ///
-    /// - Throws: `AuditError`. The change must not be made then.
-    func attempt(_ entry: AuditEntry) async throws {
+    /// - Parameter complete: says what of the result the second record has to name.
+    /// - Returns: also why the second record could not be written, if it could not: the change has been made all the same.
+    /// - Throws: `AuditError` when the first could not be: nothing was changed; what `change` throws.
+    func recording<Value: Sendable>(
+        _ entry: AuditEntry, _ change: () async throws -> Value,
+        complete: (inout AuditRecord, Value) -> Void = { _, _ in }
+    ) async throws -> (Value, unrecorded: AuditError?) {
         try await attempt(entry.record)
-    }
-
-    /// Records how a change went, `error` being why it failed; on the disk when this returns `nil`.
-    func outcome(_ entry: AuditEntry, _ error: ProtocolError? = nil) async -> AuditError? {
-        let now = clock.monotonic()
-        return await outcome(error.map { entry.ended($0.isDenial ? .denied : .failed, $0.reason, at: now) } ?? entry.ended(.allowed, at: now))
+        let value: Value
+        do {
+            value = try await change()
+        } catch {
+            _ = await outcome(entry.ended(ProtocolError(mapping: error), at: clock.monotonic()))
+            throw error
+        }
+        var entry = entry
+        complete(&entry.record, value)
+        return (value, await outcome(entry.ended(at: clock.monotonic())))
     }
 }
 

@@ -17,7 +17,7 @@ public final class AuditLog: Sendable {
         var pending: [Item] = []
         /// Whether a thread is writing; it alone uses `appender` and `chain` then.
         var isWriting = false
-        /// Counts what has been written.
+        /// Counts the batches that a thread has begun to write.
         var batches: UInt64 = 0
         var appender: AuditAppender
         var chain: AuditChain
@@ -63,6 +63,7 @@ public final class AuditLog: Sendable {
         var round: UInt64 = 0
         var batches: UInt64 = 0
     }
+
     /// Whether there is trouble, so that a request need not take the lock to learn that there is none.
     private let hasTrouble = Atomic(false)
 
@@ -168,9 +169,6 @@ public final class AuditLog: Sendable {
     /// Why the head was not signed the last time it was due.
     var headTrouble: AuditError? { state.withLock { $0.headTrouble } }
 
-    /// Number of the last record.
-    var lastSequence: UInt64? { state.withLock { $0.chain.last?.seq } }
-
     private func text(of record: AuditRecord, count: Int? = nil) -> AuditText {
         AuditText(
             record, executable: executables.path(of: record.caller.pid, at: clock.monotonic()), count: count)
@@ -270,6 +268,7 @@ public final class AuditLog: Sendable {
                 }
                 guard !isLast else { return ([], state.appender, state.chain, state.isClosed) }
                 defer { state.pending = [] }
+                state.batches += 1
                 return (state.pending, state.appender, state.chain, state.isClosed)
             }
             guard let next else { return }
@@ -280,7 +279,6 @@ public final class AuditLog: Sendable {
                 continue
             }
             left -= 1
-            defer { state.withLock { $0.batches += 1 } }
             write(next.items, next.appender, next.chain, isClosed: next.isClosed)
         }
     }
@@ -477,8 +475,8 @@ public final class AuditLog: Sendable {
         Task { await signHead() }
     }
 
-    /// Whether heads are signed.
-    var signsHeads: Bool { state.withLock { $0.signer != nil } }
+    /// Whether heads are to be signed and nobody does.
+    var lacksSigner: Bool { configuration.headInterval != nil && state.withLock { $0.signer == nil } }
 
     private func signLast() async {
         let begun = state.withLock { state -> (any HeadSigner, AuditLink)? in

@@ -169,17 +169,12 @@ extension AuditLog {
         _ operation: O
     ) -> @Sendable (O.Parameters, AuditEntry, OperationContext) async throws -> O.Parameters.Result {
         { parameters, entry, context in
-            try await self.attempt(entry)
-            var result: O.Parameters.Result
-            do {
-                result = try await operation.run(parameters, context)
-            } catch {
-                _ = await self.outcome(entry, ProtocolError(mapping: error))
-                throw error
+            var (result, unrecorded) = try await self.recording(entry) {
+                try await operation.run(parameters, context)
+            } complete: { record, result in
+                operation.complete(&record, with: result)
             }
-            var entry = entry
-            operation.complete(&entry.record, with: result)
-            if await self.outcome(entry) != nil {
+            if unrecorded != nil {
                 result.warnings.append("it is done, but the audit log could not record that; only that it was asked for")
             }
             return result
