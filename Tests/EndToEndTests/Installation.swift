@@ -32,7 +32,7 @@ final class Installation {
         self.modulePath = modulePath ?? token.modulePath
         self.agentEnvironment = agentEnvironment
         directory = token.directory
-        port = try Self.freePort()
+        port = try FreePort.next()
         try writeAgentConfiguration()
         try writeIssuerConfiguration()
         try FileManager.default.createDirectory(
@@ -190,25 +190,4 @@ final class Installation {
         return Answer(
             status: status, headers: Dictionary(headers) { first, _ in first }, body: parts.count > 1 ? String(parts[1]) : "")
     }
-
-    /// A port nobody listens on, found by asking the kernel for one.
-    private static func freePort() throws -> Int {
-        let descriptor = socket_(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                unsafe bind(descriptor, address, length) == 0 && getsockname(descriptor, address, &length) == 0
-            }
-        }
-        try #require(result)
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
-}
-
-func socket_(_ domain: Int32, _ type: Int32, _ number: Int32) -> Int32 {
-    socket(domain, type, number)
 }
