@@ -17,6 +17,8 @@ public struct ClaimsObject: Sendable {
     /// `jti`; nil when absent.
     public let id: String?
 
+    /// The names of the claims beside those of RFC 7519 §4.1, as places in `text`.
+    private let others: [JSONScanner.StringToken]
     private let text: JSONSlice
     /// The object's place in its source, with the white space around it when the claims are a text of their own.
     private let whole: Range<Int>
@@ -60,16 +62,15 @@ public struct ClaimsObject: Sendable {
         notBefore = members.notBefore
         expiration = members.expiration
         id = members.id
+        others = members.others
         text = slice
         self.whole = whole
     }
 
-    /// The names of the claims beside the registered ones (RFC 7519 §4.1), each of the object itself, read anew each time.
+    /// The names of the claims beside the registered ones (RFC 7519 §4.1), each of the object itself, made anew each time.
     public var otherNames: [String] {
-        let registered: Set<String> = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]
-        // It has been scanned before, so it can be; and if not, nothing must look as if there were none.
-        guard let members = (try? JSONValue(parsing: text))?.members else { return [""] }
-        return members.map(\.name).filter { !registered.contains($0) }
+        let scanner = JSONScanner(text, checking: [])
+        return others.map { scanner.string($0) }
     }
 
     /// The claims as they were received, byte for byte.

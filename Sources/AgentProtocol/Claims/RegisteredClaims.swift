@@ -3,7 +3,7 @@ struct ClaimsFailure: Error {
     let message: String
 }
 
-/// The registered claims (RFC 7519 §4.1) found in one pass over a claims object.
+/// The registered claims (RFC 7519 §4.1) and the names of the others, found in one pass over a claims object.
 struct RegisteredClaims {
     private(set) var issuer: String?
     private(set) var subject: String?
@@ -12,6 +12,8 @@ struct RegisteredClaims {
     private(set) var notBefore: Int64?
     private(set) var expiration: Int64?
     private(set) var id: String?
+    /// The names of all others, in their order.
+    private(set) var others: [JSONScanner.StringToken] = []
 
     /// Passes the whole object, and refuses at any depth what parsers disagree on.
     mutating func scan(_ claims: JSONSlice) throws(ClaimsFailure) {
@@ -21,6 +23,7 @@ struct RegisteredClaims {
             while let name = try scanner.nextMember(&object) {
                 // Every registered claim looked at has three letters.
                 guard name.isEscaped || name.count == 3 else {
+                    others.append(name)
                     try scanner.skipValue()
                     continue
                 }
@@ -51,6 +54,7 @@ struct RegisteredClaims {
         } else if scanner.string(name, is: "jti") {
             id = try scanString("jti", &scanner)
         } else {
+            others.append(name)
             try scanner.skipValue()
         }
     }
