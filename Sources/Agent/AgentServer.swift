@@ -162,15 +162,17 @@ public final class AgentServer: Service {
         auditWatch = Task {
             while (try? await Task.sleep(for: Self.tick)) != nil { audit.watchOver() }
         }
+        let waker = LoopWaker()
         let dispatcher = Dispatcher(
             gate: gate, audit: audit,
-            sign: Sign(gate: gate, board: registry.board, hsm: hsm, audit: audit, clock: environment.clock),
+            sign: Sign(
+                gate: gate, board: registry.board, hsm: hsm, audit: audit, waker: waker, clock: environment.clock),
             operations: OperationTable(
                 registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, environment),
             readiness: readiness, underWay: underWay)
         listener = Listener(
             path: configuration.servedSocket, limits: configuration.limits, names: names, dispatcher: dispatcher,
-            feed: registry.feed, log: environment.log)
+            waker: waker, feed: registry.feed, log: environment.log)
         self.store = store
         pin = configuration.pin
         triedPIN = Locked(hsm.pinIdentity)

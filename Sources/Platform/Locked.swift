@@ -1,12 +1,12 @@
-import Foundation
+public import Foundation
 
 /// A value behind a lock, for state that several threads share for a moment at a time.
 ///
 /// Over `NSLock`, because ThreadSanitizer reports `Synchronization.Mutex` falsely. The lock is not recursive: `withLock`
 /// inside `withLock` of the same value waits for ever. Nothing that blocks belongs inside.
 public final class Locked<State> {
-    private let lock = NSLock()
-    private var state: State
+    @usableFromInline let lock = NSLock()
+    @usableFromInline var state: State
 
     /// Takes the value over; the caller keeps no access to what it refers to.
     public init(_ state: sending State) {
@@ -14,6 +14,7 @@ public final class Locked<State> {
     }
 
     /// Runs `body` with exclusive access to the value and returns what it returns.
+    @inlinable
     public func withLock<Result, Failure: Error>(
         _ body: (inout sending State) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {

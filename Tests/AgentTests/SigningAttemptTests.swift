@@ -115,10 +115,20 @@ struct SigningAttemptTests {
             kid: "kid", keyID: try #require(KeyID([UInt8](repeating: 1, count: 16))), algorithm: algorithm,
             publicKey: try publicKey().subjectPublicKeyInfo, state: .active, publishedAt: Timestamp(seconds: 0),
             knownFrom: Timestamp(seconds: 0))
-        return SigningAttempt(
-            job: SigningJob(
-                key: try KeyReference(key), input: SigningInput { [] }, uid: 0, deadline: .max
-            ) { _ in })
+        return SigningAttempt(job: Job(key: try KeyReference(key)), deadline: .max)
+    }
+
+    private final class Job: SigningJob {
+        let key: KeyReference
+        let uid: UInt32 = 0
+
+        init(key: KeyReference) {
+            self.key = key
+        }
+
+        func signingInput() -> [UInt8] { [] }
+        func end(_ result: Result<SignedInput, HSMError>) {}
+        func endTogether(_ work: () -> Void) { work() }
     }
 
     private static func rsa() throws -> PublicKey {

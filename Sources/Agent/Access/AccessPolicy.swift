@@ -32,3 +32,21 @@ public struct AccessPolicy: Sendable {
         return rules.first { $0.connections != nil && $0.concerns(caller) }?.connections
     }
 }
+
+/// The rule of a policy that has allowed a request, and what it still has to say of it.
+struct AccessDecision: Sendable {
+    let policy: AccessPolicy
+    /// Of the rule.
+    let place: Int
+
+    /// - Throws: as `AccessRule.check(_:)`.
+    func check(_ facts: SignatureFacts) throws(ProtocolError) {
+        try policy.rules[place].check(facts)
+    }
+
+    /// - Parameter lifetime: seconds.
+    /// - Throws: as `AccessRule.check(lifetime:)`.
+    func check(lifetime: Int) throws(ProtocolError) {
+        try policy.rules[place].check(lifetime: lifetime)
+    }
+}

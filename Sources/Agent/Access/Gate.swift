@@ -47,22 +47,21 @@ final class Gate: Sendable {
     /// Whether the caller may call the method for an issuer, or with `nil` for all that it may see, and has not done so too
     /// often.
     ///
-    /// - Returns: the rule that decided.
+    /// - Returns: what decided.
     /// - Throws: `PERMISSION_DENIED`, `RATE_LIMITED`.
     @discardableResult
-    func authorize(_ caller: Caller, _ method: Method, issuer: String?) throws(ProtocolError) -> AccessRule {
+    func authorize(_ caller: Caller, _ method: Method, issuer: String?) throws(ProtocolError) -> AccessDecision {
         let policy = policy.withLock { $0 }
         guard let place = policy.deciding(caller, method, issuer: issuer) else {
             throw denied(caller, method, issuer: issuer)
         }
-        let rule = policy.rules[place]
-        if let rate = rule.rate, !rates.admit(caller.uid, rule: place, rate) {
+        if let rate = policy.rules[place].rate, !rates.admit(caller.uid, rule: place, rate) {
             throw ProtocolError(
                 .rateLimited, "uid \(caller.uid) calls more often than \(rate.perSecond) times a second",
                 hint: "wait a moment, then try again")
         }
         log.debug("admitted", metadata: ["method": "\(method)", "caller": "\(caller)"])
-        return rule
+        return AccessDecision(policy: policy, place: place)
     }
 
     /// Whether the caller may call the method for this issuer: what lists and notifications are made of.

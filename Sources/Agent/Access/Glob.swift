@@ -18,22 +18,28 @@ public struct Glob: Hashable, Sendable, CustomStringConvertible {
     public var isAny: Bool { parts.count > 1 && parts.allSatisfy(\.isEmpty) }
 
     public func matches(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        guard let first = parts.first, let last = parts.last, parts.count > 1 else { return bytes == parts.first }
-        guard bytes.count >= first.count + last.count, bytes.starts(with: first), bytes.suffix(last.count) == last[...] else {
-            return false
-        }
+        let bytes = text.utf8.span
+        guard let first = parts.first, let last = parts.last else { return false }
+        guard parts.count > 1 else { return bytes.count == first.count && Self.holds(bytes, first, at: 0) }
+        let end = bytes.count - last.count
+        guard end >= first.count, Self.holds(bytes, first, at: 0), Self.holds(bytes, last, at: end) else { return false }
         // The leftmost place for each part leaves the most room for the others.
-        var rest = bytes[first.count..<(bytes.count - last.count)]
-        for part in parts.dropFirst().dropLast() where !part.isEmpty {
-            guard let place = Self.place(of: part, in: rest) else { return false }
-            rest = rest[place...].dropFirst(part.count)
+        var position = first.count
+        for part in parts.dropFirst().dropLast() {
+            guard let place = Self.place(of: part, in: bytes, from: position, to: end) else { return false }
+            position = place + part.count
         }
         return true
     }
 
-    private static func place(of part: [UInt8], in bytes: ArraySlice<UInt8>) -> Int? {
-        guard part.count <= bytes.count else { return nil }
-        return (bytes.startIndex...(bytes.endIndex - part.count)).first { bytes[$0...].starts(with: part) }
+    private static func place(of part: [UInt8], in bytes: Span<UInt8>, from start: Int, to end: Int) -> Int? {
+        guard part.count <= end - start else { return nil }
+        return (start...(end - part.count)).first { holds(bytes, part, at: $0) }
+    }
+
+    /// Whether `part` stands at `position`, from where there are as many bytes.
+    private static func holds(_ bytes: Span<UInt8>, _ part: [UInt8], at position: Int) -> Bool {
+        for offset in part.indices where bytes[position + offset] != part[offset] { return false }
+        return true
     }
 }

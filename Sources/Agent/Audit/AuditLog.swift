@@ -17,6 +17,8 @@ public final class AuditLog: Sendable {
         var pending: [Item] = []
         /// Whether a thread is writing; it alone uses `appender` and `chain` then.
         var isWriting = false
+        /// How many threads gather records, which are written when the last of them is done.
+        var gathering = 0
         /// Counts the batches that a thread has begun to write.
         var batches: UInt64 = 0
         var appender: AuditAppender
@@ -35,6 +37,13 @@ public final class AuditLog: Sendable {
         var signing: Task<Void, Never>?
         /// The record that was last written for a head: while it is the last of all, there is nothing new to sign.
         var headRecord: AuditLink?
+
+        /// Whether the calling thread is to write what is pending.
+        mutating func becomeWriter() -> Bool {
+            guard !isWriting, gathering == 0, !pending.isEmpty else { return false }
+            isWriting = true
+            return true
+        }
     }
 
     /// When what happens by itself last happened, in nanoseconds of the monotonic clock.
@@ -246,12 +255,21 @@ public final class AuditLog: Sendable {
         submit(.record(text, written: written))
     }
 
+    /// Does something from which many records come, and writes them together.
+    func gathering(_ work: () -> Void) {
+        state.withLock { $0.gathering += 1 }
+        work()
+        let isWriter = state.withLock { state in
+            state.gathering -= 1
+            return state.becomeWriter()
+        }
+        if isWriter { writePending(batches: Self.longestService) }
+    }
+
     private func submit(_ item: Item) {
         let isWriter = state.withLock { state in
             state.pending.append(item)
-            guard !state.isWriting else { return false }
-            state.isWriting = true
-            return true
+            return state.becomeWriter()
         }
         if isWriter { writePending(batches: Self.longestService) }
     }

@@ -16,23 +16,23 @@ struct AuditText: Sendable {
     /// - Parameter count: how many like it the record stands for.
     init(_ record: AuditRecord, executable: String?, count: Int? = nil) {
         bytes.reserveCapacity(512)
-        add("uid", Int64(record.caller.uid))
-        add("user", record.caller.user)
-        add("gid", Int64(record.caller.gid))
-        add("pid", Int64(record.caller.pid))
-        add("exe", executable)
-        add("method", record.method.rawValue)
-        add("issuer", record.issuer)
-        add("kid", record.kid)
-        add("jti", record.jti)
-        add("sub", record.sub)
-        add("aud", record.aud)
-        add("lifetime", record.lifetime.map(Int64.init))
-        if record.isDryRun { add("dryRun", true) }
-        add("outcome", record.outcome.rawValue)
-        add("reason", record.reason)
-        add("micros", record.durationMicroseconds.map(Int64.init))
-        add("count", count.map(Int64.init))
+        add(#","uid":"#, Int64(record.caller.uid))
+        add(#","user":"#, record.caller.user)
+        add(#","gid":"#, Int64(record.caller.gid))
+        add(#","pid":"#, Int64(record.caller.pid))
+        add(#","exe":"#, executable)
+        add(#","method":"#, record.method.rawValue)
+        add(#","issuer":"#, record.issuer)
+        add(#","kid":"#, record.kid)
+        add(#","jti":"#, record.jti)
+        add(#","sub":"#, record.sub)
+        add(#","aud":"#, record.aud)
+        add(#","lifetime":"#, record.lifetime.map(Int64.init))
+        if record.isDryRun { add(#","dryRun":"#, true) }
+        add(#","outcome":"#, record.outcome.rawValue)
+        add(#","reason":"#, record.reason)
+        add(#","micros":"#, record.durationMicroseconds.map(Int64.init))
+        add(#","count":"#, count.map(Int64.init))
         bytes.append(UInt8(ascii: "}"))
     }
 
@@ -41,46 +41,46 @@ struct AuditText: Sendable {
 
     /// What the log has to say of itself.
     static func note(_ text: String) -> AuditText {
-        AuditText(type: "note") { $0.add("note", text) }
+        AuditText(type: "note") { $0.add(#","note":"#, text) }
     }
 
     static func head(_ head: SignedHead) -> AuditText {
         AuditText(type: "head") { text in
-            text.add("signedSeq", Int64(head.link.seq))
-            text.add("signedHash", head.link.hashText)
-            text.add("kid", head.kid)
-            text.add("signature", head.signature)
+            text.add(#","signedSeq":"#, Int64(head.link.seq))
+            text.add(#","signedHash":"#, head.link.hashText)
+            text.add(#","kid":"#, head.kid)
+            text.add(#","signature":"#, head.signature)
         }
     }
 
     private init(type: String, _ more: (inout AuditText) -> Void = { _ in }) {
-        add("type", type)
+        add(#","type":"#, type)
         more(&self)
         bytes.append(UInt8(ascii: "}"))
     }
 
-    // MARK: - Members
+    // MARK: - Members, each with its name as it stands in the text
 
-    private mutating func add(_ name: StaticString, _ value: Int64?) {
+    private mutating func add(_ name: String, _ value: Int64?) {
         guard let value else { return }
-        begin(name)
+        bytes += name.utf8
         bytes.append(decimal: value)
     }
 
-    private mutating func add(_ name: StaticString, _ value: Bool) {
-        begin(name)
-        bytes.append(contentsOf: value ? Array("true".utf8) : Array("false".utf8))
+    private mutating func add(_ name: String, _ value: Bool) {
+        bytes += name.utf8
+        bytes += (value ? "true" : "false").utf8
     }
 
-    private mutating func add(_ name: StaticString, _ value: String?) {
+    private mutating func add(_ name: String, _ value: String?) {
         guard let value else { return }
-        begin(name)
+        bytes += name.utf8
         append(value)
     }
 
-    private mutating func add(_ name: StaticString, _ values: [String]) {
+    private mutating func add(_ name: String, _ values: [String]) {
         guard !values.isEmpty else { return }
-        begin(name)
+        bytes += name.utf8
         bytes.append(UInt8(ascii: "["))
         for (index, value) in values.prefix(Self.mostAudiences).enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
@@ -93,28 +93,28 @@ struct AuditText: Sendable {
         bytes.append(UInt8(ascii: "]"))
     }
 
-    private mutating func begin(_ name: StaticString) {
-        bytes.append(UInt8(ascii: ","))
-        bytes.append(UInt8(ascii: "\""))
-        bytes += "\(name)".utf8
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(UInt8(ascii: ":"))
-    }
-
     /// A long string is cut between two characters and marked with the number of bytes left out.
     private mutating func append(_ string: String) {
         bytes.append(UInt8(ascii: "\""))
         let length = string.utf8.count
         if length <= Self.longestString {
-            for byte in string.utf8 { append(escaping: byte) }
+            append(escaping: string.utf8)
         } else {
             var end = string.utf8.index(string.utf8.startIndex, offsetBy: Self.longestString)
             while string.utf8[end] & 0xC0 == 0x80 { end = string.utf8.index(before: end) }
             let kept = string.utf8[..<end]
-            for byte in kept { append(escaping: byte) }
+            append(escaping: kept)
             bytes += "…+\(length - kept.count)".utf8
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func append(escaping text: some Collection<UInt8>) {
+        if text.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+            bytes += text
+        } else {
+            for byte in text { append(escaping: byte) }
+        }
     }
 
     private mutating func append(escaping byte: UInt8) {

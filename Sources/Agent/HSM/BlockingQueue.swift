@@ -63,10 +63,13 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
 
     /// As `pop()`, but also returns when `interrupt()` has been called since the caller last saw it.
     ///
-    /// - Parameter seen: how many interruptions the caller has seen; `Int.min` for one that none concerns.
-    func pop(unlessInterruptedSince seen: inout Int) -> Popped {
+    /// - Parameters:
+    ///   - seen: how many interruptions the caller has seen; `Int.min` for one that none concerns.
+    ///   - prepare: called once before the caller has to wait.
+    func pop(unlessInterruptedSince seen: inout Int, beforeWaiting prepare: () -> Void = {}) -> Popped {
         condition.lock()
         defer { condition.unlock() }
+        var isPrepared = false
         while true {
             if let element = turns.next() { return .element(element) }
             if isClosed { return .closed }
@@ -74,7 +77,14 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
                 seen = interruptions
                 return .interrupted
             }
-            condition.wait()
+            if isPrepared {
+                condition.wait()
+            } else {
+                condition.unlock()
+                prepare()
+                condition.lock()
+                isPrepared = true
+            }
         }
     }
 

@@ -17,7 +17,7 @@ final class HSM: Sendable {
     private let management: ManagementThread
     private let recovery: TokenRecovery
     private let calls: CallWatch
-    private let queue: BlockingQueue<SigningJob>
+    private let queue: BlockingQueue<SigningAttempt>
     private let configuration: HSMConfiguration
     /// Sessions that sign, as far as the token allows them.
     private let sessions: Int
@@ -53,14 +53,14 @@ final class HSM: Sendable {
         }
         self.access = access
         let status = HSMStatus(clock: clock)
-        let queue = BlockingQueue<SigningJob>(limit: configuration.queueLimit)
+        let queue = BlockingQueue<SigningAttempt>(limit: configuration.queueLimit)
         let calls = CallWatch(clock: clock)
         let (ending, end) = AsyncStream<HSMError>.makeStream()
         recovery = TokenRecovery(
             access: access, status: status, calls: calls, configuration: configuration, clock: clock, log: log,
             changed: { trouble in
                 if let trouble {
-                    for job in queue.takeAll() { job.completion(.failure(trouble)) }
+                    for waiting in queue.takeAll() { waiting.job.end(.failure(trouble)) }
                     queue.interrupt()
                 } else {
                     queue.wake()
@@ -185,7 +185,7 @@ final class HSM: Sendable {
         let late = queue.take { now >= $0.deadline }
         guard !late.isEmpty else { return }
         let error = status.openSessions == 0 ? HSMError.noSessionLeft : .late
-        for job in late { job.completion(.failure(error)) }
+        for attempt in late { attempt.job.end(.failure(error)) }
     }
 
     /// A token with few sessions may have lost all of them to calls that do not return, so that nobody is left to get stuck.
@@ -201,26 +201,22 @@ final class HSM: Sendable {
 
     // MARK: - Use
 
-    /// Queues a signature for a user; `completion` is called once, from another thread or at once when it cannot be queued.
+    /// Queues a signature for its user; the job is ended once, from another thread or at once when it cannot be queued.
     ///
     /// Users take turns. Full is the queue only for one that has its share in it.
-    func sign(
-        _ input: SigningInput, with key: KeyReference, for uid: UInt32,
-        completion: @escaping @Sendable (Result<[UInt8], HSMError>) -> Void
-    ) {
-        if let trouble = status.trouble { return completion(.failure(trouble)) }
+    func sign(_ job: any SigningJob) {
+        if let trouble = status.trouble { return job.end(.failure(trouble)) }
         let deadline = clock.monotonic() + Int64(configuration.deadlineSeconds) * 1_000_000_000
-        do throws(BlockingQueue<SigningJob>.Refusal) {
-            let job = SigningJob(key: key, input: input, uid: uid, deadline: deadline, completion: completion)
-            try queue.push(job, of: uid)?.completion(.failure(.displaced))
+        do throws(BlockingQueue<SigningAttempt>.Refusal) {
+            try queue.push(SigningAttempt(job: job, deadline: deadline), of: job.uid)?.job.end(.failure(.displaced))
         } catch {
             switch error {
             case .full:
-                completion(
+                job.end(
                     .failure(HSMError(.busy, "\(configuration.queueLimit) signatures are waiting", hint: "try again in a moment"))
                 )
             case .closed:
-                completion(.failure(HSMError(.shuttingDown, "the agent is shutting down", hint: "try again after its restart")))
+                job.end(.failure(HSMError(.shuttingDown, "the agent is shutting down", hint: "try again after its restart")))
             }
         }
     }

@@ -2,15 +2,18 @@ import PKCS11
 
 /// One signature to be made, with what has been tried for it: decides what is tried next, and does nothing itself.
 struct SigningAttempt: Sendable {
-    let job: SigningJob
+    let job: any SigningJob
+    /// On the monotonic clock, in nanoseconds. A request that waited longer is not begun.
+    let deadline: Int64
     /// Whether the key was out of use, and this request is the one that finds out whether it still is.
     var isTrial = false
     private var pauses = 0
     private var hasLoggedIn = false
     private var hasFreshSession = false
 
-    init(job: SigningJob) {
+    init(job: any SigningJob, deadline: Int64) {
         self.job = job
+        self.deadline = deadline
     }
 
     enum Step: Equatable, Sendable {

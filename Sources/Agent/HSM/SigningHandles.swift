@@ -32,14 +32,22 @@ struct SigningHandles {
     /// - Parameter verifying: verify whatever else would do.
     /// - Throws: `PKCS11Error`; `HSMError` with `.keyUnavailable` for a key that is not there, `.signatureFaulty` for one that
     ///   signs wrongly.
-    mutating func sign(_ job: SigningJob, _ session: borrowing Session, verifying: Bool) throws -> [UInt8] {
-        let key = job.key
-        let digest = SigningDigest(of: job.input.bytes, for: key.algorithm.jws)
-        if handles[key.keyID] == nil, let signature = try signByKnownHandle(key, digest, session) { return signature }
-        let handle = try handle(for: key, session)
-        let signature = try key.algorithm.sign(digest, session, handle.object)
-        handles[key.keyID]?.signatures += 1
-        guard verifying || mustVerify(key.algorithm, handle.signatures) else { return signature }
+    mutating func sign(
+        _ input: [UInt8], with key: KeyReference, _ session: borrowing Session, verifying: Bool
+    ) throws -> [UInt8] {
+        let digest = SigningDigest(of: input, for: key.algorithm.jws)
+        let place: Dictionary<KeyID, Handle>.Index
+        if let known = handles.index(forKey: key.keyID) {
+            place = known
+        } else if let signature = try signByKnownHandle(key, digest, session) {
+            return signature
+        } else {
+            place = try search(for: key, session)
+        }
+        let signature = try key.algorithm.sign(digest, session, handles.values[place].object)
+        let earlier = handles.values[place].signatures
+        handles.values[place].signatures += 1
+        guard verifying || mustVerify(key.algorithm, earlier) else { return signature }
         guard key.verifier.isValid(signature: signature, for: digest) else {
             handles[key.keyID] = nil
             throw HSMError.faulty(key)
@@ -74,8 +82,10 @@ struct SigningHandles {
         algorithm.verifiesEverySignature || earlier.isMultiple(of: Self.sample)
     }
 
-    private mutating func handle(for key: KeyReference, _ session: borrowing Session) throws -> Handle {
-        if let known = handles[key.keyID] { return known }
+    /// Searches the token for the key, and returns the place of its handle.
+    private mutating func search(
+        for key: KeyReference, _ session: borrowing Session
+    ) throws -> Dictionary<KeyID, Handle>.Index {
         let object = try find(key, session)
         // SoftHSM would sign with a key of another type all the same.
         guard try key.algorithm.isKeyType(of: object, session) else {
@@ -83,10 +93,10 @@ struct SigningHandles {
                 .keyUnavailable, "the object of key \(key.kid) is of another key type or curve",
                 hint: "check that this is the token the key was made on")
         }
-        let handle = Handle(object: object)
-        keep(handle, of: key)
+        keep(Handle(object: object), of: key)
         known?.note(object, of: key.keyID, generation: generation)
-        return handle
+        // `keep` has just put it there.
+        return handles.index(forKey: key.keyID)!
     }
 
     private mutating func keep(_ handle: Handle, of key: KeyReference) {

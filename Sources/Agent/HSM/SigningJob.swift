@@ -1,11 +1,22 @@
-/// One signature to be made.
-struct SigningJob: Sendable {
-    let key: KeyReference
-    let input: SigningInput
+/// One signature to be made, and who waits for it.
+protocol SigningJob: AnyObject, Sendable {
+    var key: KeyReference { get }
     /// The user it is for: users take turns.
-    let uid: UInt32
-    /// On the monotonic clock, in nanoseconds. A job that waited longer is not begun.
-    let deadline: Int64
-    /// Called once, on the thread that signed or gave up. The signature is as JWS wants it.
-    let completion: @Sendable (Result<[UInt8], HSMError>) -> Void
+    var uid: UInt32 { get }
+
+    /// What the JWS signs (RFC 7515 §5.1), made by the thread that signs: the event loop has other things to do. Made anew
+    /// when the signature is tried again.
+    func signingInput() -> [UInt8]
+
+    /// Called once, on the thread that signed or gave up.
+    func end(_ result: Result<SignedInput, HSMError>)
+
+    /// Does something by which several jobs end, this one among them: what their ends have in common is done once.
+    func endTogether(_ work: () -> Void)
+}
+
+/// What was signed, and the signature as JWS wants it.
+struct SignedInput: Sendable {
+    let input: [UInt8]
+    let signature: [UInt8]
 }

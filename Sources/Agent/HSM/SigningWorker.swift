@@ -8,7 +8,7 @@ import PKCS11
 /// with, and none while the token is out of use.
 final class SigningWorker: Sendable {
     private let access: TokenAccess
-    private let queue: BlockingQueue<SigningJob>
+    private let queue: BlockingQueue<SigningAttempt>
     private let status: HSMStatus
     private let recovery: TokenRecovery
     private let calls: WatchedThread
@@ -20,7 +20,7 @@ final class SigningWorker: Sendable {
     private static let shortPause = 0.05
 
     init(
-        access: TokenAccess, queue: BlockingQueue<SigningJob>, status: HSMStatus, recovery: TokenRecovery,
+        access: TokenAccess, queue: BlockingQueue<SigningAttempt>, status: HSMStatus, recovery: TokenRecovery,
         calls: WatchedThread, clock: AgentClock
     ) {
         self.access = access
@@ -100,7 +100,10 @@ final class SigningWorker: Sendable {
         defer { status.sessionClosed(by: calls) }
         var handles = SigningHandles(access.knownHandles, generation: generation)
         var seen = interruptions
-        var next = first.map { Next.attempt($0) } ?? takeJob(&seen)
+        // Whatever becomes of this session, what it has signed is handed over.
+        var finished = FinishedJobs()
+        defer { finished.end() }
+        var next = first.map { Next.attempt($0) } ?? takeJob(&seen, &finished)
         while true {
             guard case .attempt(let taken) = next else { return .reopen(nil, isLost: access.generation != generation) }
             guard var attempt = taken else { return .finished }
@@ -111,30 +114,37 @@ final class SigningWorker: Sendable {
                 access.gate.leave()
                 return .reopen(attempt, isLost: true)
             }
-            guard clock.monotonic() < attempt.job.deadline else {
+            let began = clock.monotonic()
+            if !finished.mayWait(at: began) { handOver(&finished) }
+            guard began < attempt.deadline else {
                 access.gate.leave()
-                attempt.job.completion(.failure(.late))
-                next = takeJob(&seen)
+                attempt.job.end(.failure(.late))
+                next = takeJob(&seen, &finished)
                 continue
             }
-            guard calls.begin(abandonment(attempt)) else {
+            guard calls.begin(abandonment(attempt, finished)) else {
                 access.gate.leave()
                 return .givenUp
             }
-            let outcome = Result { try handles.sign(attempt.job, session, verifying: attempt.isTrial) }
+            let outcome = Result { try signed(attempt, &handles, session) }
             var step: SigningAttempt.Step?
             if case .failure(let error) = outcome {
                 step = attempt.next(after: error) { (try? session.info())?.state.isUserLoggedIn == true }
                 if step == .logIn { logIn(session, &attempt, &step) }
             }
             access.gate.leave()
-            guard calls.end() else { return .givenUp }
+            guard calls.end() else {
+                // They were handed over when the thread was given up.
+                finished.removeAll()
+                return .givenUp
+            }
             switch outcome {
-            case .success(let signature):
+            case .success(let signed):
                 if attempt.isTrial { status.putInUse(attempt.job.key.kid) }
-                attempt.job.completion(.success(signature))
-                next = takeJob(&seen)
+                finished.append(attempt.job, signed, begunAt: began)
+                next = takeJob(&seen, &finished)
             case .failure(let error):
+                handOver(&finished)
                 guard let step else { continue }
                 note(error, step)
                 switch step {
@@ -146,10 +156,18 @@ final class SigningWorker: Sendable {
                 case .awaitSession: return .reopen(attempt, isLost: false)
                 case .fail(let failure):
                     fail(attempt, failure)
-                    next = takeJob(&seen)
+                    next = takeJob(&seen, &finished)
                 }
             }
         }
+    }
+
+    private func signed(
+        _ attempt: SigningAttempt, _ handles: inout SigningHandles, _ session: borrowing Session
+    ) throws -> SignedInput {
+        let input = attempt.job.signingInput()
+        let signature = try handles.sign(input, with: attempt.job.key, session, verifying: attempt.isTrial)
+        return SignedInput(input: input, signature: signature)
     }
 
     /// R2. A login that fails is judged as the call that wanted it.
@@ -167,23 +185,27 @@ final class SigningWorker: Sendable {
         case interrupted
     }
 
-    /// The next request whose key may be used.
-    private func takeJob(_ seen: inout Int) -> Next {
+    /// The next request whose key may be used. What is finished is handed over before there is any waiting.
+    private func takeJob(_ seen: inout Int, _ finished: inout FinishedJobs) -> Next {
         while true {
-            switch queue.pop(unlessInterruptedSince: &seen) {
+            switch queue.pop(unlessInterruptedSince: &seen, beforeWaiting: { handOver(&finished) }) {
             case .closed: return .attempt(nil)
             case .interrupted: return .interrupted
-            case .element(let job):
-                var attempt = SigningAttempt(job: job)
-                switch status.admit(job.key.kid) {
+            case .element(var attempt):
+                switch status.admit(attempt.job.key.kid) {
                 case .admitted: return .attempt(attempt)
                 case .trial:
                     attempt.isTrial = true
                     return .attempt(attempt)
-                case .refused(let error): job.completion(.failure(error))
+                case .refused(let error): attempt.job.end(.failure(error))
                 }
             }
         }
+    }
+
+    private func handOver(_ finished: inout FinishedJobs) {
+        finished.end()
+        finished.removeAll()
     }
 
     /// A session could not be opened.
@@ -205,8 +227,8 @@ final class SigningWorker: Sendable {
             carried = nil
             return Self.pause
         }
-        if let attempt = carried, clock.monotonic() >= attempt.job.deadline {
-            attempt.job.completion(.failure(HSMError(noSession: error)))
+        if let attempt = carried, clock.monotonic() >= attempt.deadline {
+            attempt.job.end(.failure(HSMError(noSession: error)))
             carried = nil
         }
         return Self.shortPause
@@ -215,9 +237,10 @@ final class SigningWorker: Sendable {
     /// Leaves a request to the other workers.
     private func pass(_ attempt: SigningAttempt) {
         do {
-            try queue.push(attempt.job, of: attempt.job.uid)?.completion(.failure(.displaced))
+            let job = attempt.job
+            try queue.push(SigningAttempt(job: job, deadline: attempt.deadline), of: job.uid)?.job.end(.failure(.displaced))
         } catch {
-            attempt.job.completion(.failure(.noSessionLeft))
+            attempt.job.end(.failure(.noSessionLeft))
         }
     }
 
@@ -231,13 +254,14 @@ final class SigningWorker: Sendable {
             // Of a key that has been missing for long, enough is known.
             if !attempt.isTrial { recovery.suspect() }
         case .shedLoad:
-            for job in queue.takeAll() { job.completion(.failure(failure.error)) }
+            for waiting in queue.takeAll() { waiting.job.end(.failure(failure.error)) }
         }
-        attempt.job.completion(.failure(failure.error))
+        attempt.job.end(.failure(failure.error))
     }
 
     private func refuse(_ attempt: SigningAttempt?, _ trouble: HSMError) {
-        for job in [attempt?.job].compactMap(\.self) + queue.takeAll() { job.completion(.failure(trouble)) }
+        attempt?.job.end(.failure(trouble))
+        for waiting in queue.takeAll() { waiting.job.end(.failure(trouble)) }
     }
 
     /// What went wrong is shown by health also where trying again helps; a missing key is shown as such.
@@ -247,8 +271,11 @@ final class SigningWorker: Sendable {
     }
 
     /// What is done for a request whose call never returns.
-    private func abandonment(_ attempt: SigningAttempt?) -> @Sendable () -> Void {
-        { attempt?.job.completion(.failure(.unanswered)) }
+    private func abandonment(_ attempt: SigningAttempt?, _ finished: FinishedJobs = FinishedJobs()) -> @Sendable () -> Void {
+        { [job = attempt?.job] in
+            finished.end()
+            job?.end(.failure(.unanswered))
+        }
     }
 }
 

@@ -174,8 +174,7 @@ final class TokenRecovery: Sendable {
         var isAnyShown = witnesses.isEmpty
         for key in witnesses {
             do {
-                let job = SigningJob(key: try KeyReference(key), input: SigningInput { Self.probe }, uid: 0, deadline: .max) { _ in }
-                _ = try handles.sign(job, session, verifying: true)
+                _ = try handles.sign(Self.probe, with: KeyReference(key), session, verifying: true)
                 return
             } catch let error as HSMError where error.code == .keyUnavailable {
                 // A token whose private key somebody has destroyed is still the one it was.

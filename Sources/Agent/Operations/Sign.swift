@@ -4,14 +4,24 @@ import KeyLifecycle
 import Metrics
 
 /// `sign`: reads the claims, judges them, queues the signature, records it. Runs on the connection's event loop and never waits there.
-struct Sign: Sendable {
-    let gate: Gate
-    let board: SigningBoard
-    let hsm: HSM
-    let audit: AuditLog
-    let clock: AgentClock
-    let signatures = Counter(label: "privyseal_signatures_total")
-    let refusals = Counter(label: "privyseal_signature_failures_total")
+final class Sign: Sendable {
+    private let gate: Gate
+    private let board: SigningBoard
+    private let hsm: HSM
+    private let audit: AuditLog
+    private let waker: LoopWaker
+    private let clock: AgentClock
+    private let signatures = Counter(label: "privyseal_signatures_total")
+    private let refusals = Counter(label: "privyseal_signature_failures_total")
+
+    init(gate: Gate, board: SigningBoard, hsm: HSM, audit: AuditLog, waker: LoopWaker, clock: AgentClock) {
+        self.gate = gate
+        self.board = board
+        self.hsm = hsm
+        self.audit = audit
+        self.waker = waker
+        self.clock = clock
+    }
 
     /// Signs what the request asks for. `reply` is called once with a whole line, from whatever thread finishes the work.
     func run(
@@ -23,92 +33,132 @@ struct Sign: Sendable {
             entry.record.issuer = parameters.issuer
             entry.record.sub = parameters.claims.subject
             entry.record.aud = parameters.claims.audience
-            let rule = try gate.authorize(caller, .sign, issuer: parameters.issuer)
-            try rule.check(SignatureFacts(parameters.claims))
-            begin(Pending(id: request.id, uid: caller.uid, parameters: parameters, rule: rule, entry: entry, reply: reply))
+            let decision = try gate.authorize(caller, .sign, issuer: parameters.issuer)
+            try decision.check(SignatureFacts(parameters.claims))
+            begin(Wish(id: request.id, uid: caller.uid, parameters: parameters, decision: decision, entry: entry, reply: reply))
         } catch {
-            fail(request.id, entry, error, reply)
+            audit.refused(entry, error)
+            fail(request.id, error, reply)
         }
     }
 
-    private struct Pending: Sendable {
+    /// What a request wants signed; its access rule has nothing against that.
+    private final class Wish: Sendable {
         let id: RequestID
         let uid: UInt32
         let parameters: SignRequest
-        let rule: AccessRule
-        var entry: AuditEntry
+        let decision: AccessDecision
+        let entry: AuditEntry
         let reply: @Sendable ([UInt8]) -> Void
+
+        init(
+            id: RequestID, uid: UInt32, parameters: SignRequest, decision: AccessDecision, entry: AuditEntry,
+            reply: @escaping @Sendable ([UInt8]) -> Void
+        ) {
+            self.id = id
+            self.uid = uid
+            self.parameters = parameters
+            self.decision = decision
+            self.entry = entry
+            self.reply = reply
+        }
     }
 
-    private func begin(_ pending: Pending) {
+    private func begin(_ wish: Wish) {
         // The clock is read before the key is taken: see SigningBoard.freeze.
         let now = clock.wall()
         let state: SigningState
         do throws(ProtocolError) {
-            state = try board.begin(pending.parameters.issuer)
+            state = try board.begin(wish.parameters.issuer)
         } catch {
-            return fail(pending.id, pending.entry, error, pending.reply)
+            return refuse(wish, error)
         }
-        let facts = ClaimsFacts(pending.parameters)
+        let facts = ClaimsFacts(wish.parameters)
         do throws(LifecycleError) {
             let grant = try state.policy.grant(facts, at: min(now, state.datedAtMost ?? now))
             do throws(ProtocolError) {
-                try pending.rule.check(lifetime: Int(grant.expiresAt - min(grant.issuedAt, now.seconds)))
+                try wish.decision.check(lifetime: Int(grant.expiresAt - min(grant.issuedAt, now.seconds)))
             } catch {
                 state.key.use.end()
-                return fail(pending.id, pending.entry, error, pending.reply)
+                return refuse(wish, error)
             }
-            queue(pending, state, grant)
+            state.key.noteSigned(until: Timestamp(seconds: grant.expiresAt))
+            hsm.sign(Signature(of: wish, by: self, state, grant))
         } catch {
             state.key.use.end()
             if state.datedAtMost != nil, (try? state.policy.grant(facts, at: now)) != nil {
                 // Right by the clock, but not by the frozen one: its turn comes with the next key.
-                return board.whenThawed(pending.parameters.issuer) { begin(pending) }
+                return board.whenThawed(wish.parameters.issuer) { self.begin(wish) }
             }
-            fail(pending.id, pending.entry, ProtocolError(error), pending.reply)
+            refuse(wish, ProtocolError(error))
         }
     }
 
-    private func queue(_ pending: Pending, _ state: SigningState, _ grant: ClaimsGrant) {
-        let key = state.key
-        key.noteSigned(until: Timestamp(seconds: grant.expiresAt))
-        let parameters = pending.parameters
-        let tokenID = parameters.tokenID()
-        var entry = pending.entry
-        entry.record.kid = key.kid
-        entry.record.jti = tokenID
-        entry.record.lifetime = Int(grant.expiresAt - grant.issuedAt)
-        let issuerURL = state.policy.issuerURL
-        let input = SigningInput {
-            CompactJWS.signingInput(key.header, payload: parameters.payload(grant, issuerURL, tokenID: tokenID))
+    /// What an issuer's policy has granted, on its way through the token.
+    private final class Signature: SigningJob {
+        let key: KeyReference
+        var uid: UInt32 { wish.uid }
+        private let wish: Wish
+        private let sign: Sign
+        private let issuerURL: String
+        private let grant: ClaimsGrant
+        private let tokenID: String?
+
+        init(of wish: Wish, by sign: Sign, _ state: SigningState, _ grant: ClaimsGrant) {
+            self.wish = wish
+            self.sign = sign
+            key = state.key
+            issuerURL = state.policy.issuerURL
+            self.grant = grant
+            tokenID = wish.parameters.tokenID()
         }
-        hsm.sign(input, with: key, for: pending.uid) { [entry] result in
+
+        func signingInput() -> [UInt8] {
+            CompactJWS.signingInput(key.header, payload: wish.parameters.payload(grant, issuerURL, tokenID: tokenID))
+        }
+
+        func end(_ result: Result<SignedInput, HSMError>) {
             switch result {
-            case .success(let signature):
-                audit.allowed(entry) { error in
+            case .success(let signed):
+                sign.audit.allowed(entry) { [self] error in
                     // The reply is handed over first: a rotation that waits for the key must not overtake it.
                     defer { key.use.end() }
-                    if let error { return fail(pending.id, ProtocolError(error), pending.reply) }
-                    var jwt = input.bytes
-                    CompactJWS.appendSignature(signature, to: &jwt)
-                    signatures.increment()
-                    pending.reply(
-                        ReplyLine.sign(
-                            id: pending.id, jwt: jwt, kid: key.kid, algorithm: key.algorithm.rawValue,
-                            expiration: grant.expiresAt))
+                    if let error { return sign.fail(wish.id, ProtocolError(error), wish.reply) }
+                    sign.signatures.increment()
+                    wish.reply(line(of: signed))
                 }
             case .failure(let error):
-                fail(pending.id, entry, ProtocolError(error), pending.reply)
+                let error = ProtocolError(error)
+                sign.audit.refused(entry, error)
+                sign.fail(wish.id, error, wish.reply)
                 key.use.end()
             }
         }
+
+        func endTogether(_ work: () -> Void) {
+            // The replies come out of the records.
+            sign.waker.gathering { sign.audit.gathering(work) }
+        }
+
+        private var entry: AuditEntry {
+            var entry = wish.entry
+            entry.record.kid = key.kid
+            entry.record.jti = tokenID
+            entry.record.lifetime = Int(grant.expiresAt - grant.issuedAt)
+            return entry
+        }
+
+        private func line(of signed: SignedInput) -> [UInt8] {
+            var jwt = signed.input
+            CompactJWS.appendSignature(signed.signature, to: &jwt)
+            return ReplyLine.sign(
+                id: wish.id, jwt: jwt, kid: key.kid, algorithm: key.algorithm.rawValue, expiration: grant.expiresAt)
+        }
     }
 
-    private func fail(
-        _ id: RequestID, _ entry: AuditEntry, _ error: ProtocolError, _ reply: @Sendable ([UInt8]) -> Void
-    ) {
-        audit.refused(entry, error)
-        fail(id, error, reply)
+    private func refuse(_ wish: Wish, _ error: ProtocolError) {
+        audit.refused(wish.entry, error)
+        fail(wish.id, error, wish.reply)
     }
 
     private func fail(_ id: RequestID, _ error: ProtocolError, _ reply: @Sendable ([UInt8]) -> Void) {

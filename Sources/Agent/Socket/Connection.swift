@@ -16,6 +16,7 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
     private static let farewell = TimeAmount.seconds(5)
 
     private let dispatcher: Dispatcher
+    private let waker: LoopWaker
     private let id: ConnectionID
     private let caller: Caller
     private let idle: TimeAmount
@@ -35,12 +36,13 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
     private var isClosing = false
 
     init(
-        dispatcher: Dispatcher, id: ConnectionID, caller: Caller, idle: TimeAmount, isWatching: @escaping @Sendable () -> Bool,
+        dispatcher: Dispatcher, waker: LoopWaker, id: ConnectionID, caller: Caller, idle: TimeAmount, isWatching: @escaping @Sendable () -> Bool,
         ended: @escaping @Sendable (ConnectionID) -> Void
     ) {
         self.idle = idle
         self.isWatching = isWatching
         self.dispatcher = dispatcher
+        self.waker = waker
         self.id = id
         self.caller = caller
         self.ended = ended
@@ -48,7 +50,7 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        outbox = Outbox(eventLoop: context.eventLoop) { [weak self] in self?.writeBatch() }
+        outbox = Outbox(eventLoop: context.eventLoop, waker: waker) { [weak self] in self?.writeBatch() }
         lookForIdleness()
         if context.channel.isActive { proceed() }
     }

@@ -29,6 +29,7 @@ final class Listener: Sendable {
     private let path: UnixSocketPath
     private let limits: ConnectionLimits
     private let dispatcher: Dispatcher
+    private let waker: LoopWaker
     private let feed: ChangeFeed
     private let log: Logger
     private let names: UserNames
@@ -43,13 +44,15 @@ final class Listener: Sendable {
     private static let turn = 1_024
 
     init(
-        path: UnixSocketPath, limits: ConnectionLimits, names: UserNames, dispatcher: Dispatcher, feed: ChangeFeed, log: Logger
+        path: UnixSocketPath, limits: ConnectionLimits, names: UserNames, dispatcher: Dispatcher, waker: LoopWaker,
+        feed: ChangeFeed, log: Logger
     ) {
         self.names = names
         self.path = path
         self.limits = limits
         self.log = log
         self.dispatcher = dispatcher
+        self.waker = waker
         self.feed = feed
     }
 
@@ -179,7 +182,7 @@ final class Listener: Sendable {
             state.count += 1
             let id = ConnectionID(number: state.count)
             let connection = Connection(
-                dispatcher: dispatcher, id: id, caller: caller, idle: .seconds(Int64(limits.idleSeconds)),
+                dispatcher: dispatcher, waker: waker, id: id, caller: caller, idle: .seconds(Int64(limits.idleSeconds)),
                 isWatching: { [feed] in feed.isWatching(id) }
             ) { [weak self] in self?.remove($0) }
             state.connections[id] = Open(handler: connection, uid: caller.uid, eventLoop: eventLoop)

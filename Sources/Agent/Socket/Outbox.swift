@@ -20,11 +20,13 @@ final class Outbox: Sendable {
 
     private let state = Locked(State())
     private let eventLoop: any EventLoop
+    private let waker: LoopWaker
     /// Writes what has gathered; runs on the event loop.
     private let write: @Sendable () -> Void
 
-    init(eventLoop: any EventLoop, write: @escaping @Sendable () -> Void) {
+    init(eventLoop: any EventLoop, waker: LoopWaker, write: @escaping @Sendable () -> Void) {
         self.eventLoop = eventLoop
+        self.waker = waker
         self.write = write
     }
 
@@ -59,7 +61,7 @@ final class Outbox: Sendable {
             defer { state.isScheduled = true }
             return !state.isScheduled
         }
-        if mustSchedule { eventLoop.execute(write) }
+        if mustSchedule { waker.wake(eventLoop, write) }
     }
 }
 
