@@ -35,20 +35,22 @@ public struct WireTime: Hashable, Comparable, Sendable, Codable, CustomStringCon
     public var text: String {
         let (day, second) = seconds.quotientAndRemainder(dividingBy: 86_400, roundingDown: ())
         let date = Self.date(ofDay: day)
-        let fields: [(value: Int64, divisor: Int64, separator: Unicode.Scalar)] = [
-            (date.year, 1000, "-"), (date.month, 10, "-"), (date.day, 10, "T"),
-            (second / 3600, 10, ":"), (second / 60 % 60, 10, ":"), (second % 60, 10, "Z"),
-        ]
         var characters: [UInt8] = []
         characters.reserveCapacity(20)
-        for field in fields {
-            var divisor = field.divisor
-            while divisor > 0 {
-                characters.append(UInt8(ascii: "0") + UInt8(field.value / divisor % 10))
-                divisor /= 10
-            }
-            characters.append(UInt8(ascii: field.separator))
+
+        func append(_ value: Int64, _ separator: Unicode.Scalar) {
+            characters.append(UInt8(ascii: "0") + UInt8(value / 10))
+            characters.append(UInt8(ascii: "0") + UInt8(value % 10))
+            characters.append(UInt8(ascii: separator))
         }
+        characters.append(UInt8(ascii: "0") + UInt8(date.year / 1000))
+        characters.append(UInt8(ascii: "0") + UInt8(date.year / 100 % 10))
+        append(date.year % 100, "-")
+        append(date.month, "-")
+        append(date.day, "T")
+        append(second / 3600, ":")
+        append(second / 60 % 60, ":")
+        append(second % 60, "Z")
         return String(decoding: characters, as: UTF8.self)
     }
 

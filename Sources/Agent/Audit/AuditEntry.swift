@@ -7,24 +7,30 @@ struct AuditEntry: Sendable {
     fileprivate let began: Int64
 
     /// The record of the end, `error` being why nothing was done.
-    fileprivate func ended(_ error: ProtocolError? = nil, at now: Int64) -> AuditRecord {
+    fileprivate consuming func ended(_ error: ProtocolError? = nil, at now: Int64) -> AuditRecord {
+        let duration = Int((now - began) / 1_000)
         var record = record
         record.outcome = error.map { $0.isDenial ? .denied : .failed } ?? .allowed
         record.reason = error?.reason.rawValue ?? record.reason
-        record.durationMicroseconds = Int((now - began) / 1_000)
+        record.durationMicroseconds = duration
         return record
     }
 }
 
 extension AuditLog {
-    /// Begins what a request will be recorded as.
+    /// What a request that came then will be recorded as.
+    func entry(_ caller: Caller, _ method: Method, at began: Int64) -> AuditEntry {
+        AuditEntry(record: AuditRecord(caller: caller, method: method, outcome: .attempted), began: began)
+    }
+
+    /// What a request that comes now will be recorded as.
     func entry(_ caller: Caller, _ method: Method) -> AuditEntry {
-        AuditEntry(record: AuditRecord(caller: caller, method: method, outcome: .attempted), began: clock.monotonic())
+        entry(caller, method, at: clock.monotonic())
     }
 
     /// Records that what the caller asked for was done. The reply must not leave before `written` is called, and with an error
     /// not at all.
-    func allowed(_ entry: AuditEntry, written: @escaping @Sendable (AuditError?) -> Void) {
+    func allowed(_ entry: consuming AuditEntry, written: @escaping @Sendable (AuditError?) -> Void) {
         record(entry.ended(at: clock.monotonic()), written: written)
     }
 

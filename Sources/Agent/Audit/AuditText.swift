@@ -137,16 +137,6 @@ func hexadecimalDigit(_ value: UInt8) -> UInt8 {
 }
 
 extension [UInt8] {
-    mutating func append(decimal value: Int64) {
-        if value < 0 { append(UInt8(ascii: "-")) }
-        var divisor: UInt64 = 1
-        while value.magnitude / divisor >= 10 { divisor *= 10 }
-        while divisor > 0 {
-            append(UInt8(ascii: "0") + UInt8(value.magnitude / divisor % 10))
-            divisor /= 10
-        }
-    }
-
     /// Two lower-case digits for each byte.
     mutating func append(hexadecimal values: [UInt8]) {
         for value in values {

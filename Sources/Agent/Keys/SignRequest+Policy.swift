@@ -13,11 +13,10 @@ extension ClaimsFacts {
     /// What the policy has to know of a request.
     package init(_ request: SignRequest) {
         let claims = request.claims
-        let isComplete = if case .payload = request.source { true } else { false }
         self.init(
             issuer: claims.issuer, hasAudience: !claims.audience.isEmpty, issuedAt: claims.issuedAt,
             notBefore: claims.notBefore, expiresAt: claims.expiration, lifetime: request.lifetimeSeconds,
-            isComplete: isComplete)
+            isComplete: request.isPayload)
     }
 }
 
@@ -25,20 +24,16 @@ extension SignRequest {
     /// The `jti` of the JWT: the one it came with, or a new one where it may be filled in.
     package func tokenID() -> String? {
         if let id = claims.id { return id }
-        return if case .claims = source { SystemRandom.uuid() } else { nil }
+        return isPayload ? nil : SystemRandom.uuid()
     }
 
     /// The bytes to be signed: a payload as it came, claims with what was absent filled in.
     ///
     /// - Parameter tokenID: what `tokenID()` has returned.
     package func payload(_ grant: ClaimsGrant, _ issuerURL: String, tokenID: String?) -> [UInt8] {
-        switch source {
-        case .payload(let payload):
-            payload.bytes
-        case .claims(let claims):
-            claims.filling(
-                issuer: issuerURL, issuedAt: grant.issuedAt, notBefore: grant.notBefore, expiration: grant.expiresAt,
-                id: tokenID ?? "")
-        }
+        guard !isPayload else { return claims.bytes }
+        return claims.filling(
+            issuer: issuerURL, issuedAt: grant.issuedAt, notBefore: grant.notBefore, expiration: grant.expiresAt,
+            id: tokenID ?? "")
     }
 }

@@ -24,47 +24,57 @@ final class Sign: Sendable {
     }
 
     /// Signs what the request asks for. `reply` is called once with a whole line, from whatever thread finishes the work.
-    func run(
-        _ request: Request, _ entry: AuditEntry, _ caller: Caller, reply: @escaping @Sendable ([UInt8]) -> Void
-    ) {
-        var entry = entry
+    ///
+    /// - Parameter began: when the request came, in nanoseconds of the monotonic clock.
+    func run(_ request: Request, _ caller: Caller, at began: Int64, reply: @escaping @Sendable ([UInt8]) -> Void) {
+        let parameters: SignRequest
         do throws(ProtocolError) {
-            let parameters = try SignRequest.decode(request.params)
-            entry.record.issuer = parameters.issuer
-            entry.record.sub = parameters.claims.subject
-            entry.record.aud = parameters.claims.audience
+            parameters = try SignRequest.decode(request.params)
+        } catch {
+            audit.refused(audit.entry(caller, .sign, at: began), error)
+            return fail(request.id, error, reply)
+        }
+        let wish = Wish(id: request.id, caller: caller, began: began, parameters: parameters, reply: reply)
+        do throws(ProtocolError) {
             let decision = try gate.authorize(caller, .sign, issuer: parameters.issuer)
             try decision.check(SignatureFacts(parameters.claims))
-            begin(Wish(id: request.id, uid: caller.uid, parameters: parameters, decision: decision, entry: entry, reply: reply))
+            begin(wish, decision)
         } catch {
-            audit.refused(entry, error)
-            fail(request.id, error, reply)
+            refuse(wish, error)
         }
     }
 
-    /// What a request wants signed; its access rule has nothing against that.
+    /// What a request wants signed.
     private final class Wish: Sendable {
         let id: RequestID
-        let uid: UInt32
+        let caller: Caller
+        /// When it came, in nanoseconds of the monotonic clock.
+        let began: Int64
         let parameters: SignRequest
-        let decision: AccessDecision
-        let entry: AuditEntry
         let reply: @Sendable ([UInt8]) -> Void
 
         init(
-            id: RequestID, uid: UInt32, parameters: SignRequest, decision: AccessDecision, entry: AuditEntry,
-            reply: @escaping @Sendable ([UInt8]) -> Void
+            id: RequestID, caller: Caller, began: Int64, parameters: SignRequest, reply: @escaping @Sendable ([UInt8]) -> Void
         ) {
             self.id = id
-            self.uid = uid
+            self.caller = caller
+            self.began = began
             self.parameters = parameters
-            self.decision = decision
-            self.entry = entry
             self.reply = reply
         }
     }
 
-    private func begin(_ wish: Wish) {
+    /// What the audit log will say of it.
+    private func entry(for wish: Wish) -> AuditEntry {
+        var entry = audit.entry(wish.caller, .sign, at: wish.began)
+        entry.record.issuer = wish.parameters.issuer
+        entry.record.sub = wish.parameters.claims.subject
+        entry.record.aud = wish.parameters.claims.audience
+        return entry
+    }
+
+    /// - Parameter decision: of the access rules, which have nothing against it.
+    private func begin(_ wish: Wish, _ decision: AccessDecision) {
         // The clock is read before the key is taken: see SigningBoard.freeze.
         let now = clock.wall()
         let state: SigningState
@@ -77,7 +87,7 @@ final class Sign: Sendable {
         do throws(LifecycleError) {
             let grant = try state.policy.grant(facts, at: min(now, state.datedAtMost ?? now))
             do throws(ProtocolError) {
-                try wish.decision.check(lifetime: Int(grant.expiresAt - min(grant.issuedAt, now.seconds)))
+                try decision.check(lifetime: Int(grant.expiresAt - min(grant.issuedAt, now.seconds)))
             } catch {
                 state.key.use.end()
                 return refuse(wish, error)
@@ -88,7 +98,7 @@ final class Sign: Sendable {
             state.key.use.end()
             if state.datedAtMost != nil, (try? state.policy.grant(facts, at: now)) != nil {
                 // Right by the clock, but not by the frozen one: its turn comes with the next key.
-                return board.whenThawed(wish.parameters.issuer) { self.begin(wish) }
+                return board.whenThawed(wish.parameters.issuer) { self.begin(wish, decision) }
             }
             refuse(wish, ProtocolError(error))
         }
@@ -97,7 +107,7 @@ final class Sign: Sendable {
     /// What an issuer's policy has granted, on its way through the token.
     private final class Signature: SigningJob {
         let key: KeyReference
-        var uid: UInt32 { wish.uid }
+        var uid: UInt32 { wish.caller.uid }
         private let wish: Wish
         private let sign: Sign
         private let issuerURL: String
@@ -141,7 +151,7 @@ final class Sign: Sendable {
         }
 
         private var entry: AuditEntry {
-            var entry = wish.entry
+            var entry = sign.entry(for: wish)
             entry.record.kid = key.kid
             entry.record.jti = tokenID
             entry.record.lifetime = Int(grant.expiresAt - grant.issuedAt)
@@ -157,7 +167,7 @@ final class Sign: Sendable {
     }
 
     private func refuse(_ wish: Wish, _ error: ProtocolError) {
-        audit.refused(wish.entry, error)
+        audit.refused(entry(for: wish), error)
         fail(wish.id, error, wish.reply)
     }
 

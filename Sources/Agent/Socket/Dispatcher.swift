@@ -13,20 +13,20 @@ struct Dispatcher: Sendable {
     /// `reply` is called exactly once, from whatever thread finishes the work.
     func dispatch(_ frame: LineFramer.Frame, _ context: OperationContext, reply: @escaping @Sendable ([UInt8]) -> Void) {
         do throws(RequestFailure) {
+            let began = audit.clock.monotonic()
             let request = try Request(frame)
-            let entry = audit.entry(context.caller, request.method)
             do throws(ProtocolError) {
                 try gate.admit(context.caller, request.method)
             } catch {
-                audit.refused(entry, error)
+                audit.refused(audit.entry(context.caller, request.method, at: began), error)
                 return reply(ReplyLine.failure(id: request.id, error))
             }
             if let trouble = audit.trouble, request.method.isRecorded {
                 return reply(ReplyLine.failure(id: request.id, ProtocolError(trouble)))
             }
-            if request.method == .health || request.method == .version { return carryOut(request, entry, context, reply) }
+            if request.method == .health || request.method == .version { return carryOut(request, context, began, reply) }
             readiness.whenOpen { isOpen in
-                if isOpen { return carryOut(request, entry, context, reply) }
+                if isOpen { return carryOut(request, context, began, reply) }
                 reply(ReplyLine.failure(id: request.id, .ending))
             }
         } catch {
@@ -35,10 +35,10 @@ struct Dispatcher: Sendable {
     }
 
     private func carryOut(
-        _ request: Request, _ entry: AuditEntry, _ context: OperationContext,
-        _ reply: @escaping @Sendable ([UInt8]) -> Void
+        _ request: Request, _ context: OperationContext, _ began: Int64, _ reply: @escaping @Sendable ([UInt8]) -> Void
     ) {
-        if request.method == .sign { return sign.run(request, entry, context.caller, reply: reply) }
+        if request.method == .sign { return sign.run(request, context.caller, at: began, reply: reply) }
+        let entry = audit.entry(context.caller, request.method, at: began)
         guard let handler = operations[request.method] else {
             let error = ProtocolError.unknown(request.method)
             audit.refused(entry, error)

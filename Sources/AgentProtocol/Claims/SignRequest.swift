@@ -1,24 +1,13 @@
 /// The `params` of `sign`, read so that the claims keep their bytes.
 public struct SignRequest: Sendable {
-    public enum Source: Sendable {
-        /// What is absent is to be filled in.
-        case claims(ClaimsObject)
-        /// To be signed byte for byte; whether it is complete is for policy to say.
-        case payload(ClaimsObject)
-    }
-
     /// The name of an issuer, not looked into.
     public let issuer: String
-    public let source: Source
+    public let claims: ClaimsObject
+    /// Whether the claims came as a `payload`, to be signed byte for byte: whether they are complete is for policy to say.
+    /// Otherwise what is absent is to be filled in.
+    public let isPayload: Bool
     /// Seconds from now to `exp` when the claims hold none; nil for the issuer's default.
     public let lifetimeSeconds: Int?
-
-    /// The claims, wherever they came from.
-    public var claims: ClaimsObject {
-        switch source {
-        case .claims(let claims), .payload(let claims): claims
-        }
-    }
 
     /// Reads the `params` of a `sign` request. A member that is `null` is an absent one.
     ///
@@ -65,20 +54,21 @@ private struct SignMembers {
 
     func request() throws(ProtocolError) -> SignRequest {
         guard let issuer else { throw ParameterDecoder.missing("issuer") }
-        return SignRequest(issuer: issuer, source: try source(), lifetimeSeconds: lifetimeSeconds)
+        let claims = try object()
+        return SignRequest(issuer: issuer, claims: claims, isPayload: payload != nil, lifetimeSeconds: lifetimeSeconds)
     }
 
-    private func source() throws(ProtocolError) -> SignRequest.Source {
+    private func object() throws(ProtocolError) -> ClaimsObject {
         switch (claims, payload) {
         case (let claims?, nil):
-            return .claims(try ClaimsObject(claims))
+            return try ClaimsObject(claims)
         case (nil, let payload?):
             guard lifetimeSeconds == nil else {
                 throw ProtocolError(
                     .invalidParams, "parameter \"lifetimeSeconds\" does not go with \"payload\"",
                     hint: "set \"exp\" in the payload")
             }
-            return .payload(try Self.object(payload))
+            return try Self.object(payload)
         case (nil, nil):
             throw ProtocolError(.invalidParams, "missing parameter \"claims\" (or \"payload\")")
         case (_?, _?):

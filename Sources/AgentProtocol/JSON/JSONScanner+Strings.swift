@@ -26,12 +26,35 @@ extension JSONScanner {
     private func endOfPlainText(from start: Int) -> Int {
         let text = bytes.span
         var position = start
+        while position <= end - 8 {
+            let others = Self.notPlain(Self.word(text.extracting(position..<position + 8)))
+            guard others == 0 else { return position + others.trailingZeroBitCount / 8 }
+            position += 8
+        }
         while position < end {
             let byte = text[position]
             guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { break }
             position += 1
         }
         return position
+    }
+
+    /// Eight bytes, the first in the lowest bits.
+    private static func word(_ bytes: Span<UInt8>) -> UInt64 {
+        var word: UInt64 = 0
+        for place in 0..<8 { word |= UInt64(bytes[place]) << UInt64(8 * place) }
+        return word
+    }
+
+    /// The highest bit of each byte that is not ASCII standing for itself, up to the first such byte; what is above it says
+    /// nothing.
+    ///
+    /// Subtracting borrows from the next byte only where it sets the highest bit of this one.
+    private static func notPlain(_ word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let quotes = word ^ (ones * UInt64(UInt8(ascii: "\"")))
+        let backslashes = word ^ (ones * UInt64(UInt8(ascii: "\\")))
+        return (word | (word &- ones * 0x20) | (quotes &- ones) | (backslashes &- ones)) & (ones * 0x80)
     }
 
     /// The string's value.
@@ -45,11 +68,9 @@ extension JSONScanner {
     func string(_ token: StringToken, is text: String) -> Bool {
         guard token.isEscaped else {
             guard token.count == text.utf8.count else { return false }
-            var position = token.start
-            for byte in text.utf8 {
-                guard bytes[position] == byte else { return false }
-                position += 1
-            }
+            let value = bytes.span.extracting(token.start..<token.end)
+            let expected = text.utf8.span
+            for place in 0..<value.count where value[place] != expected[place] { return false }
             return true
         }
         return unescaped(token).elementsEqual(text.utf8)

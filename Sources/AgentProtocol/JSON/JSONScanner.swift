@@ -70,7 +70,13 @@ struct JSONScanner {
         return next == UInt8(ascii: "-") || UInt8(ascii: "0")...UInt8(ascii: "9") ~= next
     }
 
+    @inline(__always)
     mutating func skipWhitespace() {
+        // There is seldom any.
+        if index < end, bytes[index] <= 0x20 { skipSpaces() }
+    }
+
+    private mutating func skipSpaces() {
         while index < end {
             switch bytes[index] {
             case 0x20, 0x09, 0x0A, 0x0D: index += 1
@@ -203,6 +209,7 @@ struct JSONScanner {
         index += 1
     }
 
+    @inline(__always)
     private mutating func expect(_ byte: UInt8) throws(JSONError) {
         guard index < end else { throw JSONError(.unexpectedEnd, at: index) }
         guard bytes[index] == byte else { throw JSONError(.unexpectedByte, at: index) }

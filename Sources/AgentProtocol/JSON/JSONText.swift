@@ -17,19 +17,7 @@ struct JSONText {
 
     /// The decimal digits of `value`.
     mutating func append(integer value: Int64) {
-        var rest = value.magnitude
-        if value < 0 {
-            bytes.append(UInt8(ascii: "-"))
-        }
-        var divisor: UInt64 = 1
-        while rest / divisor >= 10 {
-            divisor *= 10
-        }
-        while divisor > 0 {
-            bytes.append(UInt8(ascii: "0") + UInt8(rest / divisor))
-            rest %= divisor
-            divisor /= 10
-        }
+        bytes.append(decimal: value)
     }
 
     /// A string with its quotes. Only what must be escaped is (RFC 8259 §7).
@@ -64,4 +52,20 @@ struct JSONText {
     }
 
     private static let hexadecimalDigits = Array("0123456789abcdef".utf8)
+}
+
+extension [UInt8] {
+    /// Appends the decimal digits of `value`, after a minus sign for a negative one.
+    package mutating func append(decimal value: Int64) {
+        if value < 0 { append(UInt8(ascii: "-")) }
+        var rest = value.magnitude
+        var digits = InlineArray<20, UInt8>(repeating: 0)
+        var first = digits.endIndex
+        repeat {
+            first -= 1
+            digits[first] = UInt8(ascii: "0") + UInt8(rest % 10)
+            rest /= 10
+        } while rest > 0
+        for place in first..<digits.endIndex { append(digits[place]) }
+    }
 }

@@ -74,7 +74,7 @@ public enum ReplyLine {
         }
     }
 
-    private static func finish(_ text: JSONText, _ id: RequestID?) -> [UInt8] {
+    private static func finish(_ text: consuming JSONText, _ id: RequestID?) -> [UInt8] {
         // What was written and the brace to come.
         guard text.bytes.count + 1 <= ProtocolLimits.replyLine else {
             return failure(
@@ -83,7 +83,6 @@ public enum ReplyLine {
                     .internalError, "the result is longer than a reply line may be (\(ProtocolLimits.replyLine) bytes)",
                     hint: "ask for a smaller page with \"limit\""))
         }
-        var text = text
         text.append(raw: "}\n")
         return text.bytes
     }

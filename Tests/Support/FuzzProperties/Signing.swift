@@ -38,7 +38,7 @@ extension FuzzTarget {
     private static func checkAccess(_ request: SignRequest, _ params: PlainJSON) throws(Violation) {
         let facts = SignatureFacts(request.claims)
         let claims =
-            if case .payload = request.source {
+            if request.isPayload {
                 params["payload"]?.text.flatMap(decodedBase64URL).flatMap(PlainJSON.read)
             } else {
                 params["claims"]
@@ -82,7 +82,7 @@ extension FuzzTarget {
         try require((foundation["exp"] as? NSNumber)?.int64Value == grant.expiresAt, "Foundation reads another exp")
 
         let given: PlainJSON
-        if case .payload = request.source {
+        if request.isPayload {
             let bytes = params["payload"]?.text.flatMap(decodedBase64URL)
             try require(bytes == payload, "a payload is not signed byte for byte")
             given = signed
@@ -100,7 +100,7 @@ extension FuzzTarget {
         try require(signed["iat"]?.integer == grant.issuedAt, "iat is not as judged")
         try require(signed["exp"]?.integer == grant.expiresAt, "exp is not as judged")
         if let notBefore = signed["nbf"] { try require(notBefore.integer == grant.notBefore, "nbf is not as judged") }
-        if case .claims = request.source {
+        if !request.isPayload {
             try require(signed["nbf"] != nil && signed["jti"]?.text != nil, "nbf or jti was not filled in")
         }
         let now = SigningSample.now.seconds
