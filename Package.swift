@@ -63,6 +63,8 @@ let package = Package(
         .library(name: "AgentClient", targets: ["AgentClient"]),
         // What Fuzz/ feeds with inputs.
         .library(name: "FuzzProperties", targets: ["FuzzProperties"]),
+        // What Benchmarks/ measures the steps of, with the token it does so on.
+        .library(name: "MeasuredAgent", targets: ["Agent", "DaemonKit", "KeyLifecycle", "Platform", "SoftHSMSupport"]),
         // Loaded by tests, and by the processes they start, from a copy.
         .library(name: "FaultyToken", type: .dynamic, targets: ["FaultyToken"]),
     ],
@@ -166,6 +168,13 @@ let package = Package(
             ]),
         tests("FaultyTokenTests", ["CCryptoki", "FaultyTokenSupport", "PKCS11", "Platform", "ProcessSupport", "SoftHSMSupport", .crypto]),
         tests("FuzzTests", ["FuzzProperties", "privyseald"]),
+        // The steps that Benchmarks/ counts the instructions of, through a symbolic link: they are built for release there.
+        tests(
+            "SigningStepsTests",
+            [
+                "Agent", "AgentProtocol", "DaemonKit", "JOSE", "KeyLifecycle", "PKCS11", "Platform", "SoftHSMSupport", .coreMetrics,
+                .logging,
+            ]),
         tests("LayoutTests", []),
     ]
 )

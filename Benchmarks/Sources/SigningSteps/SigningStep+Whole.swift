@@ -1,0 +1,86 @@
+import AgentProtocol
+import Foundation
+import KeyLifecycle
+import PKCS11
+import Platform
+import SoftHSMSupport
+
+@testable import Agent
+
+extension SigningStep {
+    /// A request as the dispatcher takes it, one at a time, with a token that signs and an audit log in a file.
+    static func whole(_ name: String, _ summary: String, _ algorithm: SignatureAlgorithm) -> SigningStep {
+        SigningStep(name, summary, isOnOneThread: false) {
+            let requests = try await WholeRequests(algorithm)
+            return PreparedStep {
+                try requests.perform()
+            } end: {
+                await requests.end()
+            }
+        }
+    }
+}
+
+/// An agent without a socket, asked by one caller.
+private final class WholeRequests: Sendable {
+    private let dispatcher: Dispatcher
+    private let context: OperationContext
+    private let hsm: HSM
+    private let audit: AuditLog
+    private let token: SoftHSMToken
+    private let directory: SampleDirectory
+    /// The length of the first reply, which all have.
+    private let length = Locked(Int?.none)
+
+    init(_ algorithm: SignatureAlgorithm) async throws {
+        let agent = try SampleAgent()
+        token = try SoftHSMToken()
+        hsm = try HSM(
+            HSMConfiguration(modulePath: token.modulePath, token: try TokenURI(token.tokenURI), sessions: 1),
+            pin: token.pin(), pinIdentity: "steps", clock: agent.clock, log: agent.log)
+        let key = try await hsm.custody.generate(
+            KeySpecification(algorithm, rsaBits: 2_048), keyID: try required(KeyID(SystemRandom.bytes(KeyID.length))),
+            label: "privyseal/steps")
+        agent.install(try SampleKey.reference(to: key))
+        directory = try SampleDirectory()
+        audit = try agent.auditLog(in: directory)
+        let readiness = Readiness()
+        readiness.open()
+        dispatcher = Dispatcher(
+            gate: agent.gate, audit: audit,
+            sign: Sign(gate: agent.gate, board: agent.board, hsm: hsm, audit: audit, clock: agent.clock),
+            operations: OperationTable(gate: agent.gate, audit: audit, log: agent.log), readiness: readiness,
+            underWay: UseCount())
+        context = OperationContext(
+            caller: agent.caller, connection: ConnectionID(number: 1), notifications: NoNotifications())
+    }
+
+    /// - Returns: the length of the reply's line.
+    func perform() throws -> Int {
+        let reply = Locked([UInt8]())
+        let hasReplied = Signal()
+        dispatcher.dispatch(.line(SampleIssuer.line), context) { line in
+            reply.withLock { $0 = line }
+            hasReplied.send()
+        }
+        hasReplied.wait()
+        let line = reply.withLock { $0 }
+        let first = length.withLock { length in
+            if length == nil, line.contains(Array("\"result\"".utf8)) { length = line.count }
+            return length
+        }
+        guard line.count == first else { throw StepError("the agent does not sign: \(String(decoding: line, as: UTF8.self))") }
+        return line.count
+    }
+
+    func end() async {
+        await audit.close()
+        await hsm.shutdown()
+        token.remove()
+        directory.remove()
+    }
+}
+
+private struct NoNotifications: NotificationSink {
+    func notify(_ changes: IssuerChanges, written: @escaping @Sendable () -> Void) {}
+}
