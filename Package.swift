@@ -172,8 +172,8 @@ let package = Package(
         tests(
             "SigningStepsTests",
             [
-                "Agent", "AgentProtocol", "DaemonKit", "JOSE", "KeyLifecycle", "PKCS11", "Platform", "SoftHSMSupport", .coreMetrics,
-                .logging,
+                "Agent", "AgentProtocol", "DaemonKit", "JOSE", "KeyLifecycle", "PKCS11", "Platform", "SoftHSMSupport",
+                .coreMetrics, .logging,
             ]),
         tests("LayoutTests", []),
     ]

@@ -25,6 +25,13 @@ from report import table
 from thresholds import Thresholds
 
 
+HELP = "see scripts/bench-steps --help"
+
+
+class Misuse(Failure):
+    """An option is wrong."""
+
+
 class Options:
     only = json = binaries = None
     update = is_check = False
@@ -38,13 +45,13 @@ class Options:
             elif name == "--check":
                 self.is_check = True
             elif name not in ("--only", "--json", "--bin"):
-                raise ValueError(f"{name} is no option")
+                raise Misuse(f"{name} is no option", HELP)
             elif not arguments:
-                raise ValueError(f"{name} wants a value")
+                raise Misuse(f"{name} wants a value", HELP)
             elif name == "--only":
                 self.only = arguments.pop(0).split(",")
             elif name == "--json":
-                self.json = arguments.pop(0)
+                self.json = writable(arguments.pop(0))
             else:
                 self.binaries = arguments.pop(0)
 
@@ -53,6 +60,14 @@ class Step(NamedTuple):
     name: str
     is_on_one_thread: bool
     summary: str
+
+
+def writable(path):
+    try:
+        open(path, "a").close()
+    except OSError as error:
+        raise Misuse(f"{path} cannot be written: {error.strerror}", "name another file with --json")
+    return path
 
 
 def every_step(binaries):
@@ -64,9 +79,7 @@ def every_step(binaries):
 def chosen(steps, only):
     unknown = set(only or []) - {step.name for step in steps}
     if unknown:
-        raise Failure(
-            f"there is no step {', '.join(sorted(unknown))}", f"the steps are {', '.join(step.name for step in steps)}"
-        )
+        raise Misuse(f"there is no step {', '.join(sorted(unknown))}", f"the steps are {', '.join(step.name for step in steps)}")
     return [step for step in steps if only is None or step.name in only]
 
 
@@ -118,19 +131,14 @@ def main(arguments):
         return 0
     try:
         options = Options(arguments)
-    except ValueError as error:
-        print(f"error: {error}\nhint: see scripts/bench-steps --help", file=sys.stderr)
-        return 2
-    try:
         source = counters.Counters() if counters.are_there() else callgrind.Callgrind()
         if options.is_check:
-            print(source.name)
             return 0
         print(f"ok: {run(options, source)}" + (f"; written to {options.json}" if options.json else ""))
         return 0
     except Failure as failure:
         print(f"error: {failure}\nhint: {failure.hint}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(failure, Misuse) else 1
     except KeyboardInterrupt:
         print("error: interrupted\nhint: nothing has been compared or written", file=sys.stderr)
         return 1

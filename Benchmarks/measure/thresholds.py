@@ -37,7 +37,7 @@ class Thresholds:
             said = "; ".join(f"{name} takes {counts[name]:,} instructions, {self.kept[name]:,} before" for name in dearer)
             raise Failure(f"a step got dearer: {said}", f"make it cheaper again, or accept it with {UPDATE} --only {','.join(dearer)}")
         cheaper = [name for name in counts if counts[name] < self.kept[name] * (1 - self.tolerance)]
-        said = f"{len(counts)} steps within {self.tolerance:.0%} of their thresholds"
+        said = f"{len(counts)} steps within {self.tolerance * 100:g} % of their thresholds"
         return f"{said}; {', '.join(cheaper)} got cheaper: {UPDATE} keeps it so" if cheaper else said
 
     def update(self, counts, names):

@@ -47,10 +47,10 @@ extension SigningStep {
         let (_, parameters) = try request()
         return PreparedStep {
             try agent.gate.admit(agent.caller, .sign)
-            let rule = try agent.gate.authorize(agent.caller, .sign, issuer: parameters.issuer)
-            try rule.check(SignatureFacts(parameters.claims))
-            try rule.check(lifetime: 3_600)
-            return rule.maximumLifetime ?? 0
+            let decision = try agent.gate.authorize(agent.caller, .sign, issuer: parameters.issuer)
+            try decision.check(SignatureFacts(parameters.claims))
+            try decision.check(lifetime: 3_600)
+            return 1
         }
     }
 
