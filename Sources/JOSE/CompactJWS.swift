@@ -1,4 +1,4 @@
-/// A JWS in compact serialization (RFC 7515 §7.1), taken apart; and the two steps that put one together.
+/// A JWS in compact serialization (RFC 7515 §7.1), taken apart; and the first step of making one.
 public struct CompactJWS: Sendable, Equatable {
     /// What the signature is over: the first two parts with the dot between them, as they were received.
     public let signingInput: [UInt8]
@@ -32,25 +32,14 @@ public struct CompactJWS: Sendable, Equatable {
     }
 
     /// The signing input `base64url(header) . base64url(payload)` (RFC 7515 §5.1 step 8).
-    ///
-    /// It has room for the signature of any algorithm here, so that ``appendSignature(_:to:)`` completes it in place.
     public static func signingInput(_ header: ProtectedHeader, payload: [UInt8]) -> [UInt8] {
         var text: [UInt8] = []
-        text.reserveCapacity(header.base64URL.count + Base64URL.encodedCount(payload.count) + roomForSignature)
+        text.reserveCapacity(header.base64URL.count + Base64URL.encodedCount(payload.count) + 1)
         text += header.base64URL
         text.append(dot)
         Base64URL.append(payload, to: &text)
         return text
     }
 
-    /// Completes a signing input to the JWT.
-    public static func appendSignature(_ signature: [UInt8], to signingInput: inout [UInt8]) {
-        signingInput.append(dot)
-        Base64URL.append(signature, to: &signingInput)
-    }
-
     private static let dot = UInt8(ascii: ".")
-
-    /// Two dots and the text of an RSA-4096 signature.
-    private static let roomForSignature = 2 + Base64URL.encodedCount(512)
 }

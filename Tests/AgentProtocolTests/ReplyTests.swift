@@ -34,7 +34,8 @@ struct ReplyTests {
             expiresAt: WireTime(seconds: 1_795_514_400))
         #expect(
             ReplyLine.sign(
-                id: RequestID("x"), jwt: Array(jwt.utf8), kid: "k\"id", algorithm: "RS256", expiration: 1_795_514_400)
+                id: RequestID("x"), signingInput: Array("\(parts[0]).\(parts[1])".utf8), signature: Array(parts[2].utf8),
+                kid: "k\"id", algorithm: "RS256", expiration: 1_795_514_400)
                 == ReplyLine.success(id: RequestID("x"), result: result))
     }
 

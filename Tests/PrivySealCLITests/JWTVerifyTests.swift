@@ -26,7 +26,7 @@ struct JWTVerifyTests {
             var text = CompactJWS.signingInput(
                 ProtectedHeader(algorithm: .es256, kid: publicKey.kid), payload: Array(claims.utf8))
             let signature = try key.signature(for: text)
-            CompactJWS.appendSignature(Array(signature.rawRepresentation), to: &text)
+            text += [UInt8(ascii: ".")] + Base64URL.encode(Array(signature.rawRepresentation))
             return String(decoding: text, as: UTF8.self)
         }
     }

@@ -41,7 +41,7 @@ struct AlgorithmTests {
         func jwt(_ algorithm: JWSAlgorithm) throws -> String {
             let header = ProtectedHeader(algorithm: algorithm, kid: publicKey.kid)
             var text = CompactJWS.signingInput(header, payload: Array(SigningIssuer.claims.utf8))
-            CompactJWS.appendSignature(try sign(text), to: &text)
+            text += [UInt8(ascii: ".")] + Base64URL.encode(try sign(text))
             return String(decoding: text, as: UTF8.self)
         }
     }

@@ -32,7 +32,7 @@ struct SigningIssuer: Sendable {
     func jwt(header: [UInt8], payload: [UInt8]) throws -> String {
         var text = Base64URL.encode(header) + [UInt8(ascii: ".")] + Base64URL.encode(payload)
         let signature = try privateKey.signature(for: text)
-        CompactJWS.appendSignature(Array(signature.rawRepresentation), to: &text)
+        text += [UInt8(ascii: ".")] + Base64URL.encode(Array(signature.rawRepresentation))
         return String(decoding: text, as: UTF8.self)
     }
 

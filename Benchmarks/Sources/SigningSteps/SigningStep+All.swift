@@ -154,11 +154,9 @@ extension SigningStep {
             let id = try request().0.id
             let input = CompactJWS.signingInput(key.reference.header, payload: try samplePayload())
             return PreparedStep {
-                var jwt = input
-                CompactJWS.appendSignature(key.signature, to: &jwt)
-                return ReplyLine.sign(
-                    id: id, jwt: jwt, kid: key.reference.kid, algorithm: key.reference.algorithm.rawValue,
-                    expiration: 1_800_000_000
+                ReplyLine.sign(
+                    id: id, signingInput: input, signature: Base64URL.encode(key.signature), kid: key.reference.kid,
+                    algorithm: key.reference.algorithm.rawValue, expiration: 1_800_000_000
                 ).count
             }
         }

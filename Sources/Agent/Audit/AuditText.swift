@@ -110,11 +110,10 @@ struct AuditText: Sendable {
     }
 
     private mutating func append(escaping text: some Collection<UInt8>) {
-        if text.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
-            bytes += text
-        } else {
-            for byte in text { append(escaping: byte) }
-        }
+        let start = bytes.count
+        if bytes.append(ifPlain: text), !bytes[start...].contains(0x7F) { return }
+        bytes.removeSubrange(start...)
+        for byte in text { append(escaping: byte) }
     }
 
     private mutating func append(escaping byte: UInt8) {

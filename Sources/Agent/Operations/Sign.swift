@@ -159,10 +159,9 @@ final class Sign: Sendable {
         }
 
         private func line(of signed: SignedInput) -> [UInt8] {
-            var jwt = signed.input
-            CompactJWS.appendSignature(signed.signature, to: &jwt)
-            return ReplyLine.sign(
-                id: wish.id, jwt: jwt, kid: key.kid, algorithm: key.algorithm.rawValue, expiration: grant.expiresAt)
+            ReplyLine.sign(
+                id: wish.id, signingInput: signed.input, signature: Base64URL.encode(signed.signature), kid: key.kid,
+                algorithm: key.algorithm.rawValue, expiration: grant.expiresAt)
         }
     }
 

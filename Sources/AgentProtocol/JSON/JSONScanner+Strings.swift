@@ -5,7 +5,7 @@ extension JSONScanner {
         var position = start
         var isEscaped = false
         while true {
-            position = endOfPlainText(from: position)
+            position = PlainText.end(in: bytes.span, from: position, to: end)
             guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
             let byte = bytes[position]
             if byte == UInt8(ascii: "\"") {
@@ -20,41 +20,6 @@ extension JSONScanner {
                 position = try endOfUTF8(at: position)
             }
         }
-    }
-
-    /// The index of the first byte from `start` on that is not ASCII standing for itself.
-    private func endOfPlainText(from start: Int) -> Int {
-        let text = bytes.span
-        var position = start
-        while position <= end - 8 {
-            let others = Self.notPlain(Self.word(text.extracting(position..<position + 8)))
-            guard others == 0 else { return position + others.trailingZeroBitCount / 8 }
-            position += 8
-        }
-        while position < end {
-            let byte = text[position]
-            guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { break }
-            position += 1
-        }
-        return position
-    }
-
-    /// Eight bytes, the first in the lowest bits.
-    private static func word(_ bytes: Span<UInt8>) -> UInt64 {
-        var word: UInt64 = 0
-        for place in 0..<8 { word |= UInt64(bytes[place]) << UInt64(8 * place) }
-        return word
-    }
-
-    /// The highest bit of each byte that is not ASCII standing for itself, up to the first such byte; what is above it says
-    /// nothing.
-    ///
-    /// Subtracting borrows from the next byte only where it sets the highest bit of this one.
-    private static func notPlain(_ word: UInt64) -> UInt64 {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let quotes = word ^ (ones * UInt64(UInt8(ascii: "\"")))
-        let backslashes = word ^ (ones * UInt64(UInt8(ascii: "\\")))
-        return (word | (word &- ones * 0x20) | (quotes &- ones) | (backslashes &- ones)) & (ones * 0x80)
     }
 
     /// The string's value.

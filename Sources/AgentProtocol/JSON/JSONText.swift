@@ -23,11 +23,7 @@ struct JSONText {
     /// A string with its quotes. Only what must be escaped is (RFC 8259 §7).
     mutating func append(string: String) {
         bytes.append(UInt8(ascii: "\""))
-        if string.utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
-            bytes.append(contentsOf: string.utf8)
-        } else {
-            append(escaping: string)
-        }
+        if !bytes.append(ifPlain: string.utf8) { append(escaping: string) }
         bytes.append(UInt8(ascii: "\""))
     }
 

@@ -28,18 +28,19 @@ public enum ReplyLine {
     /// The reply to `sign`: the bytes of ``success(id:result:)`` of a ``SignResult``, spliced by hand.
     ///
     /// - Parameters:
-    ///   - jwt: A compact JWS (RFC 7515 §7.1); its first and last part are `header` and `signature`.
+    ///   - signingInput: The first two parts of a compact JWS with the dot between them (RFC 7515 §7.1); the first is `header`.
+    ///   - signature: The third part.
     ///   - expiration: The JWT's `exp`, in seconds since 1970.
     public static func sign(
-        id: RequestID, jwt: [UInt8], kid: String, algorithm: String, expiration: Int64
+        id: RequestID, signingInput: [UInt8], signature: [UInt8], kid: String, algorithm: String, expiration: Int64
     ) -> [UInt8] {
-        let dot = UInt8(ascii: ".")
-        let header = jwt.prefix { $0 != dot }
-        let signature = jwt[((jwt.lastIndex(of: dot) ?? -1) + 1)...]
-        var text = JSONText(capacity: jwt.count + header.count + signature.count + 224)
+        let header = signingInput.prefix { $0 != UInt8(ascii: ".") }
+        var text = JSONText(capacity: signingInput.count + header.count + 2 * signature.count + 224)
         begin(id, &text)
         text.append(raw: ",\"result\":{\"jwt\":\"")
-        text.append(raw: jwt)
+        text.append(raw: signingInput)
+        text.append(raw: ".")
+        text.append(raw: signature)
         text.append(raw: "\",\"header\":\"")
         text.append(raw: header)
         text.append(raw: "\",\"signature\":\"")

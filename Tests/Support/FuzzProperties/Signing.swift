@@ -121,11 +121,14 @@ extension FuzzTarget {
 
     /// The JWT and the reply that are made of it carry it unchanged.
     private static func checkJWT(_ payload: [UInt8], _ grant: ClaimsGrant) throws(Violation) {
-        var jwt = CompactJWS.signingInput(SigningSample.header, payload: payload)
-        CompactJWS.appendSignature([1, 2, 3], to: &jwt)
+        let signingInput = CompactJWS.signingInput(SigningSample.header, payload: payload)
+        let signature = Base64URL.encode([1, 2, 3])
+        let jwt = signingInput + [UInt8(ascii: ".")] + signature
         guard let jws = try? CompactJWS(parsing: jwt) else { throw Violation("the JWT cannot be taken apart") }
         try require(jws.payload == payload && jws.signature == [1, 2, 3], "the JWT carries something else")
-        let line = ReplyLine.sign(id: RequestID(1), jwt: jwt, kid: "k", algorithm: "ES256", expiration: grant.expiresAt)
+        let line = ReplyLine.sign(
+            id: RequestID(1), signingInput: signingInput, signature: signature, kid: "k", algorithm: "ES256",
+            expiration: grant.expiresAt)
         guard case .result(_, let slice) = try? AgentLine.decode(Array(line.dropLast())),
             let result = try? JSONValue(parsing: slice).decode(SignResult.self)
         else { throw Violation("the reply cannot be read") }
