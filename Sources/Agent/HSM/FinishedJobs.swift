@@ -8,7 +8,7 @@ struct FinishedJobs: Sendable {
     private var began: Int64 = 0
 
     /// Nanoseconds from the beginning of the first signature for which it may wait.
-    private static let patience: Int64 = 100_000
+    private static let patience: Int64 = 250_000
     private static let most = 4
 
     mutating func append(_ job: any SigningJob, _ signed: SignedInput, begunAt began: Int64) {
