@@ -317,7 +317,7 @@ public final class AuditLog: Sendable {
             }
             var answers: [@Sendable (AuditError?) -> Void] = []
             var batch: [UInt8] = []
-            batch.reserveCapacity(512 * rest.count)
+            batch.reserveCapacity(768 * rest.count)
             let time = clock.wallMilliseconds()
             var longer = chain
             while case .record(let text, let written) = rest.first {

@@ -98,22 +98,21 @@ struct AuditText: Sendable {
         bytes.append(UInt8(ascii: "\""))
         let length = string.utf8.count
         if length <= Self.longestString {
-            append(escaping: string.utf8)
+            append(escaping: string)
         } else {
             var end = string.utf8.index(string.utf8.startIndex, offsetBy: Self.longestString)
             while string.utf8[end] & 0xC0 == 0x80 { end = string.utf8.index(before: end) }
-            let kept = string.utf8[..<end]
-            append(escaping: kept)
-            bytes += "…+\(length - kept.count)".utf8
+            append(escaping: String(string[..<end]))
+            bytes += "…+\(string.utf8.distance(from: end, to: string.utf8.endIndex))".utf8
         }
         bytes.append(UInt8(ascii: "\""))
     }
 
-    private mutating func append(escaping text: some Collection<UInt8>) {
+    private mutating func append(escaping text: String) {
         let start = bytes.count
         if bytes.append(ifPlain: text), !bytes[start...].contains(0x7F) { return }
         bytes.removeSubrange(start...)
-        for byte in text { append(escaping: byte) }
+        for byte in text.utf8 { append(escaping: byte) }
     }
 
     private mutating func append(escaping byte: UInt8) {

@@ -23,7 +23,7 @@ struct JSONText {
     /// A string with its quotes. Only what must be escaped is (RFC 8259 §7).
     mutating func append(string: String) {
         bytes.append(UInt8(ascii: "\""))
-        if !bytes.append(ifPlain: string.utf8) { append(escaping: string) }
+        if !bytes.append(ifPlain: string) { append(escaping: string) }
         bytes.append(UInt8(ascii: "\""))
     }
 

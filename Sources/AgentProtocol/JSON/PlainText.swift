@@ -39,9 +39,9 @@ enum PlainText {
 
 extension [UInt8] {
     /// Appends a text if all of it is plain; returns whether it was.
-    package mutating func append(ifPlain text: some Collection<UInt8>) -> Bool {
+    package mutating func append(ifPlain text: String) -> Bool {
         let start = count
-        append(contentsOf: text)
+        append(contentsOf: text.utf8)
         if PlainText.end(in: span, from: start, to: count) == count { return true }
         removeSubrange(start...)
         return false
