@@ -1,6 +1,7 @@
 """Medians, spread and ratios of what several rounds have measured."""
 
 import statistics
+import sys
 
 from bench import DISTURBANCE
 
@@ -23,6 +24,14 @@ class Results:
 
     def __init__(self):
         self.rounds = {}
+        # What is no rate, by name: the values of all rounds, or one value.
+        self.facts = {}
+
+    def note(self, name, value):
+        self.facts.setdefault(name, []).append(value)
+
+    def fact(self, name):
+        return Spread(self.facts[name])
 
     def add(self, case, round, measured):
         self.rounds.setdefault(case, {})[round] = measured
@@ -56,6 +65,11 @@ class Results:
             }
 
         return [one(case) for case in self.rounds]
+
+
+def progress(text):
+    sys.stdout.flush()
+    print(text, file=sys.stderr, flush=True)
 
 
 def table(headings, rows):
