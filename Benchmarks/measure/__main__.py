@@ -1,8 +1,8 @@
 """usage: scripts/bench [--rounds N] [--seconds N] [--algorithms NAME,...] [--only NAME,...] [--quick] [--tries N]
                      [--json FILE]
-       scripts/bench --half-load | --slow-token | --rotation [--rounds N] [--seconds N] [--algorithms NAME,...] [--tries N]
-                     [--json FILE]
+       scripts/bench --half-load | --slow-token [--rounds N] [--seconds N] [--algorithms NAME,...] [--tries N] [--json FILE]
        scripts/bench --scale [--issuers N] [--signatures N] [--rounds N] [--seconds N] [--algorithms NAME] [--quick] [--json FILE]
+       scripts/bench --rotation [--issuers N] [--rounds N] [--seconds N] [--algorithms NAME,...] [--json FILE]
 
 Measures how fast the agent signs, beside the token itself and beside others, on one SoftHSM token made for it: the agent
 as it is delivered, built for release, with access rules and its audit log. Prints medians, spread and ratios within a
@@ -16,7 +16,7 @@ round; docs/benchmarks.md says what each line means. Leaves nothing behind but t
   --half-load        latencies at half the rate that saturates the agent, instead
   --slow-token       rates with a token that takes 5 ms for each signature and has 32 sessions, instead
   --scale            rates, starts and memory with many issuers, many signatures and a long audit log, instead
-  --issuers N        how many that is (default: 1000)
+  --issuers N        how many that is (default: 1000), or with --rotation how many there are at least
   --signatures N     how many that is (default: 1,000,000)
   --rotation         rates and latencies of signers while other issuers rotate, and how long a rotation takes, instead
   --tries N          how often a measurement is made again when something else used the processors meanwhile (default: 4)
@@ -46,7 +46,7 @@ SLOW_SESSIONS, SLOW_SECONDS = 32, 0.005
 
 class Options:
     rounds, seconds, tries, algorithms, only, json, mode = 5, 2.0, 4, ALGORITHMS, SUBJECTS, None, "rates"
-    issuers, signatures = 1_000, 1_000_000
+    issuers, signatures = None, 1_000_000
     binaries = programs = None
 
     def __init__(self, arguments):
@@ -56,7 +56,8 @@ class Options:
 
     def take(self, name, rest):
         if name == "--quick":
-            self.rounds, self.seconds, self.issuers, self.signatures = 2, 0.5, 100, 50_000
+            self.rounds, self.seconds, self.signatures = 2, 0.5, 50_000
+            self.issuers = self.issuers or 100
         elif name in ("--half-load", "--slow-token", "--scale", "--rotation"):
             self.mode = name[2:]
         elif name == "--check":

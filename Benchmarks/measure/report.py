@@ -89,7 +89,8 @@ def rates(results, base, algorithm):
         return [
             case.name, case.clients, spread["rate"].text(0), f"{spread['p50'].median:,.0f}", f"{spread['p99'].median:,.0f}",
             f"{server:,.0f}" if server else "", f"{spread['clientProcessor'].median:,.0f}",
-            raw.text(2) if raw and case.subject not in ("raw", "socket") else "", least.text(2) if least and case.subject == "privyseal" else "",
+            raw.text(2) if raw and case.subject not in ("raw", "socket") else "",
+            least.text(2) if least and case.subject == "privyseal" else "",
         ]
 
     print(f"\n{algorithm}")

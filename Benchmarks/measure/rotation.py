@@ -14,6 +14,7 @@ from report import Spread, progress, table
 from scale import CONNECTIONS, Issuers, generation, load, median
 from softhsm import Token
 
+KINDS = ["quiet", "rotating", "quiet, half load", "rotating, half load"]
 # What SQLite and the audit log write before each fsync: a few pages, a few records.
 WRITTEN = 4096
 QUIET_ROTATIONS = 10
@@ -106,9 +107,11 @@ class Rotation:
         generated = generation(self.programs, self.token, self.algorithm, 10)["mean"]
         each = int(1.5 * (self.options.seconds + 0.5) / generated) + 5
         self.each = min(each, 400)
-        count = self.options.rounds * (2 * self.each + QUIET_ROTATIONS) + QUIET_ROTATIONS
-        progress(f"{self.algorithm}: making {count + 1} issuers")
-        self.issuers = Issuers(self.agent, self.algorithm, count + 1)
+        count = self.options.rounds * (2 * self.each + QUIET_ROTATIONS) + QUIET_ROTATIONS + 1
+        count = max(count, self.options.issuers or 0)
+        progress(f"{self.algorithm}: making {count} issuers")
+        print(f"\n{self.algorithm}: {count} issuers, one of which signs")
+        self.issuers = Issuers(self.agent, self.algorithm, count)
         self.rotated = self.issuers.names[1:]
         self.request, self.key = self.issuers.first_request, self.issuers.first_key
         self.signing(self.options.seconds)
@@ -149,9 +152,7 @@ class Rotation:
         rate = rotating["rotationsPerSecond"]
         rotating["generationProcessor"] = rate * generated["processor"] / os.cpu_count()
         rotating["generationTime"] = min(rate * generated["mean"], 1)
-        for what, measured in [
-            ("quiet", quiet), ("rotating", rotating), ("quiet, half load", quiet_half), ("rotating, half load", rotating_half),
-        ]:
+        for what, measured in zip(KINDS, [quiet, rotating, quiet_half, rotating_half]):
             self.results.add(self.case(what), round, measured)
         connection = Connection(self.agent.path)
         synchronised = synchronisation(self.token.directory)
@@ -166,24 +167,26 @@ class Rotation:
         return Case(what, self.algorithm, CONNECTIONS)
 
     def print_rates(self):
-        spread = lambda what, number: self.results.spread(self.case(what), number)
+        def spread(what, number):
+            return self.results.spread(self.case(what), number)
+
         rows = []
-        for what, beside in [("quiet", None), ("rotating", "quiet"), ("quiet, half load", None), ("rotating, half load", "quiet, half load")]:
-            case, other = self.case(what), beside and self.case(beside)
+        for quiet, rotating in (KINDS[:2], KINDS[2:]):
+            rows.append([quiet, *(spread(quiet, number).text(0) for number in ("rate", "p50", "p99")), "", "", "", "", ""])
             rows.append([
-                what, spread(what, "rate").text(0), spread(what, "p50").text(0), spread(what, "p99").text(0),
-                self.results.ratio(case, other).text(2) if other else "",
-                self.results.ratio(case, other, "p99").text(2) if other else "",
-                spread(what, "rotationsPerSecond").text(1) if other else "",
-                f"{spread(what, 'rotationP50').median:,.1f} / {spread(what, 'rotationMost').median:,.1f}" if other else "",
+                rotating, *(spread(rotating, number).text(0) for number in ("rate", "p50", "p99")),
+                *(self.results.ratio(self.case(rotating), self.case(quiet), number).text(2) for number in ("rate", "p99")),
+                *(spread(rotating, number).text(1) for number in ("rotationsPerSecond", "rotationP50", "rotationMost")),
             ])
         print()
-        table([self.algorithm, "a second", "p50 µs", "p99 µs", "× rate", "× p99", "rotations/s", "their ms, p50 / most"], rows)
-        fact = lambda what: self.results.fact(f"{self.algorithm}, generation, {what}").median * 1000
-        used, passed = spread("rotating", "generationProcessor").median, spread("rotating", "generationTime").median
+        table([self.algorithm, "a second", "p50 µs", "p99 µs", "× rate", "× p99", "rotations/s", "p50 ms", "most ms"], rows)
+        seconds, processor = (
+            self.results.fact(f"{self.algorithm}, generation, {what}").median for what in ("seconds", "processor seconds")
+        )
         print(
-            f"the token itself takes {fact('seconds'):,.1f} ms to generate one of these keys, {fact('processor seconds'):,.1f} of "
-            f"them on a processor: at this pace {passed:.2f} of the time and {used:.2f} of the processors"
+            f"the token itself takes {seconds * 1000:,.1f} ms to generate one of these keys, {processor * 1000:,.1f} of them on a "
+            f"processor: at this pace {spread('rotating', 'generationTime').median:.2f} of the time and "
+            f"{spread('rotating', 'generationProcessor').median:.2f} of the processors"
         )
 
     def print_latencies(self, synchronisations):
@@ -230,7 +233,10 @@ class Rotation:
                 if seen:
                     at, seconds = float(seen[1]), float(seen[2])
                     calls.append((at - seconds, at) if "resumed" in line else (at, at + seconds))
-        own = lambda first, last: [(begun, ended) for begun, ended in calls if first <= begun < last]
+
+        def own(first, last):
+            return [(begun, ended) for begun, ended in calls if first <= begun < last]
+
         before = [own(begun, replied) for begun, replied, _ in spans]
         numbers = {
             "before": [len(some) for some in before],
@@ -248,7 +254,10 @@ class Rotation:
         rate = self.results.ratio(self.case("rotating"), self.case("quiet")).median
         p99 = self.results.ratio(self.case("rotating, half load"), self.case("quiet, half load"), "p99").median
         used = self.results.spread(self.case("rotating"), "generationProcessor").median
-        return f"{self.algorithm} {rate:.2f} × the quiet rate ({1 - used:.2f} without the token's generating), {p99:.1f} × the quiet p99"
+        return (
+            f"{self.algorithm} {rate:.2f} × the quiet rate (the token's generating alone leaves {1 - used:.2f}), "
+            f"{p99:.1f} × the quiet p99"
+        )
 
 
 def run_rotation(options, directory, results):

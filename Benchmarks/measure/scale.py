@@ -122,6 +122,7 @@ class Scale:
 
     def __init__(self, options, directory, results):
         self.options, self.results, self.programs = options, results, options.programs
+        self.issuers = options.issuers or 1_000
         self.algorithm = options.algorithms[-1]
         self.agents = []
         self.few, self.many = (self.agent(f"{directory}/{name}") for name in ("one", "many"))
@@ -145,7 +146,7 @@ class Scale:
         self.logs()
 
     def create(self):
-        count = self.options.issuers
+        count = self.issuers
         self.results.note("memoryStart", memory(self.many.server.pid))
         self.one = Issuers(self.few, self.algorithm, 1)
         generated = generation(self.programs, self.many.token, self.algorithm, 20)
@@ -212,7 +213,7 @@ class Scale:
         def of(agent, requests, keys):
             return lambda: load(self.programs, agent, self.algorithm, requests, keys, self.options.seconds)
 
-        count = self.options.issuers
+        count = self.issuers
         return {
             "raw, one issuer's token": lambda: raw(self.programs, self.few.token, self.algorithm, self.options.seconds),
             f"raw, token of {count}": lambda: raw(self.programs, self.many.token, self.algorithm, self.options.seconds),
@@ -222,8 +223,7 @@ class Scale:
         }
 
     def rates(self):
-        # Each session has then used each key.
-        load(self.programs, self.many, self.algorithm, self.all.requests, self.all.keys, 60, replies=20 * self.options.issuers)
+        self.use_every_key()
         measures = self.cases()
         cases = {name: Case(name, self.algorithm, CONNECTIONS) for name in measures}
         for round in range(self.options.rounds):
@@ -242,14 +242,19 @@ class Scale:
         table([f"{self.algorithm}, {CONNECTIONS} connections", "a second", "p50 µs", "p99 µs", "× one issuer"], rows)
         self.flat = self.results.ratio(base[4], base[2])
 
+    def use_every_key(self):
+        """In every session, as far as chance gives it to each of them."""
+        replies = 20 * self.issuers
+        load(self.programs, self.many, self.algorithm, self.all.requests, self.all.keys, 60, replies=replies, warm_up=0)
+
     def starts(self):
         rows = []
-        count = self.options.issuers
+        count = self.issuers
         for round in range(self.options.rounds):
             progress(f"starts, round {round + 1} of {self.options.rounds}")
-            for what, agent, issuer in [("one issuer", self.few, self.one.names[0]), (f"{count} issuers", self.many, self.all.names[0])]:
+            for what, agent, issuers in [("one issuer", self.few, self.one), (f"{count} issuers", self.many, self.all)]:
                 agent.stop()
-                for name, seconds in timed_start(agent, issuer).items():
+                for name, seconds in timed_start(agent, issuers.names[0]).items():
                     self.results.note(f"start, {what}, {name}", seconds)
             for name in ("first pass", "second pass", "third pass"):
                 pass_ = load(
@@ -278,7 +283,7 @@ class Scale:
             load(self.programs, self.many, self.algorithm, self.all.requests, self.all.keys, 3600, replies=replies, warm_up=0)
             memories.append((f"after {replies * (part + 1):,} more signatures", memory(pid)))
         started, made = self.results.facts["memoryStart"][0], self.results.facts["memoryIssuers"][0]
-        rows = [("an empty agent, started", started), (f"after {self.options.issuers} issuers were made", made), *memories]
+        rows = [("an empty agent, started", started), (f"after {self.issuers} issuers were made", made), *memories]
         self.results.note("memory", dict(memories))
         print()
         table(["resident, MiB", "now", "most so far"], [[what, f"{m['now']:,.1f}", f"{m['most']:,.1f}"] for what, m in rows])
@@ -292,7 +297,9 @@ class Scale:
         with open(log, "rb") as file:
             records = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
         size = os.path.getsize(log)
-        long, empty = (Case(f"audit log of {what}", self.algorithm, CONNECTIONS) for what in (f"{records:,} records", "no record"))
+        long, empty = (
+            Case(f"audit log of {what}", self.algorithm, CONNECTIONS) for what in (f"{records:,} records", "no record")
+        )
         for round in range(self.options.rounds):
             progress(f"audit logs, round {round + 1} of {self.options.rounds}")
             for case in (long, empty):
@@ -300,8 +307,8 @@ class Scale:
                     os.rename(log, f"{beside}/audit.log")
                 for name, seconds in timed_start(self.many, self.all.names[0]).items():
                     self.results.note(f"start, {case.name}, {name}", seconds)
-                load(self.programs, self.many, self.algorithm, self.all.requests, self.all.keys, 60, replies=20 * len(self.all.names))
-                self.results.add(case, round, undisturbed(self.cases()[f"{self.options.issuers} in turn"], self.options.tries))
+                self.use_every_key()
+                self.results.add(case, round, undisturbed(self.cases()[f"{self.issuers} in turn"], self.options.tries))
                 self.many.stop()
                 if case is empty:
                     os.rename(f"{beside}/audit.log", log)
@@ -318,7 +325,7 @@ class Scale:
         self.log_ratio = self.results.ratio(long, empty)
 
     def verdict(self):
-        count = self.options.issuers
+        count = self.issuers
         start = self.results.fact(f"start, {count} issuers, signature").median
         return (
             f"{count} issuers in turn sign at {self.flat.median:.2f} × the rate of one; with the long audit log at "
