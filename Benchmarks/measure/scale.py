@@ -36,7 +36,7 @@ def raw(programs, token, algorithm, seconds):
 
 
 def generation(programs, token, algorithm, count):
-    """Median and mean seconds, and processor seconds, that the token itself takes to generate a pair."""
+    """Seconds to initialise the module and log in; median and mean seconds, and processor seconds, to generate a pair."""
     command = [f"{programs}/generate", *token.arguments, "--algorithm", algorithm, "--count", str(count)]
     return measured(command, token.environment, f"generate, {algorithm}", 60)
 
@@ -254,6 +254,8 @@ class Scale:
             progress(f"starts, round {round + 1} of {self.options.rounds}")
             for what, agent, issuers in [("one issuer", self.few, self.one), (f"{count} issuers", self.many, self.all)]:
                 agent.stop()
+                opened = generation(self.programs, agent.token, self.algorithm, 1)["open"]
+                self.results.note(f"start, {what}, open", opened)
                 for name, seconds in timed_start(agent, issuers.names[0]).items():
                     self.results.note(f"start, {what}, {name}", seconds)
             for name in ("first pass", "second pass", "third pass"):
@@ -262,10 +264,10 @@ class Scale:
                 )
                 self.results.add(Case(name, self.algorithm, CONNECTIONS), round, pass_)
         for what in ("one issuer", f"{count} issuers"):
-            spread = [self.results.fact(f"start, {what}, {name}") for name in ("health", "ok", "signature")]
+            spread = [self.results.fact(f"start, {what}, {name}") for name in ("open", "health", "ok", "signature")]
             rows.append([what, *(one.text(3) for one in spread)])
         print()
-        table(["seconds from the start of the process to", "health", "status ok", "first signature"], rows)
+        table(["seconds", "C_Initialize and login alone", "start to health", "to status ok", "to a signature"], rows)
         rows = []
         for name in ("first pass", "second pass", "third pass"):
             case = Case(name, self.algorithm, CONNECTIONS)
