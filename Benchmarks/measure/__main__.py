@@ -1,6 +1,8 @@
 """usage: scripts/bench [--rounds N] [--seconds N] [--algorithms NAME,...] [--only NAME,...] [--quick] [--tries N]
                      [--json FILE]
        scripts/bench --half-load | --slow-token [--rounds N] [--seconds N] [--algorithms NAME,...] [--tries N] [--json FILE]
+       scripts/bench --scale [--issuers N] [--signatures N] [--rounds N] [--seconds N] [--algorithms NAME] [--quick] [--json FILE]
+       scripts/bench --rotation [--issuers N] [--rounds N] [--seconds N] [--algorithms NAME,...] [--json FILE]
 
 Measures how fast the agent signs, beside the token itself and beside others, on one SoftHSM token made for it: the agent
 as it is delivered, built for release, with access rules and its audit log. Prints medians, spread and ratios within a
@@ -10,9 +12,13 @@ round; docs/benchmarks.md says what each line means. Leaves nothing behind but t
   --seconds N        how long each takes (default: 2)
   --algorithms LIST  of RS256 and ES256 (default: both)
   --only LIST        of raw, socket, least, privyseal, p11-kit and ssh-agent (default: all that are installed)
-  --quick            two rounds of half a second
+  --quick            two rounds of half a second; with --scale also 100 issuers and 50,000 signatures
   --half-load        latencies at half the rate that saturates the agent, instead
   --slow-token       rates with a token that takes 5 ms for each signature and has 32 sessions, instead
+  --scale            rates, starts and memory with many issuers, many signatures and a long audit log, instead
+  --issuers N        how many that is (default: 1000), or with --rotation how many there are at least
+  --signatures N     how many that is (default: 1,000,000)
+  --rotation         rates and latencies of signers while other issuers rotate, and how long a rotation takes, instead
   --tries N          how often a measurement is made again when something else used the processors meanwhile (default: 4)
   --json FILE        writes every figure there as well
 
@@ -30,7 +36,9 @@ import time
 
 from bench import ALGORITHMS, MOST_RAW, SUBJECTS, Bench, Case, cases
 from failure import Failure
-from report import Results, Spread, rates, table
+from report import Results, Spread, progress, rates, table
+from rotation import run_rotation
+from scale import run_scale
 from softhsm import Token
 
 SLOW_SESSIONS, SLOW_SECONDS = 32, 0.005
@@ -38,6 +46,7 @@ SLOW_SESSIONS, SLOW_SECONDS = 32, 0.005
 
 class Options:
     rounds, seconds, tries, algorithms, only, json, mode = 5, 2.0, 4, ALGORITHMS, SUBJECTS, None, "rates"
+    issuers, signatures = None, 1_000_000
     binaries = programs = None
 
     def __init__(self, arguments):
@@ -47,8 +56,9 @@ class Options:
 
     def take(self, name, rest):
         if name == "--quick":
-            self.rounds, self.seconds = 2, 0.5
-        elif name in ("--half-load", "--slow-token"):
+            self.rounds, self.seconds, self.signatures = 2, 0.5, 50_000
+            self.issuers = self.issuers or 100
+        elif name in ("--half-load", "--slow-token", "--scale", "--rotation"):
             self.mode = name[2:]
         elif name == "--check":
             pass  # Looked at by main.
@@ -58,6 +68,10 @@ class Options:
             self.rounds = number(rest.pop(0), int, 1)
         elif name == "--seconds":
             self.seconds = number(rest.pop(0), float, 0.1)
+        elif name == "--issuers":
+            self.issuers = number(rest.pop(0), int, 2, 100_000)
+        elif name == "--signatures":
+            self.signatures = number(rest.pop(0), int, 1_000, 1_000_000_000)
         elif name == "--tries":
             self.tries = number(rest.pop(0), int, 1)
         elif name == "--algorithms":
@@ -74,9 +88,9 @@ class Options:
             raise ValueError(name)
 
 
-def number(text, kind, least):
+def number(text, kind, least, most=3600):
     value = kind(text)
-    if not least <= value <= 3600:
+    if not least <= value <= most:
         raise ValueError(text)
     return value
 
@@ -95,11 +109,6 @@ def beside(case):
         "raw": Case("raw", case.algorithm, case.connections if alone else MOST_RAW),
         "least": Case("least", case.algorithm, case.connections, case.in_flight),
     }
-
-
-def progress(text):
-    sys.stdout.flush()
-    print(text, file=sys.stderr, flush=True)
 
 
 def run_rates(options, bench, results):
@@ -203,28 +212,13 @@ def slow_module(programs, token):
 
 
 def run(options, directory):
-    token = Token(directory, options.programs)
-    module, settings, algorithms, only = None, {}, options.algorithms, options.only
-    if options.mode == "slow-token":
-        module, settings = slow_module(options.programs, token), {"signing": {"sessions": SLOW_SESSIONS}}
-        algorithms, only = ["ES256"], ["raw", "privyseal"]
-    elif options.mode == "half-load":
-        only = [subject for subject in options.only if subject in ("least", "privyseal")]
-    bench = Bench(options.programs, options.binaries, token, algorithms, only, options.seconds, options.tries, module, settings)
     results, load = Results(), os.getloadavg()[0]
-    try:
-        for line in bench.left_out:
-            print(line)
-        print(
-            f"{os.cpu_count()} processors, load {load:.1f} before; {options.rounds} rounds of {options.seconds:g} s; "
-            f"a request of {os.path.getsize(bench.agent.requests[algorithms[0]])} bytes, replies of "
-            + ", ".join(f"{size} ({algorithm})" for algorithm, size in bench.agent.reply_bytes.items())
-        )
-        line = {"rates": run_rates, "half-load": run_half_load, "slow-token": run_slow_token}[options.mode](
-            options, bench, results
-        )
-    finally:
-        bench.stop()
+    whole = {"scale": run_scale, "rotation": run_rotation}.get(options.mode)
+    if whole:
+        print(f"{os.cpu_count()} processors, load {load:.1f} before; {options.rounds} rounds of {options.seconds:g} s")
+        line = whole(options, directory, results)
+    else:
+        line = run_bench(options, directory, results, load)
     disturbed, all = results.disturbed()
     if disturbed:
         print(f"\nnote: during {disturbed} of {all} measurements something else used the processors: ratios are less certain")
@@ -233,12 +227,36 @@ def run(options, directory):
             "what": options.mode, "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "rounds": options.rounds,
             "seconds": options.seconds,
             "machine": {"processors": os.cpu_count(), "kernel": platform.release(), "loadBefore": load},
-            "results": results.json(beside),
+            "results": results.json(beside), **({"facts": results.facts} if results.facts else {}),
         }
         with open(options.json, "w") as file:
             json.dump(written, file, indent=1)
             file.write("\n")
     return line
+
+
+def run_bench(options, directory, results, load):
+    token = Token(directory, options.programs)
+    module, settings, algorithms, only = None, {}, options.algorithms, options.only
+    if options.mode == "slow-token":
+        module, settings = slow_module(options.programs, token), {"signing": {"sessions": SLOW_SESSIONS}}
+        algorithms, only = ["ES256"], ["raw", "privyseal"]
+    elif options.mode == "half-load":
+        only = [subject for subject in options.only if subject in ("least", "privyseal")]
+    bench = Bench(options.programs, options.binaries, token, algorithms, only, options.seconds, options.tries, module, settings)
+    try:
+        for line in bench.left_out:
+            print(line)
+        print(
+            f"{os.cpu_count()} processors, load {load:.1f} before; {options.rounds} rounds of {options.seconds:g} s; "
+            f"a request of {os.path.getsize(bench.agent.requests[algorithms[0]])} bytes, replies of "
+            + ", ".join(f"{size} ({algorithm})" for algorithm, size in bench.agent.reply_bytes.items())
+        )
+        return {"rates": run_rates, "half-load": run_half_load, "slow-token": run_slow_token}[options.mode](
+            options, bench, results
+        )
+    finally:
+        bench.stop()
 
 
 def main(arguments):

@@ -1,4 +1,4 @@
-"""privyseald, with access rules and its audit log, one issuer for each algorithm."""
+"""privyseald, with access rules and its audit log, and issuers made in it."""
 
 import json
 import os
@@ -19,8 +19,8 @@ FIRST_ID = 1_000_000
 
 
 class Agent:
-    def __init__(self, binaries, token, module=None, settings=()):
-        self.path = f"{token.directory}/agent.sock"
+    def __init__(self, binaries, token, module=None, settings=(), wrapper=()):
+        self.path, self.token = f"{token.directory}/agent.sock", token
         self.requests, self.public_keys, self.reply_bytes = {}, {}, {}
         rules = [
             {
@@ -39,9 +39,14 @@ class Agent:
         }
         file = token.write("agent.yaml", json.dumps(configuration).encode())
         os.chmod(file, 0o600)
-        command = [f"{binaries}/privyseald", "serve", "--config", file]
+        self.command = [*wrapper, f"{binaries}/privyseald", "serve", "--config", file]
+        self.start()
+
+    def start(self, ready=None):
+        """Returns once the agent is ready: once `health` says ok, unless something else is meant by it."""
         self.server = Server(
-            "privyseald", command, token.environment, f"{token.directory}/agent.log", ready=self.answers
+            "privyseald", self.command, self.token.environment, f"{self.token.directory}/agent.log",
+            ready=ready or self.answers, seconds=120,
         )
 
     def stop(self):
@@ -68,18 +73,31 @@ class Agent:
         except (OSError, ValueError, Failure):
             return False
 
-    def add_issuer(self, algorithm, token):
+    def add_issuer(self, algorithm):
         """Makes the issuer; then its request, its active public key and the length of a reply are known."""
         name = f"shop-{algorithm.lower()}"
-        made = self.call("issuer-create", issuer=name, algorithm=algorithm, enableOIDCIssuer=True)["issuer"]
-        # The standby is generated meanwhile, which is work for the token.
-        while self.call("issuer-status", issuer=name)["keyCounts"]["standby"] == 0:
-            time.sleep(0.05)
-        published = json.loads(self.call("get-discovery", issuer=name)["jwks"]["body"])["keys"]
-        jwk = next(jwk for jwk in published if jwk["kid"] == made["activeKid"])
-        self.public_keys[algorithm] = token.write(f"{name}.key", der.of_jwk(jwk))
-        claims = {"sub": SUBJECT, "aud": [AUDIENCE], "kubernetes.io": POD}
-        request = {"jsonrpc": "2.0", "id": FIRST_ID, "method": "sign", "params": {"issuer": name, "claims": claims}}
-        line = json.dumps(request, separators=(",", ":")).encode() + b"\n"
-        self.requests[algorithm] = token.write(f"{name}.request", line)
+        kid = self.create(name, algorithm)
+        self.await_standby(name)
+        self.public_keys[algorithm] = self.token.write(f"{name}.key", self.public_key(name, kid))
+        line = request(name)
+        self.requests[algorithm] = self.token.write(f"{name}.request", line)
         self.reply_bytes[algorithm] = len(self.exchange(line))
+
+    def create(self, name, algorithm):
+        return self.call("issuer-create", issuer=name, algorithm=algorithm, enableOIDCIssuer=True)["issuer"]["activeKid"]
+
+    def await_standby(self, name):
+        """The standby is generated after the reply to a change, which is work for the token."""
+        while self.call("issuer-status", issuer=name)["keyCounts"]["standby"] == 0:
+            time.sleep(0.005)
+
+    def public_key(self, name, kid):
+        published = json.loads(self.call("get-discovery", issuer=name)["jwks"]["body"])["keys"]
+        return der.of_jwk(next(jwk for jwk in published if jwk["kid"] == kid))
+
+
+def request(issuer):
+    """The line that asks for a signature."""
+    claims = {"sub": SUBJECT, "aud": [AUDIENCE], "kubernetes.io": POD}
+    wanted = {"jsonrpc": "2.0", "id": FIRST_ID, "method": "sign", "params": {"issuer": issuer, "claims": claims}}
+    return json.dumps(wanted, separators=(",", ":")).encode() + b"\n"

@@ -47,6 +47,24 @@ def cases(algorithms, subjects):
                     yield Case(subject, algorithm, connections, in_flight, processes=True)
 
 
+def undisturbed(measure, most):
+    """What the first of some tries gives in which nothing else used the processors, or else the one with the least of that."""
+    tries = []
+    while len(tries) < most and not (tries and tries[-1]["others"] <= DISTURBANCE):
+        tries.append(measure())
+    return min(tries, key=lambda measured: measured["others"])
+
+
+def measured(command, environment, what, seconds):
+    """What a program prints that takes about so many seconds."""
+    ran = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=seconds + 60,
+    )
+    if ran.returncode != 0:
+        raise Failure(f"{what}: {ran.stderr.strip()}", "nothing was measured")
+    return json.loads(ran.stdout)
+
+
 class Bench:
     """The servers of one run, and the programs that ask them."""
 
@@ -58,7 +76,7 @@ class Bench:
             self.agent = Agent(binaries, token, module, settings)
             self.servers.append(self.agent.server)
             for algorithm in algorithms:
-                self.agent.add_issuer(algorithm, token)
+                self.agent.add_issuer(algorithm)
             self.echo = {a: self.program(f"socket-{a}", a) for a in algorithms if "socket" in subjects}
             self.least = {
                 a: self.program(f"least-{a}", a, "--algorithm", a, *token.arguments) for a in algorithms if "least" in subjects
@@ -96,27 +114,15 @@ class Bench:
         return {"p11-kit": self.p11_kit, "ssh-agent": self.ssh_agent}.get(case.subject, True) is not None
 
     def measure(self, case, rate=0):
-        """The first of some tries in which nothing else used the processors, or else the one with the least of that.
-
-        A rate, in requests a second, is kept to whether or not earlier requests have been answered.
-        """
-        tries = []
-        while len(tries) < self.tries and not (tries and tries[-1]["others"] <= DISTURBANCE):
-            tries.append(self.measure_once(case, rate))
-        return min(tries, key=lambda measured: measured["others"])
+        """A rate, in requests a second, is kept to whether or not earlier requests have been answered."""
+        return undisturbed(lambda: self.measure_once(case, rate), self.tries)
 
     def measure_once(self, case, rate):
         command, environment = self.command(case)
         command += ["--algorithm", case.algorithm, "--seconds", str(self.seconds)]
         if rate:
             command += ["--rate", str(rate)]
-        ran = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            timeout=self.seconds + 60,
-        )
-        if ran.returncode != 0:
-            raise Failure(f"{case.name}, {case.clients} clients, {case.algorithm}: {ran.stderr.strip()}", "nothing was measured")
-        return json.loads(ran.stdout)
+        return measured(command, environment, f"{case.name}, {case.clients} clients, {case.algorithm}", self.seconds)
 
     def command(self, case):
         if case.subject in ("raw", "p11-kit"):

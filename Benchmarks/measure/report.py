@@ -1,6 +1,7 @@
 """Medians, spread and ratios of what several rounds have measured."""
 
 import statistics
+import sys
 
 from bench import DISTURBANCE
 
@@ -23,6 +24,14 @@ class Results:
 
     def __init__(self):
         self.rounds = {}
+        # What is no rate, by name: the values of all rounds, or one value.
+        self.facts = {}
+
+    def note(self, name, value):
+        self.facts.setdefault(name, []).append(value)
+
+    def fact(self, name):
+        return Spread(self.facts[name])
 
     def add(self, case, round, measured):
         self.rounds.setdefault(case, {})[round] = measured
@@ -58,6 +67,11 @@ class Results:
         return [one(case) for case in self.rounds]
 
 
+def progress(text):
+    sys.stdout.flush()
+    print(text, file=sys.stderr, flush=True)
+
+
 def table(headings, rows):
     """The first two columns to the left, numbers to the right."""
     widths = [max(len(row[place]) for row in [headings, *rows]) for place in range(len(headings))]
@@ -75,7 +89,8 @@ def rates(results, base, algorithm):
         return [
             case.name, case.clients, spread["rate"].text(0), f"{spread['p50'].median:,.0f}", f"{spread['p99'].median:,.0f}",
             f"{server:,.0f}" if server else "", f"{spread['clientProcessor'].median:,.0f}",
-            raw.text(2) if raw and case.subject not in ("raw", "socket") else "", least.text(2) if least and case.subject == "privyseal" else "",
+            raw.text(2) if raw and case.subject not in ("raw", "socket") else "",
+            least.text(2) if least and case.subject == "privyseal" else "",
         ]
 
     print(f"\n{algorithm}")

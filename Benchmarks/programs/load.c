@@ -1,12 +1,13 @@
 /* usage: load --socket PATH --exchange json|signed-line|line|ssh --request FILE --algorithm NAME --public-key FILE
- *             [--connections N] [--in-flight N] [--rate N] [--seconds N] [--warm-up N] [--server-pid PID]
- *             [--comment KEY]
+ *             [--connections N] [--in-flight N] [--rate N] [--seconds N] [--replies N] [--warm-up N]
+ *             [--server-pid PID] [--comment KEY]
  *
  * Sends one request and waits for its reply before the next, on each connection, or keeps as many as are asked for in
  * flight. With a rate it sends that many a second at random moments instead, whether or not earlier ones have been
- * answered. Every reply is looked at; of one in a thousand the signature is verified, afterwards. Prints the rate, the
- * latencies in microseconds and the processor time per reply. It is one thread, which with one connection waits in
- * recv.
+ * answered. A file of several lines is as many requests, sent in turn; the file of public keys then has as many, one
+ * after the other. Every reply is looked at; of one in a thousand the signature is verified, afterwards. Ends after the
+ * seconds, or after so many replies when that is sooner. Prints the rate, the latencies in microseconds and the
+ * processor time per reply. It is one thread, which with one connection waits in recv.
  */
 #include "exchange.h"
 #include "histogram.h"
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
@@ -26,9 +28,17 @@
 
 enum { SAMPLE = 1000, PATIENCE = 10 };
 
-/* A request that is sent again and again. */
+/* What is sent, in turn. */
+struct request {
+    char *bytes;
+    size_t length;
+};
+
+/* A place for a request in flight: which one it is, with the number of the place in it. */
 struct slot {
     char *request;
+    size_t length;
+    int which;
     uint64_t sent;
 };
 
@@ -41,19 +51,20 @@ struct connection {
 };
 
 struct sample {
-    const char *request;
-    char *reply;
-    size_t length;
+    char *request, *reply;
+    size_t request_length, length;
+    int which;
 };
 
 static const struct exchange *exchange;
 static struct connection *connections;
 static struct slot *slots;
-static size_t request_length, input_size;
-static int connection_count, depth;
+static struct request *requests;
+static size_t longest_request, input_size;
+static int request_count, next_request, connection_count, depth;
 
 static struct histogram latencies, lateness;
-static uint64_t replies, measuring_from = UINT64_MAX;
+static uint64_t replies, most_replies, measuring_from = UINT64_MAX;
 static struct sample *samples;
 static size_t sample_count, sample_room;
 
@@ -70,19 +81,35 @@ static int connect_to(const char *path) {
 }
 
 static char *read_file(const char *path, size_t *length) {
-    char *text = malloc(1 << 16);
     FILE *file = fopen(path, "r");
-    if (!file) fail("%s cannot be read", path);
-    *length = fread(text, 1, 1 << 16, file);
+    struct stat status;
+    if (!file || fstat(fileno(file), &status)) fail("%s cannot be read", path);
+    char *text = malloc((size_t)status.st_size + 1);
+    *length = fread(text, 1, (size_t)status.st_size, file);
     fclose(file);
     return text;
+}
+
+static void add_request(char *bytes, size_t length) {
+    requests = realloc(requests, ((size_t)request_count + 1) * sizeof *requests);
+    requests[request_count++] = (struct request){ bytes, length };
+    if (length > longest_request) longest_request = length;
+}
+
+/* Puts the request whose turn it is into a slot. */
+static void fill(struct slot *slot, int number) {
+    slot->which = next_request;
+    next_request = (next_request + 1) % request_count;
+    slot->length = requests[slot->which].length;
+    memcpy(slot->request, requests[slot->which].bytes, slot->length);
+    if (exchange != &ssh_exchange) line_request(slot->request, number);
 }
 
 static void prepare(int count, char **arguments, enum algorithm algorithm) {
     const char *path = option_text(count, arguments, "--socket", NULL);
     const char *name = option_text(count, arguments, "--exchange", NULL);
     size_t length;
-    char *request = read_file(option_text(count, arguments, "--request", NULL), &length);
+    char *text = read_file(option_text(count, arguments, "--request", NULL), &length);
     exchange = !strcmp(name, "json")          ? &json_exchange
                : !strcmp(name, "signed-line") ? &signed_line_exchange
                : !strcmp(name, "line")        ? &line_exchange
@@ -92,24 +119,31 @@ static void prepare(int count, char **arguments, enum algorithm algorithm) {
     connections = calloc((size_t)connection_count, sizeof *connections);
     slots = calloc((size_t)connection_count * (size_t)depth, sizeof *slots);
     input_size = (size_t)depth * 4096 + (1 << 16);
+    for (char *end, *line = text; exchange != &ssh_exchange && line < text + length; line = end) {
+        end = memchr(line, '\n', (size_t)(text + length - line));
+        if (!end++) fail("the last request does not end");
+        add_request(line, (size_t)(end - line));
+    }
     for (int place = 0; place < connection_count; place++) {
         struct connection *connection = &connections[place];
         connection->fd = connect_to(path);
-        if (exchange == &ssh_exchange && place == 0)
-            request = ssh_request(connection->fd, option_text(count, arguments, "--comment", NULL), request, length,
-                                  algorithm, &length);
+        if (exchange == &ssh_exchange && place == 0) {
+            text = ssh_request(connection->fd, option_text(count, arguments, "--comment", NULL), text, length, algorithm,
+                               &length);
+            add_request(text, length);
+        }
+        if (request_count == 0) fail("there is no request");
         connection->input = malloc(input_size);
-        connection->output = malloc(length * (size_t)depth);
+        connection->output = malloc(longest_request * (size_t)depth);
         connection->flying = calloc((size_t)depth, sizeof(int));
         connection->idle = calloc((size_t)depth, sizeof(int));
         for (int number = place * depth; number < (place + 1) * depth; number++) {
-            slots[number].request = malloc(length);
-            memcpy(slots[number].request, request, length);
-            if (exchange != &ssh_exchange) line_request(slots[number].request, number);
+            slots[number].request = malloc(longest_request);
+            fill(&slots[number], number);
             connection->idle[connection->idle_count++] = number;
         }
     }
-    request_length = length;
+    next_request = 0;
 }
 
 /* Sends as many of the idle requests as are asked for, together. What is in flight always fits into the socket. */
@@ -118,9 +152,11 @@ static void send_idle(struct connection *connection, int count) {
     uint64_t now = monotonic_ns();
     for (; count > 0 && connection->idle_count > 0; count--) {
         int number = connection->idle[--connection->idle_count];
-        memcpy(connection->output + length, slots[number].request, request_length);
-        length += request_length;
-        slots[number].sent = now;
+        struct slot *slot = &slots[number];
+        if (request_count > 1) fill(slot, number);
+        memcpy(connection->output + length, slot->request, slot->length);
+        length += slot->length;
+        slot->sent = now;
         connection->flying[(connection->first + connection->in_flight++) % depth] = number;
     }
     for (size_t sent = 0; sent < length;) {
@@ -130,14 +166,15 @@ static void send_idle(struct connection *connection, int count) {
     }
 }
 
-static void keep_sample(const char *request, const char *reply, size_t length) {
+static char *copy_of(const char *bytes, size_t length) { return memcpy(malloc(length), bytes, length); }
+
+static void keep_sample(const struct slot *slot, const char *reply, size_t length) {
     if (sample_count == sample_room) {
         sample_room = sample_room ? 2 * sample_room : 256;
         samples = realloc(samples, sample_room * sizeof *samples);
     }
-    char *copy = malloc(length);
-    memcpy(copy, reply, length);
-    samples[sample_count++] = (struct sample){ request, copy, length };
+    samples[sample_count++] = (struct sample){ copy_of(slot->request, slot->length), copy_of(reply, length), slot->length,
+                                               length, slot->which };
 }
 
 static void take_reply(struct connection *connection, const char *reply, size_t length, uint64_t now) {
@@ -156,7 +193,7 @@ static void take_reply(struct connection *connection, const char *reply, size_t 
     connection->idle[connection->idle_count++] = (int)number;
     if (now < measuring_from) return;
     histogram_note(&latencies, now - slots[number].sent);
-    if (replies++ % SAMPLE == 0) keep_sample(slots[number].request, reply, length);
+    if (replies++ % SAMPLE == 0) keep_sample(&slots[number], reply, length);
 }
 
 /* Takes what has come, waiting for it if it must. Returns how many replies that was, and the moment. */
@@ -188,6 +225,7 @@ static int goes_on(uint64_t now, uint64_t warm_until, double seconds) {
         measuring_from = monotonic_ns();
         ends = measuring_from + (uint64_t)(seconds * 1e9);
     }
+    if (most_replies > 0 && replies >= most_replies) return 0;
     return measuring_from == UINT64_MAX || now < ends;
 }
 
@@ -259,15 +297,19 @@ static uint64_t run_open(uint64_t warm_until, double seconds, double rate) {
 
 int main(int count, char **arguments) {
     enum algorithm algorithm = algorithm_named(option_text(count, arguments, "--algorithm", NULL));
-    struct verifier *verifier = verifier_open(option_text(count, arguments, "--public-key", NULL), algorithm);
+    int verifier_count;
+    struct verifier **verifiers =
+        verifiers_open(option_text(count, arguments, "--public-key", NULL), algorithm, &verifier_count);
     double rate = option_number(count, arguments, "--rate", "0");
     double seconds = option_number(count, arguments, "--seconds", "2");
     double warm_up = option_number(count, arguments, "--warm-up", "0.2");
     connection_count = (int)option_number(count, arguments, "--connections", "1");
     depth = (int)option_number(count, arguments, "--in-flight", "1");
+    most_replies = (uint64_t)option_number(count, arguments, "--replies", "0");
     server_pid = (pid_t)option_number(count, arguments, "--server-pid", "0");
     if (connection_count < 1 || depth < 1 || depth > 128) fail("1 to 128 requests can be in flight on a connection");
     prepare(count, arguments, algorithm);
+    if (verifier_count != request_count) fail("%d requests have %d public keys", request_count, verifier_count);
 
     uint64_t warm_until = monotonic_ns() + (uint64_t)(warm_up * 1e9);
     uint64_t ended = rate > 0 ? run_open(warm_until, seconds, rate) : run_closed(warm_until, seconds);
@@ -275,8 +317,8 @@ int main(int count, char **arguments) {
     server = processor_of(server_pid) - server;
     all_used = processor_all() - all_used;
     for (size_t place = 0; place < sample_count; place++)
-        if (!exchange->accepts(verifier, samples[place].request, request_length, samples[place].reply,
-                               samples[place].length))
+        if (!exchange->accepts(verifiers[samples[place].which], samples[place].request, samples[place].request_length,
+                               samples[place].reply, samples[place].length))
             fail("a signature does not verify");
     if (replies == 0) fail("there was no reply in %.1f s", seconds);
     double elapsed = (double)(ended - measuring_from) / 1e9, all = (double)replies;

@@ -88,6 +88,44 @@ CK_OBJECT_HANDLE token_key(const struct token *token, CK_SESSION_HANDLE session,
     return keys[0];
 }
 
+struct key_pair token_generate(const struct token *token, CK_SESSION_HANDLE session, enum algorithm algorithm,
+                               const char *identifier) {
+    static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_ULONG bits = 2048;
+    unsigned char exponent[] = { 1, 0, 1 };
+    /* secp256r1 as an OBJECT IDENTIFIER. */
+    unsigned char curve[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
+    CK_ATTRIBUTE private[] = {
+        { CKA_TOKEN, &yes, 1 },       { CKA_PRIVATE, &yes, 1 },
+        { CKA_SENSITIVE, &yes, 1 },   { CKA_EXTRACTABLE, &no, 1 },
+        { CKA_SIGN, &yes, 1 },        { CKA_DECRYPT, &no, 1 },
+        { CKA_UNWRAP, &no, 1 },       { CKA_SIGN_RECOVER, &no, 1 },
+        { CKA_DERIVE, &no, 1 },       { CKA_ID, (void *)identifier, strlen(identifier) },
+        { CKA_LABEL, (void *)identifier, strlen(identifier) },
+    };
+    CK_ATTRIBUTE public[] = {
+        { CKA_TOKEN, &yes, 1 },
+        { CKA_VERIFY, &yes, 1 },
+        { CKA_ENCRYPT, &no, 1 },
+        { CKA_WRAP, &no, 1 },
+        { CKA_ID, (void *)identifier, strlen(identifier) },
+        { CKA_LABEL, (void *)identifier, strlen(identifier) },
+        { CKA_EC_PARAMS, curve, sizeof curve },
+        { CKA_PUBLIC_EXPONENT, exponent, sizeof exponent },
+    };
+    CK_ULONG count = 7;
+    if (algorithm == RS256) {
+        public[6] = (CK_ATTRIBUTE){ CKA_MODULUS_BITS, &bits, sizeof bits };
+        count = 8;
+    }
+    CK_MECHANISM mechanism = { algorithm == RS256 ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+    struct key_pair pair;
+    check(token->functions->C_GenerateKeyPair(session, &mechanism, public, count, private,
+                                              sizeof private / sizeof private[0], &pair.public, &pair.private),
+          "C_GenerateKeyPair");
+    return pair;
+}
+
 size_t token_sign(const struct token *token, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, enum algorithm algorithm,
                   const unsigned char *digest, unsigned char *signature) {
     /* RFC 8017 §9.2, note 1. */

@@ -29,6 +29,14 @@ CK_SESSION_HANDLE token_session(const struct token *token);
 /* The private key of the algorithm that make-keys made. */
 CK_OBJECT_HANDLE token_key(const struct token *token, CK_SESSION_HANDLE session, enum algorithm algorithm);
 
+struct key_pair {
+    CK_OBJECT_HANDLE public, private;
+};
+
+/* Generates a pair for signing only, with this CKA_ID and label: RSA of 2048 bits, or on P-256. */
+struct key_pair token_generate(const struct token *token, CK_SESSION_HANDLE session, enum algorithm algorithm,
+                               const char *identifier);
+
 /* Signs a SHA-256 digest; returns the length of the signature, which has room for LONGEST_SIGNATURE bytes. */
 size_t token_sign(const struct token *token, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, enum algorithm algorithm,
                   const unsigned char *digest, unsigned char *signature);

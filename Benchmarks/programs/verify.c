@@ -14,14 +14,23 @@ struct verifier {
     enum algorithm algorithm;
 };
 
-struct verifier *verifier_open(const char *path, enum algorithm algorithm) {
-    struct verifier *verifier = malloc(sizeof *verifier);
+struct verifier **verifiers_open(const char *path, enum algorithm algorithm, int *count) {
+    struct verifier **verifiers = NULL;
     FILE *file = fopen(path, "r");
-    verifier->key = file ? d2i_PUBKEY_fp(file, NULL) : NULL;
-    verifier->algorithm = algorithm;
-    if (!verifier->key) fail("%s holds no public key", path);
+    *count = 0;
+    for (EVP_PKEY *key; file && (key = d2i_PUBKEY_fp(file, NULL)); ++*count) {
+        verifiers = realloc(verifiers, ((size_t)*count + 1) * sizeof(struct verifier *));
+        verifiers[*count] = malloc(sizeof(struct verifier));
+        *verifiers[*count] = (struct verifier){ key, algorithm };
+    }
+    if (*count == 0) fail("%s holds no public key", path);
     fclose(file);
-    return verifier;
+    return verifiers;
+}
+
+struct verifier *verifier_open(const char *path, enum algorithm algorithm) {
+    int count;
+    return verifiers_open(path, algorithm, &count)[0];
 }
 
 void sha256(const void *data, size_t size, unsigned char *digest) {

@@ -10,6 +10,9 @@ struct verifier;
 /* A public key from a file that holds its SubjectPublicKeyInfo in DER. */
 struct verifier *verifier_open(const char *path, enum algorithm algorithm);
 
+/* All of the public keys that stand one after the other in a file. */
+struct verifier **verifiers_open(const char *path, enum algorithm algorithm, int *count);
+
 /* Whether this is the key's signature of the data, under SHA-256. That of ES256 is R and S, 32 bytes each. */
 int verifier_accepts(const struct verifier *verifier, const void *data, size_t size, const unsigned char *signature,
                      size_t length);

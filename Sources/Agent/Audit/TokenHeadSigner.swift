@@ -12,45 +12,59 @@ final class TokenHeadSigner: HeadSigner {
     private let token: TokenManagement
     private let deployment: String
     /// The key, once it has been seen: another is not made because the token does not show it for a while.
-    private let kid = Locked(String?.none)
+    private let key = Locked(GeneratedKey?.none)
 
     init(_ token: TokenManagement, deployment: String) {
         self.token = token
         self.deployment = deployment
     }
 
-    static func label(of deployment: String) -> String { "privyseal-audit/\(deployment)" }
+    /// What the label of every audit key begins with.
+    static let labelPrefix = "privyseal-audit/"
+
+    static func label(of deployment: String) -> String { labelPrefix + deployment }
 
     /// Looks for the key, and makes one when the token has none.
     ///
     /// - Throws: `HSMError`.
     func prepare() async throws {
-        _ = try await keyID()
+        try await findKey()
     }
 
     func sign(_ statement: [UInt8]) async throws -> (signature: [UInt8], kid: String) {
-        let keyID = try await keyID()
         let digest = SigningDigest(of: statement, for: .es256)
-        return try await token.perform { session in
-            let key = try session.findKey(.privateKey, id: keyID.bytes)
-            let publicKey = try PublicKey(session.publicKey(of: session.findKey(.publicKey, id: keyID.bytes)))
-            let signature = try SignatureAlgorithm.es256.sign(digest, session, key)
-            guard try publicKey.verifier(for: .es256).isValid(signature: signature, for: digest) else {
-                throw HSMError(
-                    .signatureFaulty, "the token's signature with the audit key is not valid", hint: "have the token examined")
-            }
-            return (signature, publicKey.kid)
+        if let signed = try await signByKnownHandle(digest) { return signed }
+        try await findKey()
+        guard let signed = try await signByKnownHandle(digest) else {
+            throw HSMError(
+                .signatureFaulty, "the token's signature with the audit key is not valid", hint: "have the token examined")
+        }
+        return signed
+    }
+
+    /// Signs with the key as it was last found; nil when it is not there any more, or its signature is not valid.
+    private func signByKnownHandle(_ digest: SigningDigest) async throws -> (signature: [UInt8], kid: String)? {
+        guard let key = key.withLock({ $0 }) else { return nil }
+        let verifier = try PublicKey(subjectPublicKeyInfo: key.publicKey).verifier(for: .es256)
+        return try await token.perform { [access = token.access] session in
+            guard let object = access.knownHandles.object(of: key.keyID, generation: access.generation),
+                try session.shows(object, as: .privateKey, of: key.keyID)
+            else { return nil }
+            let signature = try SignatureAlgorithm.es256.sign(digest, session, object)
+            return verifier.isValid(signature: signature, for: digest) ? (signature, key.kid) : nil
         }
     }
 
-    private func keyID() async throws -> KeyID {
+    private func findKey() async throws {
         let label = Self.label(of: deployment)
-        let wanted = kid.withLock { $0 }
-        let found = try await token.perform { session in try session.auditKey(labelled: label, wanted: wanted) }
-        if let found {
-            kid.withLock { $0 = found.kid }
-            return found.keyID
+        let wanted = key.withLock { $0?.kid }
+        let found = try await token.perform { [access = token.access] session -> GeneratedKey? in
+            let pairs = access.knownHandles.auditKeys(labelled: label, generation: access.generation)
+            guard let held = try session.auditKey(labelled: label, wanted: wanted, knowing: pairs) else { return nil }
+            access.knownHandles.note(held.privateKey, of: held.key.keyID, generation: access.generation)
+            return held.key
         }
+        if let found { return key.withLock { $0 = found } }
         guard wanted == nil else {
             throw HSMError(
                 .keyUnavailable, "the token does not show the audit key any more",
@@ -59,23 +73,32 @@ final class TokenHeadSigner: HeadSigner {
         let specification = KeySpecification(.es256, rsaBits: nil)
         try await token.requireMechanisms(for: specification)
         guard let keyID = KeyID(SystemRandom.bytes(KeyID.length)) else { preconditionFailure("a CKA_ID has 16 bytes") }
-        let key = try await token.generate(specification, keyID: keyID, label: label)
-        kid.withLock { $0 = key.kid }
-        return keyID
+        let made = try await token.generate(specification, keyID: keyID, label: label)
+        key.withLock { $0 = made }
     }
 }
 
 extension Session {
     /// The complete key pair with the label; of several, always the same one.
-    fileprivate func auditKey(labelled label: String, wanted: String?) throws -> GeneratedKey? {
-        var keys: [GeneratedKey] = []
+    ///
+    /// - Parameter known: pairs that have been seen with the label, which are looked at before the token is searched.
+    fileprivate func auditKey(
+        labelled label: String, wanted: String?, knowing known: [KeyID: KeyPair]
+    ) throws -> HeldKey? {
+        let seen = try known.compactMap { keyID, pair in try heldKey(keyID, for: .es256, asMade: pair) }
+        if let key = Self.auditKey(among: seen, wanted: wanted) { return key }
+        var found: [HeldKey] = []
         for object in try findObjects([.class(.privateKey), .label(label)]) {
             guard let keyID = try bytes(.id, of: object).flatMap({ KeyID($0) }),
                 let held = try heldKey(keyID, for: .es256)
             else { continue }
-            keys.append(held.key)
+            found.append(held)
         }
-        return keys.first { $0.kid == wanted } ?? (wanted == nil ? keys.min { $0.kid < $1.kid } : nil)
+        return Self.auditKey(among: found, wanted: wanted)
+    }
+
+    private static func auditKey(among keys: [HeldKey], wanted: String?) -> HeldKey? {
+        keys.first { $0.key.kid == wanted } ?? (wanted == nil ? keys.min { $0.key.kid < $1.key.kid } : nil)
     }
 
     /// The public halves of audit keys that the token shows, whether or not anybody is logged in.

@@ -16,6 +16,10 @@ protocol KeyCustody: Sendable {
     /// - Throws: `HSMError` with `.unsupported`, naming the mechanism that is missing.
     func requireMechanisms(for specification: KeySpecification) async throws
 
+    /// Makes sure that the token answers, and has nothing under a `CKA_ID` that was never given to a key. Asked before an
+    /// intent is recorded.
+    func requireUnused(_ keyID: KeyID) async throws
+
     /// Generates a key pair under a `CKA_ID` that has been recorded as an intent, and checks how the token holds it.
     ///
     /// Not to be retried after an error before `publicKey(of:)` has been asked: the pair may be there.

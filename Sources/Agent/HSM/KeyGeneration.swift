@@ -23,23 +23,24 @@ struct KeyGeneration: Sendable {
     /// Generates the pair, and checks what it is and how the token holds it. One that is not as it should be is destroyed.
     ///
     /// - Throws: `HSMError` with `.custodyRefused`; `PKCS11Error`, after which the pair may be there all the same.
-    func run(_ session: borrowing Session) throws -> GeneratedKey {
+    func run(_ session: borrowing Session) throws -> HeldKey {
         var refused: PKCS11Error?
         for attempt in attempts {
-            if refused != nil, let key = try reconciled(session) { return key }
+            if refused != nil, let held = try reconciled(session) { return held }
+            let pair: KeyPair
             do throws(PKCS11Error) {
-                _ = try session.generateKeyPair(
+                pair = try session.generateKeyPair(
                     attempt.algorithm, id: keyID.bytes, label: label, naming: attempt.usages)
             } catch {
                 guard isOfTheTemplate(error) else { throw error }
                 refused = error
                 continue
             }
-            let key = try judged(session, refused)
+            let held = try judged(pair, session, refused)
             templates.note(attempt, for: specification)
-            return key
+            return held
         }
-        if let key = try reconciled(session) { return key }
+        if let held = try reconciled(session) { return held }
         throw refused ?? PKCS11Error(.keyUnsupported, "there is no way to ask for a key for \(specification)")
     }
 
@@ -55,19 +56,22 @@ struct KeyGeneration: Sendable {
     }
 
     /// The pair, should the token have made it in spite of its error; what else it left under the `CKA_ID` is destroyed.
-    private func reconciled(_ session: borrowing Session) throws -> GeneratedKey? {
-        if let held = try heldKey(session), held.refusals.isEmpty { return held.key }
+    private func reconciled(_ session: borrowing Session) throws -> HeldKey? {
+        if let (held, refusals) = try heldKey(nil, session), refusals.isEmpty { return held }
         for object in try session.objects(of: keyID) { try session.destroyObject(object) }
         return nil
     }
 
     /// The generated pair, unless it has to be destroyed.
-    private func judged(_ session: borrowing Session, _ refusedTemplate: PKCS11Error?) throws -> GeneratedKey {
-        let held = try heldKey(session)
-        if let held, held.refusals.isEmpty { return held.key }
+    private func judged(
+        _ pair: KeyPair, _ session: borrowing Session, _ refusedTemplate: PKCS11Error?
+    ) throws -> HeldKey {
+        // What a refused template may have left is under the CKA_ID as well.
+        let found = try heldKey(refusedTemplate == nil ? pair : nil, session)
+        if let (held, refusals) = found, refusals.isEmpty { return held }
         // What cannot be destroyed now is left to the caller, who finds it by its CKA_ID.
         for object in (try? session.objects(of: keyID)) ?? [] { try? session.destroyObject(object) }
-        let what = held?.refusals.joined(separator: ", ") ?? "it shows no complete key pair for \(specification)"
+        let what = found?.refusals.joined(separator: ", ") ?? "it shows no complete key pair for \(specification)"
         let why = refusedTemplate.map { "; it did not take the template that forbids other usages: \($0)" } ?? ""
         throw HSMError(
             .custodyRefused, "the token holds the generated key otherwise than asked: \(what)\(why)",
@@ -75,35 +79,56 @@ struct KeyGeneration: Sendable {
     }
 
     /// What the token shows under the `CKA_ID`, if that is one pair and of the wanted kind, and what is wrong with its custody.
-    private func heldKey(_ session: borrowing Session) throws -> (key: GeneratedKey, refusals: [String])? {
-        guard let held = try session.heldKey(keyID, for: specification.algorithm), held.key.specification == specification
+    ///
+    /// - Parameter pair: what the token said it has made, which is looked at without a search; nil to search.
+    private func heldKey(_ pair: KeyPair?, _ session: borrowing Session) throws -> (held: HeldKey, refusals: [String])? {
+        guard let held = try session.heldKey(keyID, for: specification.algorithm, asMade: pair),
+            held.key.specification == specification
         else { return nil }
-        return (held.key, rules.refusals(held.custody))
+        return (held, rules.refusals(held.custody))
     }
 }
 
 /// A complete key pair as the token shows it.
 struct HeldKey: Sendable {
     let key: GeneratedKey
+    let privateKey: ObjectHandle
     let custody: CustodyAttributes
 }
 
 extension Session {
     /// The one pair with this `CKA_ID`; nil when the token does not show exactly one, or one of another kind.
-    func heldKey(_ keyID: KeyID, for algorithm: SignatureAlgorithm) throws -> HeldKey? {
+    ///
+    /// - Parameter pair: what the token said it has made under this `CKA_ID` just now. Where both are what they should be,
+    ///   nothing is searched for: a search costs time in proportion to the objects on the token.
+    func heldKey(_ keyID: KeyID, for algorithm: SignatureAlgorithm, asMade pair: KeyPair? = nil) throws -> HeldKey? {
         do {
-            let privateKey = try findKey(.privateKey, id: keyID.bytes)
-            let publicKey = try PublicKey(publicKey(of: findKey(.publicKey, id: keyID.bytes)))
+            let pair = try made(pair, keyID) ?? found(keyID)
+            let privateKey = pair.privateKey
+            let publicKey = try PublicKey(publicKey(of: pair.publicKey))
             guard try algorithm.isKeyType(of: privateKey, self), publicKey.keyType == algorithm.jws.keyType else { return nil }
             return HeldKey(
                 key: GeneratedKey(
                     keyID: keyID, kid: publicKey.kid,
                     specification: KeySpecification(algorithm, rsaBits: publicKey.rsaModulusBits),
                     publicKey: publicKey.subjectPublicKeyInfo),
-                custody: try custody(of: privateKey))
+                privateKey: privateKey, custody: try custody(of: privateKey))
         } catch let error as PKCS11Error where error.isAbsence {
             return nil
         }
+    }
+
+    /// The pair, if its handles are those of a key pair with this `CKA_ID`.
+    private func made(_ pair: KeyPair?, _ keyID: KeyID) throws(PKCS11Error) -> KeyPair? {
+        guard let pair, try shows(pair.privateKey, as: .privateKey, of: keyID),
+            try shows(pair.publicKey, as: .publicKey, of: keyID)
+        else { return nil }
+        return pair
+    }
+
+    private func found(_ keyID: KeyID) throws(PKCS11Error) -> KeyPair {
+        let privateKey = try findKey(.privateKey, id: keyID.bytes)
+        return KeyPair(publicKey: try findKey(.publicKey, id: keyID.bytes), privateKey: privateKey)
     }
 }
 

@@ -11,6 +11,9 @@ final class KnownHandles: Sendable {
     private struct State {
         var generation = 0
         var objects: [KeyID: ObjectHandle] = [:]
+        /// Every `CKA_ID` of our length that the token had when it was looked at as a whole; nil before it was.
+        var keyIDs: Set<KeyID>?
+        var auditKeys: [String: [KeyID: KeyPair]] = [:]
     }
 
     private let state = Locked(State())
@@ -20,9 +23,30 @@ final class KnownHandles: Sendable {
         state.withLock { $0.generation == generation ? $0.objects[keyID] : nil }
     }
 
+    /// One of those that are known.
+    func any(generation: Int) -> (keyID: KeyID, object: ObjectHandle)? {
+        state.withLock { $0.generation == generation ? $0.objects.first.map { ($0.key, $0.value) } : nil }
+    }
+
+    /// Whether the token had an object with this `CKA_ID` when it was looked at as a whole; nil when it was not.
+    func hadObject(of keyID: KeyID, generation: Int) -> Bool? {
+        state.withLock { $0.generation == generation ? $0.keyIDs?.contains(keyID) : nil }
+    }
+
+    /// The pairs with the label of an audit key that the token had when it was looked at as a whole.
+    func auditKeys(labelled label: String, generation: Int) -> [KeyID: KeyPair] {
+        state.withLock { $0.generation == generation ? $0.auditKeys[label] ?? [:] : [:] }
+    }
+
     /// Takes down everything the token has shown at once, in place of what was known.
-    func replace(by objects: [KeyID: ObjectHandle], generation: Int) {
-        state.withLock { $0 = State(generation: generation, objects: objects) }
+    ///
+    /// - Parameters:
+    ///   - keyIDs: of all its objects, also of those that are none of ours.
+    ///   - auditKeys: by their label.
+    func replace(
+        by objects: [KeyID: ObjectHandle], keyIDs: Set<KeyID>, auditKeys: [String: [KeyID: KeyPair]], generation: Int
+    ) {
+        state.withLock { $0 = State(generation: generation, objects: objects, keyIDs: keyIDs, auditKeys: auditKeys) }
     }
 
     func note(_ object: ObjectHandle, of keyID: KeyID, generation: Int) {

@@ -62,6 +62,16 @@ enum Reaction: Hashable, Sendable {
     }
 }
 
+extension Reaction {
+    /// Whether such an error can come of a handle that is another object's, or nobody's.
+    var mayBeOfHandle: Bool {
+        switch self {
+        case .fail, .freshSession(isLost: false, then: .keyUnavailable): true
+        default: false
+        }
+    }
+}
+
 extension ReturnValue {
     /// Whether initialising the module anew may help: not against a token that throttles or has no room.
     var mayEndByInitialising: Bool {

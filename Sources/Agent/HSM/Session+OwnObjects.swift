@@ -7,6 +7,18 @@ extension Session {
         try findObjects([.class(.privateKey), .id(keyID.bytes)]) + findObjects([.class(.publicKey), .id(keyID.bytes)])
     }
 
+    /// Whether a handle is that of a key object with this class and `CKA_ID`. One that was noted can have become another
+    /// object's, or nobody's.
+    func shows(_ object: ObjectHandle, as class: ObjectClass, of keyID: KeyID) throws(PKCS11Error) -> Bool {
+        do throws(PKCS11Error) {
+            guard try number(.class, of: object) == `class`.rawValue else { return false }
+            return try bytes(.id, of: object) == keyID.bytes
+        } catch {
+            guard Reaction(to: error).mayBeOfHandle else { throw error }
+            return false
+        }
+    }
+
     /// What may be destroyed of the objects with this class and `CKA_ID`: the one there is. Where somebody has put another
     /// under the same `CKA_ID`, the label tells whose is whose.
     ///

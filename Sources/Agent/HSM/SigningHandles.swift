@@ -123,13 +123,3 @@ extension HSMError {
             hint: "rotate the issuer and have the HSM examined: a faulty signature can give the key away")
     }
 }
-
-extension Reaction {
-    /// Whether such an error can come of a handle that is another object's, or nobody's.
-    fileprivate var mayBeOfHandle: Bool {
-        switch self {
-        case .fail, .freshSession(isLost: false, then: .keyUnavailable): true
-        default: false
-        }
-    }
-}

@@ -18,7 +18,8 @@ extension TokenManagement {
             for object in try session.findObjects([.class(.publicKey)]) {
                 try count.add(object, isPrivate: false, keyIDs, session)
             }
-            access.knownHandles.replace(by: count.privateKeys, generation: generation)
+            access.knownHandles.replace(
+                by: count.privateKeys, keyIDs: count.keyIDs, auditKeys: count.auditKeys, generation: generation)
             return TokenInventory(
                 token: TokenIdentity(label: access.info.label, serial: access.info.serialNumber),
                 tokenGeneration: generation, entries: count.entries, withoutID: count.withoutID, foreign: count.foreign)
@@ -31,6 +32,11 @@ private struct InventoryCount {
     var entries: [KeyID: TokenInventory.Entry] = [:]
     /// Where there is exactly one.
     var privateKeys: [KeyID: ObjectHandle] = [:]
+    /// Of all objects, whoever's they are.
+    var keyIDs: Set<KeyID> = []
+    /// By label, the pairs there are one of.
+    var auditKeys: [String: [KeyID: KeyPair]] { auditObjects.mapValues { $0.compactMapValues(\.pair) } }
+    private var auditObjects: [String: [KeyID: AuditObjects]] = [:]
     var withoutID = 0
     var foreign = 0
 
@@ -54,10 +60,13 @@ private struct InventoryCount {
             foreign += 1
             return
         }
+        keyIDs.insert(keyID)
         let text = try session.bytes(.label, of: object).map { String(decoding: $0, as: UTF8.self) }
         let label = text.flatMap(KeyLabel.init)
         guard label != nil || known.contains(keyID) else {
             foreign += 1
+            guard let text, text.hasPrefix(TokenHeadSigner.labelPrefix) else { return }
+            auditObjects[text, default: [:]][keyID, default: AuditObjects()].add(object, isPrivate: isPrivate)
             return
         }
         let before = entries[keyID]
@@ -66,6 +75,20 @@ private struct InventoryCount {
         entries[keyID] = TokenInventory.Entry(
             keyID: keyID, label: before?.label ?? label, privateKeys: (before?.privateKeys ?? 0) + (isPrivate ? 1 : 0),
             publicKeys: publicKeys, publicKey: publicKeys == 1 ? session.subjectPublicKeyInfo(of: object, isPrivate) : nil)
+    }
+}
+
+private struct AuditObjects {
+    var privateKeys: [ObjectHandle] = []
+    var publicKeys: [ObjectHandle] = []
+
+    var pair: KeyPair? {
+        guard privateKeys.count == 1, publicKeys.count == 1 else { return nil }
+        return KeyPair(publicKey: publicKeys[0], privateKey: privateKeys[0])
+    }
+
+    mutating func add(_ object: ObjectHandle, isPrivate: Bool) {
+        if isPrivate { privateKeys.append(object) } else { publicKeys.append(object) }
     }
 }
 

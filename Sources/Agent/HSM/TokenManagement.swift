@@ -42,7 +42,30 @@ extension TokenManagement: KeyCustody {
     func generate(_ specification: KeySpecification, keyID: KeyID, label: String) async throws -> GeneratedKey {
         let generation = KeyGeneration(
             specification: specification, keyID: keyID, label: label, rules: rules, templates: templates)
-        return try await performOnce { session in try generation.run(session) }
+        return try await performOnce { [access] session in
+            let held = try generation.run(session)
+            access.knownHandles.note(held.privateKey, of: keyID, generation: access.generation)
+            return held.key
+        }
+    }
+
+    func requireUnused(_ keyID: KeyID) async throws {
+        let isUsed = try await perform { [access] session in
+            // A search costs time in proportion to the objects on the token: one that has been looked at as a whole is asked
+            // for a key that it has, to see that it answers.
+            let generation = access.generation
+            if let hadObject = access.knownHandles.hadObject(of: keyID, generation: generation),
+                let known = access.knownHandles.any(generation: generation),
+                try session.shows(known.object, as: .privateKey, of: known.keyID)
+            {
+                return hadObject
+            }
+            return try !session.objects(of: keyID).isEmpty
+        }
+        guard !isUsed else {
+            throw HSMError(
+                .unavailable, "the token claims to hold a key that was never made", hint: "have the token examined")
+        }
     }
 
     func heldKey(_ keyID: KeyID, for algorithm: SignatureAlgorithm) async throws -> GeneratedKey? {
@@ -68,8 +91,13 @@ extension TokenManagement: KeyCustody {
     }
 
     func attributes(of keyID: KeyID) async throws -> CustodyAttributes? {
-        try await perform { session in
+        try await perform { [access] session in
             do throws(PKCS11Error) {
+                if let object = access.knownHandles.object(of: keyID, generation: access.generation),
+                    try session.shows(object, as: .privateKey, of: keyID)
+                {
+                    return try session.custody(of: object)
+                }
                 return try session.custody(of: session.findKey(.privateKey, id: keyID.bytes))
             } catch {
                 guard error.isAbsence else { throw error }

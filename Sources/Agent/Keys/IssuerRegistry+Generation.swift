@@ -23,10 +23,7 @@ extension IssuerRegistry {
         // 16 bytes are what a KeyID takes.
         let keyID = KeyID(SystemRandom.bytes(KeyID.length))!
         // A token that does not answer gets no intent: it would leave a tombstone at each try.
-        guard try await !custody.contains(keyID) else {
-            throw HSMError(
-                .unavailable, "the token claims to hold a key that was never made", hint: "have the token examined")
-        }
+        try await custody.requireUnused(keyID)
         let intent = GenerationIntent(
             keyID: keyID, issuer: issuer, algorithm: specification.algorithm, recordedAt: clock.wall())
         underWay.insert(keyID)

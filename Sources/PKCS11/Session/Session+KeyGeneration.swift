@@ -13,6 +13,11 @@ public enum KeyPairAlgorithm: Hashable, Sendable {
 public struct KeyPair: Hashable, Sendable {
     public let publicKey: ObjectHandle
     public let privateKey: ObjectHandle
+
+    public init(publicKey: ObjectHandle, privateKey: ObjectHandle) {
+        self.publicKey = publicKey
+        self.privateKey = privateKey
+    }
 }
 
 /// How a template says what a new key may not be used for.
