@@ -144,7 +144,7 @@ let package = Package(
             "AgentTests",
             [
                 "Agent", "AgentClient", "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                "RelyingParty", "FaultyTokenSupport", "ProcessSupport", "SoftHSMSupport", .crypto, .grdb, .logging,
+                "RelyingParty", "FaultyTokenSupport", "ProcessSupport", "SoftHSMSupport", .crypto, .grdb, .logging, .nioEmbedded,
             ]),
         tests("RelyingPartyTests", ["RelyingParty", "JOSE", "ProcessSupport", .crypto, .cryptoExtras]),
         tests(

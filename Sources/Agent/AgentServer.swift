@@ -103,13 +103,17 @@ public final class AgentServer: Service {
     public static func start(
         _ configuration: AgentConfiguration, store: any IssuerStorage, environment: AgentEnvironment
     ) async throws -> AgentServer {
-        let audit = try AuditLog(configuration.audit, clock: environment.clock, log: environment.log)
-        return try await start(configuration, store: store, audit: audit, environment: environment)
+        // Replies come out of records, so those written together are sent together.
+        let waker = LoopWaker()
+        let audit = try AuditLog(
+            configuration.audit, clock: environment.clock, log: environment.log, answering: waker.gathering)
+        return try await start(configuration, store: store, audit: audit, waker: waker, environment: environment)
     }
 
     /// As `start(_:store:environment:)`, with an audit log that is closed at the end.
     static func start(
-        _ configuration: AgentConfiguration, store: any IssuerStorage, audit: AuditLog, environment: AgentEnvironment
+        _ configuration: AgentConfiguration, store: any IssuerStorage, audit: AuditLog, waker: LoopWaker = LoopWaker(),
+        environment: AgentEnvironment
     ) async throws -> AgentServer {
         let hsm: HSM
         do {
@@ -118,7 +122,7 @@ public final class AgentServer: Service {
             await audit.close()
             throw error
         }
-        let server = AgentServer(configuration, store: store, hsm: hsm, audit: audit, environment)
+        let server = AgentServer(configuration, store: store, hsm: hsm, audit: audit, waker: waker, environment)
         do {
             try await server.registry.load()
             if let socket = configuration.activated {
@@ -140,7 +144,7 @@ public final class AgentServer: Service {
     }
 
     private init(
-        _ configuration: AgentConfiguration, store: any IssuerStorage, hsm: HSM, audit: AuditLog,
+        _ configuration: AgentConfiguration, store: any IssuerStorage, hsm: HSM, audit: AuditLog, waker: LoopWaker,
         _ environment: AgentEnvironment
     ) {
         self.hsm = hsm
@@ -162,11 +166,9 @@ public final class AgentServer: Service {
         auditWatch = Task {
             while (try? await Task.sleep(for: Self.tick)) != nil { audit.watchOver() }
         }
-        let waker = LoopWaker()
         let dispatcher = Dispatcher(
             gate: gate, audit: audit,
-            sign: Sign(
-                gate: gate, board: registry.board, hsm: hsm, audit: audit, waker: waker, clock: environment.clock),
+            sign: Sign(gate: gate, board: registry.board, hsm: hsm, audit: audit, clock: environment.clock),
             operations: OperationTable(
                 registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, environment),
             readiness: readiness, underWay: underWay)

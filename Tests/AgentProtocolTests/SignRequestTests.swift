@@ -63,6 +63,14 @@ struct SignRequestTests {
         }
     }
 
+    @Test("all names beside the registered ones are told, however many there are", arguments: [0, 3, 63, 64, 65, 2_000])
+    func otherNames(count: Int) throws {
+        let names = (0..<count).map { "claim-\($0)" }
+        let others = names.map { ",\"\($0)\":{\"sub\":1}" }.joined()
+        let claims = try decode(#"{"issuer":"demo","claims":{"sub":"s","\u0061ud":"a"\#(others)}}"#).claims
+        #expect(claims.otherNames == names)
+    }
+
     @Test("a payload is kept byte for byte, white space included")
     func payload() throws {
         let text = " {\"iss\":\"i\",\n\"aud\":\"ü\",\"iat\":1,\"exp\":2}\n"

@@ -86,11 +86,13 @@ final class AgentFixture: Sendable {
     func start() async throws {
         let configuration = configuration.withLock { $0 }
         let environment = environment
-        let audit = try AuditLog(configuration.audit, clock: environment.clock, log: environment.log) { [auditFaults] in
-            FaultyAuditFile(try AppendedFile(path: $0), auditFaults)
-        }
+        let waker = LoopWaker()
+        let audit = try AuditLog(
+            configuration.audit, clock: environment.clock, log: environment.log,
+            open: { [auditFaults] in FaultyAuditFile(try AppendedFile(path: $0), auditFaults) }, answering: waker.gathering)
         let server = try await AgentServer.start(
-            configuration, store: FailingStore(store: store, failures: failures), audit: audit, environment: environment)
+            configuration, store: FailingStore(store: store, failures: failures), audit: audit, waker: waker,
+            environment: environment)
         running.withLock { $0 = server }
     }
 

@@ -107,7 +107,9 @@ final class AuditFaults: Sendable {
         var isTruncateFailing = false
         var isSyncFailing = false
         var isSyncHanging = false
+        var isWriteHanging = false
         var syncs = 0
+        var writes = 0
     }
 
     let switches = Locked(Switches())
@@ -129,7 +131,11 @@ final class FaultyAuditFile: AuditFile {
     var identity: String { file.identity }
 
     func write(_ bytes: [UInt8], from offset: Int) throws(PlatformError) -> Int {
-        let room = faults.switches.withLock { $0.room }
+        let room = faults.switches.withLock { switches in
+            switches.writes += 1
+            return switches.room
+        }
+        while faults.switches.withLock({ $0.isWriteHanging }) { Thread.sleep(forTimeInterval: 0.02) }
         guard room < bytes.count - offset else { return try file.write(bytes, from: offset) }
         guard room > 0 else { throw Self.full }
         let written = try file.write(Array(bytes[..<(offset + room)]), from: offset)

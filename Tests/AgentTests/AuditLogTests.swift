@@ -18,6 +18,26 @@ struct AuditLogTests {
         }
     }
 
+    @Test("records that are gathered are written at once, and answered together")
+    func gathering() async throws {
+        try await AuditFixture.with { audit in
+            try await audit.logged { log async throws in
+                let before = audit.faults.switches.withLock { $0.writes }
+                let answered = Locked(0)
+                log.gathering {
+                    for number in 1...3 {
+                        log.record(.sample(number)) { error in answered.withLock { $0 += error == nil ? 1 : 0 } }
+                    }
+                    #expect(answered.withLock { $0 } == 0)
+                }
+                #expect(answered.withLock { $0 } == 3)
+                #expect(audit.faults.switches.withLock { $0.writes } == before + 1)
+                try await log.written(.sample(4))
+            }
+            #expect(try audit.lines().count == 5)
+        }
+    }
+
     @Test("a record has its members in their order, and leaves out what is absent")
     func members() async throws {
         try await AuditFixture.with { audit in

@@ -182,6 +182,44 @@ struct RecordingTests {
         }
     }
 
+    @Test("while a write hangs, signatures wait for it, and health does not")
+    func hangingWrite() async throws {
+        try await AgentFixture.with { agent, client in
+            try await client.create(standby: false)
+            _ = try await client.sign()
+            agent.auditFaults.set { $0.isWriteHanging = true }
+            let outcomes = Task {
+                await withTaskGroup(of: Reason?.self) { group in
+                    for _ in 1...8 {
+                        group.addTask {
+                            do {
+                                _ = try await client.sign()
+                                return nil
+                            } catch {
+                                return (error as? ProtocolError)?.reason ?? .internalError
+                            }
+                        }
+                    }
+                    return await group.reduce(into: []) { $0.append($1) }
+                }
+            }
+            let server = try #require(agent.server)
+            try await agent.connected { other in
+                while server.audit.trouble == nil {
+                    server.audit.watchOver()
+                    _ = try await other.health()
+                }
+                #expect(try await other.health().audit.state != "ok")
+            }
+            agent.auditFaults.set { $0.isWriteHanging = false }
+            // What was being written got through.
+            let reasons = await outcomes.value
+            #expect(reasons.count == 8 && reasons.allSatisfy { $0 == nil || $0 == .auditUnavailable })
+            agent.clock.pass(2)
+            #expect(await eventually { try await client.health().audit.state == "ok" })
+        }
+    }
+
     @Test("heads are signed at the start, after a rotation and at the end, and prove the log up to the last of them")
     func heads() async throws {
         try await AgentFixture.stopped { agent in

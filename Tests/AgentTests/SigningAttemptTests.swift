@@ -115,20 +115,7 @@ struct SigningAttemptTests {
             kid: "kid", keyID: try #require(KeyID([UInt8](repeating: 1, count: 16))), algorithm: algorithm,
             publicKey: try publicKey().subjectPublicKeyInfo, state: .active, publishedAt: Timestamp(seconds: 0),
             knownFrom: Timestamp(seconds: 0))
-        return SigningAttempt(job: Job(key: try KeyReference(key)), deadline: .max)
-    }
-
-    private final class Job: SigningJob {
-        let key: KeyReference
-        let uid: UInt32 = 0
-
-        init(key: KeyReference) {
-            self.key = key
-        }
-
-        func signingInput() -> [UInt8] { [] }
-        func end(_ result: Result<SignedInput, HSMError>) {}
-        func endTogether(_ work: () -> Void) { work() }
+        return SigningAttempt(job: UnwantedJob(key: try KeyReference(key)), deadline: .max)
     }
 
     private static func rsa() throws -> PublicKey {
@@ -138,4 +125,18 @@ struct SigningAttemptTests {
     private static func ec() throws -> PublicKey {
         try PublicKey(ecPoint: Array(P256.Signing.PrivateKey().publicKey.x963Representation), on: .p256)
     }
+}
+
+/// A job that nobody waits for.
+private final class UnwantedJob: SigningJob {
+    let key: KeyReference
+    let uid: UInt32 = 0
+
+    init(key: KeyReference) {
+        self.key = key
+    }
+
+    func signingInput() -> [UInt8] { [] }
+    func end(_ result: Result<SignedInput, HSMError>) {}
+    func endTogether(_ work: () -> Void) { work() }
 }

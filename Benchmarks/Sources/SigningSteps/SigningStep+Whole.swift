@@ -48,7 +48,7 @@ private final class WholeRequests: Sendable {
         readiness.open()
         dispatcher = Dispatcher(
             gate: agent.gate, audit: audit,
-            sign: Sign(gate: agent.gate, board: agent.board, hsm: hsm, audit: audit, waker: LoopWaker(), clock: agent.clock),
+            sign: Sign(gate: agent.gate, board: agent.board, hsm: hsm, audit: audit, clock: agent.clock),
             operations: OperationTable(gate: agent.gate, audit: audit, log: agent.log), readiness: readiness,
             underWay: UseCount())
         context = OperationContext(

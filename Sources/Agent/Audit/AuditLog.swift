@@ -5,7 +5,8 @@ import Synchronization
 
 /// The record of who had what done, in a file to which lines are only added, each with the SHA-256 of the one before.
 ///
-/// Records that come at once are written together by the first thread that came; nobody waits for another thread then.
+/// Records that come at once are written together by the first thread that came, or by the last that gathers some; nobody
+/// waits for a thread that waits for anything but the file.
 public final class AuditLog: Sendable {
     private enum Item: Sendable {
         case record(AuditText, written: @Sendable (AuditError?) -> Void)
@@ -57,6 +58,8 @@ public final class AuditLog: Sendable {
     let clock: AgentClock
     private let log: Logger
     private let open: @Sendable (String) throws -> any AuditFile
+    /// Runs the answers to what was written together.
+    private let answering: @Sendable (() -> Void) -> Void
     private let state: Locked<State>
     private let times: Locked<Times>
     private let refusals = Locked(RefusalFold())
@@ -90,22 +93,30 @@ public final class AuditLog: Sendable {
     /// that of the file a rotation has left beside it.
     ///
     /// - Throws: `AuditError`: the file is not to be used, or does not end in a record.
-    public convenience init(_ configuration: AuditConfiguration, clock: AgentClock, log: Logger) throws {
-        try self.init(configuration, clock: clock, log: log) { path in
+    ///
+    /// - Parameter answering: runs the answers to records that were written together.
+    public convenience init(
+        _ configuration: AuditConfiguration, clock: AgentClock, log: Logger,
+        answering: @escaping @Sendable (() -> Void) -> Void = { $0() }
+    ) throws {
+        let open: @Sendable (String) throws -> any AuditFile = { path in
             let file = try AppendedFile(path: path)
             try FileTrust.checkPlace(of: path, "the audit log")
             return file
         }
+        try self.init(configuration, clock: clock, log: log, open: open, answering: answering)
     }
 
     init(
         _ configuration: AuditConfiguration, clock: AgentClock, log: Logger,
-        open: @escaping @Sendable (String) throws -> any AuditFile
+        open: @escaping @Sendable (String) throws -> any AuditFile,
+        answering: @escaping @Sendable (() -> Void) -> Void = { $0() }
     ) throws {
         self.configuration = configuration
         self.clock = clock
         self.log = log
         self.open = open
+        self.answering = answering
         let (file, last, cut) = try Self.opened(configuration.path, open)
         state = Locked(State(appender: AuditAppender(file), chain: AuditChain(after: last)))
         let now = clock.monotonic()
@@ -220,11 +231,11 @@ public final class AuditLog: Sendable {
     /// Whether the disk still answers; to be called once a second. Whoever waits for one that does not is told so.
     func watchOver() {
         let round = keeper.round
-        let (batches, isWriting) = state.withLock { ($0.batches, $0.isWriting) }
+        let (batches, isDue) = state.withLock { ($0.batches, $0.isWriting || !$0.pending.isEmpty) }
         let isStalled = watched.withLock { watched in
             let before = watched.progress
             watched.progress = Progress(round: round, batches: batches)
-            let isHeldUp = before.round == round || (isWriting && before.batches == batches)
+            let isHeldUp = before.round == round || (isDue && before.batches == batches)
             watched.times = isHeldUp ? watched.times + 1 : 0
             return watched.times >= Self.mostStalled
         }
@@ -327,7 +338,7 @@ public final class AuditLog: Sendable {
             }
             let error = isClosed ? AuditError.logClosed : append(batch, longer, records: answers.count, to: &appender)
             if error == nil { chain = longer }
-            for answer in answers { answer(error) }
+            answering { for answer in answers { answer(error) } }
         }
     }
 
@@ -535,7 +546,7 @@ public final class AuditLog: Sendable {
         }
         state.withLock { $0.isClosed = true }
         // Who began to write before is let finish: the file is another's from then on.
-        while state.withLock({ $0.isWriting }) { try? await Task.sleep(for: .milliseconds(5)) }
+        while state.withLock({ $0.isWriting || $0.gathering > 0 }) { try? await Task.sleep(for: .milliseconds(5)) }
         _ = synchronize()
         state.withLock { state in
             // A thread that wrote the last record may still be about to let go of the file.

@@ -1,27 +1,31 @@
 /// Signatures that a worker has made and not handed over yet.
 ///
 /// Recording a signature and waking whoever writes its reply cost a system call each, which several can share. One that was
-/// made quickly waits for the next few that are; a slow token's are handed over as they come.
+/// made quickly waits for the next ones with the same key, if they are begun soon enough: those will be as quick. A slow
+/// token's are handed over as they come.
 struct FinishedJobs: Sendable {
     private var finished: [(job: any SigningJob, signed: SignedInput)] = []
     /// When the first of them was begun, in nanoseconds of the monotonic clock.
     private var began: Int64 = 0
 
-    /// Nanoseconds from the beginning of the first signature for which it may wait.
-    private static let patience: Int64 = 250_000
-    private static let most = 4
+    /// Nanoseconds from the beginning of the first signature within which another may begin before it is handed over.
+    static let patience: Int64 = 250_000
+    static let most = 4
 
     mutating func append(_ job: any SigningJob, _ signed: SignedInput, begunAt began: Int64) {
         if finished.isEmpty { self.began = began }
         finished.append((job, signed))
     }
 
-    /// Whether they can wait for one more signature, which would begin now.
-    func mayWait(at now: Int64) -> Bool {
-        finished.count < Self.most && now - began < Self.patience
+    /// Whether there is any that must not wait for this signature, which would begin now.
+    ///
+    /// A key that has not just signed may have to be searched for, and a trial may take any time.
+    func mustEnd(before attempt: SigningAttempt, at now: Int64) -> Bool {
+        guard let last = finished.last else { return false }
+        return finished.count >= Self.most || now - began >= Self.patience || attempt.job.key !== last.job.key || attempt.isTrial
     }
 
-    /// Hands all of them over.
+    /// Hands all of them over, which is to be done once.
     func end() {
         guard let first = finished.first else { return }
         guard finished.count > 1 else { return first.job.end(.success(first.signed)) }

@@ -107,6 +107,11 @@ final class SigningWorker: Sendable {
         while true {
             guard case .attempt(let taken) = next else { return .reopen(nil, isLost: access.generation != generation) }
             guard var attempt = taken else { return .finished }
+            var began = clock.monotonic()
+            if finished.mustEnd(before: attempt, at: began) {
+                handOver(&finished)
+                began = clock.monotonic()
+            }
             guard status.trouble == nil, access.gate.enter() else {
                 return .reopen(attempt, isLost: access.generation != generation)
             }
@@ -114,8 +119,6 @@ final class SigningWorker: Sendable {
                 access.gate.leave()
                 return .reopen(attempt, isLost: true)
             }
-            let began = clock.monotonic()
-            if !finished.mayWait(at: began) { handOver(&finished) }
             guard began < attempt.deadline else {
                 access.gate.leave()
                 attempt.job.end(.failure(.late))
@@ -197,7 +200,9 @@ final class SigningWorker: Sendable {
                 case .trial:
                     attempt.isTrial = true
                     return .attempt(attempt)
-                case .refused(let error): attempt.job.end(.failure(error))
+                case .refused(let error):
+                    handOver(&finished)
+                    attempt.job.end(.failure(error))
                 }
             }
         }
@@ -270,7 +275,7 @@ final class SigningWorker: Sendable {
         status.noteDisturbance(HSMError(signing: error))
     }
 
-    /// What is done for a request whose call never returns.
+    /// What is done when a call never returns: its request is answered, and so is what was signed before.
     private func abandonment(_ attempt: SigningAttempt?, _ finished: FinishedJobs = FinishedJobs()) -> @Sendable () -> Void {
         { [job = attempt?.job] in
             finished.end()

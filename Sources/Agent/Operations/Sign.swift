@@ -9,17 +9,15 @@ final class Sign: Sendable {
     private let board: SigningBoard
     private let hsm: HSM
     private let audit: AuditLog
-    private let waker: LoopWaker
     private let clock: AgentClock
     private let signatures = Counter(label: "privyseal_signatures_total")
     private let refusals = Counter(label: "privyseal_signature_failures_total")
 
-    init(gate: Gate, board: SigningBoard, hsm: HSM, audit: AuditLog, waker: LoopWaker, clock: AgentClock) {
+    init(gate: Gate, board: SigningBoard, hsm: HSM, audit: AuditLog, clock: AgentClock) {
         self.gate = gate
         self.board = board
         self.hsm = hsm
         self.audit = audit
-        self.waker = waker
         self.clock = clock
     }
 
@@ -146,8 +144,7 @@ final class Sign: Sendable {
         }
 
         func endTogether(_ work: () -> Void) {
-            // The replies come out of the records.
-            sign.waker.gathering { sign.audit.gathering(work) }
+            sign.audit.gathering(work)
         }
 
         private var entry: AuditEntry {

@@ -36,8 +36,8 @@ final class Connection: ChannelInboundHandler, @unchecked Sendable {
     private var isClosing = false
 
     init(
-        dispatcher: Dispatcher, waker: LoopWaker, id: ConnectionID, caller: Caller, idle: TimeAmount, isWatching: @escaping @Sendable () -> Bool,
-        ended: @escaping @Sendable (ConnectionID) -> Void
+        dispatcher: Dispatcher, waker: LoopWaker, id: ConnectionID, caller: Caller, idle: TimeAmount,
+        isWatching: @escaping @Sendable () -> Bool, ended: @escaping @Sendable (ConnectionID) -> Void
     ) {
         self.idle = idle
         self.isWatching = isWatching

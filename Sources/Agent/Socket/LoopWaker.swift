@@ -33,17 +33,28 @@ final class LoopWaker: Sendable {
     }
 
     /// Does something from which many replies come, and wakes each loop once.
+    ///
+    /// - Parameter work: must not wait for anything, since everybody's replies wait for it.
     func gathering(_ work: () -> Void) {
         state.withLock { $0.gathering += 1 }
         work()
-        let due = state.withLock { state -> [Due] in
-            state.gathering -= 1
-            guard state.gathering == 0 else { return [] }
+        // What comes while the loops are woken waits its turn behind that: whoever saw a reply handed over may go by it.
+        while let due = nextDue() {
+            for due in due {
+                due.eventLoop.execute { for write in due.writes { write() } }
+            }
+        }
+    }
+
+    /// `nil` when another thread sees to it, or there is nothing; the calling thread gathers no more then.
+    private func nextDue() -> [Due]? {
+        state.withLock { state in
+            guard state.gathering == 1, !state.due.isEmpty else {
+                state.gathering -= 1
+                return nil
+            }
             defer { state.due = [] }
             return state.due
-        }
-        for due in due {
-            due.eventLoop.execute { for write in due.writes { write() } }
         }
     }
 }

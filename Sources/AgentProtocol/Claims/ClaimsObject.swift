@@ -17,8 +17,8 @@ public struct ClaimsObject: Sendable {
     /// `jti`; nil when absent.
     public let id: String?
 
-    /// The names of the claims beside those of RFC 7519 §4.1, as places in `text`.
-    private let others: [JSONScanner.StringToken]
+    /// The names of the claims beside those of RFC 7519 §4.1, as places in `text`; nil when they are read anew.
+    private let others: [JSONScanner.StringToken]?
     private let text: JSONSlice
     /// The object's place in its source, with the white space around it when the claims are a text of their own.
     private let whole: Range<Int>
@@ -69,8 +69,16 @@ public struct ClaimsObject: Sendable {
 
     /// The names of the claims beside the registered ones (RFC 7519 §4.1), each of the object itself, made anew each time.
     public var otherNames: [String] {
+        // It has been scanned before, so it can be again; and if not, nothing must look as if there were none.
+        guard let names = others ?? Self.allOthers(text) else { return [""] }
         let scanner = JSONScanner(text, checking: [])
-        return others.map { scanner.string($0) }
+        return names.map { scanner.string($0) }
+    }
+
+    private static func allOthers(_ text: JSONSlice) -> [JSONScanner.StringToken]? {
+        var members = RegisteredClaims(keepingAllNames: true)
+        guard (try? members.scan(text)) != nil else { return nil }
+        return members.others
     }
 
     /// The claims as they were received, byte for byte.

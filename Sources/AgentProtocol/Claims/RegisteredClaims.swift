@@ -12,8 +12,14 @@ struct RegisteredClaims {
     private(set) var notBefore: Int64?
     private(set) var expiration: Int64?
     private(set) var id: String?
-    /// The names of all others, in their order.
-    private(set) var others: [JSONScanner.StringToken] = []
+    /// The names of all others, in their order; nil when there are so many that they are not to be kept.
+    private(set) var others: [JSONScanner.StringToken]? = []
+    private let mostOthers: Int
+
+    /// - Parameter keepingAllNames: a line of the greatest length can have thousands; usually the first few are enough.
+    init(keepingAllNames: Bool = false) {
+        mostOthers = keepingAllNames ? .max : 64
+    }
 
     /// Passes the whole object, and refuses at any depth what parsers disagree on.
     mutating func scan(_ claims: JSONSlice) throws(ClaimsFailure) {
@@ -23,7 +29,7 @@ struct RegisteredClaims {
             while let name = try scanner.nextMember(&object) {
                 // Every registered claim looked at has three letters.
                 guard name.isEscaped || name.count == 3 else {
-                    others.append(name)
+                    note(name)
                     try scanner.skipValue()
                     continue
                 }
@@ -37,6 +43,11 @@ struct RegisteredClaims {
 
     /// The first claim of a wrong type; kept until the scan is through.
     private var failure: ClaimsFailure?
+
+    private mutating func note(_ other: JSONScanner.StringToken) {
+        if let others, others.count >= mostOthers { self.others = nil }
+        others?.append(other)
+    }
 
     private mutating func scanMember(_ name: JSONScanner.StringToken, _ scanner: inout JSONScanner) throws(JSONError) {
         if scanner.string(name, is: "iss") {
@@ -54,7 +65,7 @@ struct RegisteredClaims {
         } else if scanner.string(name, is: "jti") {
             id = try scanString("jti", &scanner)
         } else {
-            others.append(name)
+            note(name)
             try scanner.skipValue()
         }
     }

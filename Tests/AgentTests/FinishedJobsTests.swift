@@ -1,0 +1,118 @@
+import Crypto
+import JOSE
+import KeyLifecycle
+import Platform
+import Testing
+
+@testable import Agent
+
+@Suite("Signatures that are handed over together")
+struct FinishedJobsTests {
+    @Test("quick signatures with one key wait for each other, and for nothing else")
+    func waiting() throws {
+        let ends = Ends()
+        let (key, other) = (try Self.key(), try Self.key())
+        var finished = FinishedJobs()
+        let next = SigningAttempt(job: NotedJob(key, ends), deadline: .max)
+        #expect(!finished.mustEnd(before: next, at: 1_000))
+
+        finished.append(NotedJob(key, ends), Self.signed, begunAt: 1_000)
+        #expect(!finished.mustEnd(before: next, at: 1_000 + FinishedJobs.patience - 1))
+        #expect(finished.mustEnd(before: next, at: 1_000 + FinishedJobs.patience))
+        #expect(finished.mustEnd(before: SigningAttempt(job: NotedJob(other, ends), deadline: .max), at: 1_000))
+        var trial = next
+        trial.isTrial = true
+        #expect(finished.mustEnd(before: trial, at: 1_000))
+
+        for _ in 1..<FinishedJobs.most {
+            #expect(!finished.mustEnd(before: next, at: 1_000))
+            finished.append(NotedJob(key, ends), Self.signed, begunAt: 2_000)
+        }
+        #expect(finished.mustEnd(before: next, at: 1_000))
+    }
+
+    @Test("each ends once, in their order; several together, one by itself")
+    func ends() throws {
+        let ends = Ends()
+        let key = try Self.key()
+        var finished = FinishedJobs()
+        finished.end()
+        finished.append(NotedJob(key, ends, "a"), Self.signed, begunAt: 0)
+        finished.end()
+        #expect(ends.noted.withLock { $0 } == ["a"])
+        finished.removeAll()
+        for name in ["b", "c"] { finished.append(NotedJob(key, ends, name), Self.signed, begunAt: 0) }
+        finished.end()
+        #expect(ends.noted.withLock { $0 } == ["a", "together", "b", "c", "."])
+        finished.removeAll()
+        finished.end()
+        #expect(ends.noted.withLock { $0.count } == 5)
+    }
+
+    @Test("whoever would have to wait for an element is told first, and finds what has come meanwhile")
+    func beforeWaiting() throws {
+        let queue = BlockingQueue<Int>(limit: 4)
+        var seen = Int.min
+        var calls = 0
+        try queue.push(1)
+        guard case .element(1) = queue.pop(unlessInterruptedSince: &seen, beforeWaiting: { calls += 1 }) else {
+            Issue.record("no element")
+            return
+        }
+        #expect(calls == 0)
+        let popped = queue.pop(unlessInterruptedSince: &seen) {
+            calls += 1
+            try? queue.push(2)
+        }
+        guard case .element(2) = popped else {
+            Issue.record("no element")
+            return
+        }
+        #expect(calls == 1)
+    }
+
+    private static let signed = SignedInput(input: [], signature: [])
+
+    private static func key() throws -> KeyReference {
+        let publicKey = try PublicKey(ecPoint: Array(P256.Signing.PrivateKey().publicKey.x963Representation), on: .p256)
+        return try KeyReference(
+            SigningKey(
+                kid: publicKey.kid, keyID: try #require(KeyID([UInt8](repeating: 1, count: 16))), algorithm: .es256,
+                publicKey: publicKey.subjectPublicKeyInfo, state: .active, publishedAt: Timestamp(seconds: 0),
+                knownFrom: Timestamp(seconds: 0)))
+    }
+}
+
+/// What ended, in its order.
+private final class Ends: Sendable {
+    let noted = Locked<[String]>([])
+
+    func note(_ what: String) {
+        noted.withLock { $0.append(what) }
+    }
+}
+
+private final class NotedJob: SigningJob {
+    let key: KeyReference
+    let uid: UInt32 = 0
+    private let ends: Ends
+    private let name: String
+
+    init(_ key: KeyReference, _ ends: Ends, _ name: String = "") {
+        self.key = key
+        self.ends = ends
+        self.name = name
+    }
+
+    func signingInput() -> [UInt8] { [] }
+
+    func end(_ result: Result<SignedInput, HSMError>) {
+        ends.note(name)
+    }
+
+    func endTogether(_ work: () -> Void) {
+        ends.note("together")
+        work()
+        ends.note(".")
+    }
+}
