@@ -158,7 +158,8 @@ let package = Package(
             "EndToEndTests",
             [
                 "AgentClient", "AgentProtocol", "FaultyTokenSupport", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                "ProcessSupport", "RelyingParty", "SoftHSMSupport", "TLSSupport", "privyseal", "privyseal-issuer", "privyseald", .crypto,
+                "ProcessSupport", "RelyingParty", "SoftHSMSupport", "TLSSupport", "privyseal", "privyseal-issuer", "privyseald",
+                .crypto,
                 .subprocess,
             ]),
         tests(
@@ -166,7 +167,9 @@ let package = Package(
             [
                 "privyseal", "AgentClient", "AgentProtocol", "JOSE", "Platform", "RelyingParty", .argumentParser, .crypto,
             ]),
-        tests("FaultyTokenTests", ["CCryptoki", "FaultyTokenSupport", "PKCS11", "Platform", "ProcessSupport", "SoftHSMSupport", .crypto]),
+        tests(
+            "FaultyTokenTests",
+            ["CCryptoki", "FaultyTokenSupport", "PKCS11", "Platform", "ProcessSupport", "SoftHSMSupport", .crypto]),
         tests("FuzzTests", ["FuzzProperties", "privyseald"]),
         // The steps that Benchmarks/ counts the instructions of, through a symbolic link: they are built for release there.
         tests(

@@ -26,7 +26,8 @@ public struct OfflineAgent: Sendable {
             publicBaseURL: configuration.publicBaseURL, log: environment.log)
         do {
             try await registry.load()
-            let value = try await body(OfflineAgent(hsm: hsm, registry: registry, audit: configuration.audit, environment: environment))
+            let value = try await body(
+                OfflineAgent(hsm: hsm, registry: registry, audit: configuration.audit, environment: environment))
             await registry.drain()
             try await hsm.end()
             return value

@@ -27,7 +27,8 @@ struct AuditTests {
 
             let verified = try await Programs.run("privyseald", ["audit", "verify", log + ".1", log, "--public-key", pem])
             #expect(verified.status == 0, "\(verified.output)")
-            #expect(verified.output.hasPrefix("intact: ") && verified.output.contains("proven up to record"), "\(verified.output)")
+            #expect(
+                verified.output.hasPrefix("intact: ") && verified.output.contains("proven up to record"), "\(verified.output)")
             let shown = try await Programs.run("privyseald", ["audit", "tail", "-n", "1000", log])
             #expect(shown.output.contains("rotate") && shown.output.contains("attempted"), "\(shown.output)")
 

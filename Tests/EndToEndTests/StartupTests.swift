@@ -171,7 +171,8 @@ struct StartupTests {
         try await Installation.with { site in
             let agent = try await site.startAgent()
             await agent.end()
-            let change = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute(\"INSERT INTO grdb_migrations VALUES ('later')\"); d.commit()"
+            let change =
+                "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute(\"INSERT INTO grdb_migrations VALUES ('later')\"); d.commit()"
             let changed = try await Programs.run(at: "/usr/bin/python3", ["-c", change, site.directory + "/store.db"])
             #expect(changed.status == 0, "\(changed.errors)")
             let outcome = try await Programs.run("privyseald", ["serve", "--config", site.agentConfiguration])

@@ -36,7 +36,8 @@ struct RefusalFold: Sendable {
     mutating func admit(_ record: AuditRecord, at now: Int64) -> AuditRecord? {
         let uid = record.caller.uid
         var record = record
-        var likeness = Likeness(uid: uid, method: record.method, issuer: record.issuer, outcome: record.outcome, reason: record.reason)
+        var likeness = Likeness(
+            uid: uid, method: record.method, issuer: record.issuer, outcome: record.outcome, reason: record.reason)
         if windows[likeness] == nil, kinds[uid, default: 0] >= Self.mostKinds {
             record.method = Self.several
             record.issuer = nil
