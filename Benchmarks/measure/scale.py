@@ -27,10 +27,10 @@ def load(programs, agent, algorithm, requests, keys, seconds, rate=0, replies=0,
     return measured(command, agent.token.environment, f"load, {algorithm}", seconds)
 
 
-def raw(programs, token, algorithm, seconds):
+def raw(programs, token, algorithm, seconds, generate=0):
     command = [
         f"{programs}/raw", *token.arguments, "--public-key", token.public_keys[algorithm], "--threads", str(CONNECTIONS),
-        "--algorithm", algorithm, "--seconds", str(seconds),
+        "--algorithm", algorithm, "--seconds", str(seconds), "--generate", str(generate),
     ]
     return measured(command, token.environment, f"raw, {algorithm}", seconds)
 

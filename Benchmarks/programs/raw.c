@@ -1,8 +1,10 @@
 /* usage: raw --module FILE --label LABEL --pin-file FILE --algorithm NAME --public-key FILE [--threads N]
- *            [--processes N] [--seconds N] [--warm-up N] [--server-pid PID]
+ *            [--processes N] [--seconds N] [--warm-up N] [--server-pid PID] [--generate N]
  *
  * Signs one digest after the other with the token, in as many threads and processes as are asked for, each with a
- * session. Prints the rate, the latencies in microseconds and the processor time per signature.
+ * session. With --generate one more thread of each process generates so many key pairs a second meanwhile, as far as the
+ * token lets it; they are destroyed afterwards. Prints the rate, the latencies in microseconds, the processor time per
+ * signature and the pairs generated a second.
  */
 #include "histogram.h"
 #include "options.h"
@@ -22,7 +24,7 @@ enum phase { PREPARING, WARMING_UP, MEASURING, COUNTED, ENDED };
 
 /* What all threads of all processes see. */
 struct shared {
-    atomic_int phase, ready;
+    atomic_int phase, ready, generated;
     struct histogram histograms[];
 };
 
@@ -55,6 +57,43 @@ static void *work(void *argument) {
     }
 }
 
+enum { MOST_GENERATED = 10000 };
+
+struct generator {
+    struct shared *shared;
+    const struct token *token;
+    enum algorithm algorithm;
+    double rate;
+};
+
+/* Generates pairs while the others sign, and destroys them when they have ended. */
+static void *generate(void *argument) {
+    struct generator *generator = argument;
+    const struct token *token = generator->token;
+    CK_SESSION_HANDLE session = token_session(token);
+    struct key_pair *pairs = calloc(MOST_GENERATED, sizeof *pairs);
+    int generated = 0;
+    for (uint64_t due = monotonic_ns(); generated < MOST_GENERATED;) {
+        int before = atomic_load(&generator->shared->phase);
+        if (before == ENDED) break;
+        uint64_t now = monotonic_ns();
+        if (before == PREPARING || now < due) {
+            usleep(500);
+            continue;
+        }
+        pairs[generated++] = token_generate(token, session, generator->algorithm, "bench-beside");
+        if (before == MEASURING && atomic_load(&generator->shared->phase) == MEASURING)
+            atomic_fetch_add(&generator->shared->generated, 1);
+        due = (now - due > 1000000000u ? now : due) + (uint64_t)(1e9 / generator->rate);
+    }
+    for (int place = 0; place < generated; place++) {
+        check(token->functions->C_DestroyObject(session, pairs[place].private), "C_DestroyObject");
+        check(token->functions->C_DestroyObject(session, pairs[place].public), "C_DestroyObject");
+    }
+    free(pairs);
+    return NULL;
+}
+
 static struct shared *shared;
 static int count;
 static char **arguments;
@@ -76,7 +115,11 @@ static void *run(void *place) {
                                            algorithm_named(name), (unsigned)number };
         if (pthread_create(&started[thread], NULL, work, &workers[thread])) fail("no thread can be started");
     }
+    pthread_t generating;
+    struct generator generator = { shared, &token, algorithm_named(name), option_number(count, arguments, "--generate", "0") };
+    if (generator.rate > 0 && pthread_create(&generating, NULL, generate, &generator)) fail("no thread can be started");
     for (int thread = 0; thread < threads; thread++) pthread_join(started[thread], NULL);
+    if (generator.rate > 0) pthread_join(generating, NULL);
     check(token.functions->C_Finalize(NULL), "C_Finalize");
     return NULL;
 }
@@ -136,7 +179,8 @@ int main(int argc, char **argv) {
     double signatures = (double)sum.total;
     if (sum.total == 0) fail("nothing was signed in %.1f s", seconds);
     printf("{\"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"clientProcessor\": %.2f, \"serverProcessor\": %.2f, "
-           "\"others\": %.3f}\n",
+           "\"others\": %.3f, \"generated\": %.2f}\n",
            signatures / seconds, histogram_us(&sum, 0.5), histogram_us(&sum, 0.99), own * 1e6 / signatures,
-           other * 1e6 / signatures, (all_used - own - other) / seconds);
+           other * 1e6 / signatures, (all_used - own - other) / seconds,
+           atomic_load(&shared->generated) / seconds);
 }
