@@ -8,7 +8,9 @@ struct FrontendProcessTests {
     func documents() async throws {
         try await Installation.with { site in
             try await site.startAgent()
-            _ = try await site.output("issuer", "create", "demo", "--enable-oidc-issuer", "--algorithm", "ES256")
+            // No standby key, which would join the set while it is looked at.
+            _ = try await site.output(
+                "issuer", "create", "demo", "--enable-oidc-issuer", "--no-standby", "--algorithm", "ES256")
             let url = try await site.output("issuer", "show", "demo", "--query", "oidcIssuerProfile.issuerUrl", "-o", "tsv")
             try await site.startFrontend()
             let discoveryURL = url + ".well-known/openid-configuration"
