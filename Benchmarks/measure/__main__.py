@@ -36,6 +36,7 @@ import time
 
 from bench import ALGORITHMS, MOST_RAW, SUBJECTS, Bench, Case, cases
 from failure import Failure
+from faulty import FaultyModule
 from report import Results, Spread, progress, rates, table
 from rotation import run_rotation
 from scale import run_scale
@@ -199,18 +200,6 @@ def run_slow_token(options, bench, results):
     return f"of 32 sessions of 5 ms, 64 connections use {shares[0]:.2f}, one that pipelines {shares[1]:.2f}"
 
 
-def slow_module(programs, token):
-    """The module that delays every signature, with its rules beside it."""
-    directory = f"{token.directory}/slow"
-    os.mkdir(directory, 0o700)
-    module = shutil.copy(f"{programs}/libFaultyToken.so", directory)
-    with open(f"{module}.conf", "w") as file:
-        file.write(f"module={token.module}\ncontrol={directory}/rules\ncounters={directory}/counters\n")
-    with open(f"{directory}/rules", "w") as file:
-        file.write(f"C_Sign delay={SLOW_SECONDS * 1000:.0f}ms\n")
-    return module
-
-
 def run(options, directory):
     results, load = Results(), os.getloadavg()[0]
     whole = {"scale": run_scale, "rotation": run_rotation}.get(options.mode)
@@ -239,7 +228,9 @@ def run_bench(options, directory, results, load):
     token = Token(directory, options.programs)
     module, settings, algorithms, only = None, {}, options.algorithms, options.only
     if options.mode == "slow-token":
-        module, settings = slow_module(options.programs, token), {"signing": {"sessions": SLOW_SESSIONS}}
+        # The delay is the token's, for the agent and for the bare token alike.
+        module = FaultyModule(options.programs, token, f"C_Sign delay={SLOW_SECONDS * 1000:.0f}ms\n").path
+        settings = {"signing": {"sessions": SLOW_SESSIONS}}
         algorithms, only = ["ES256"], ["raw", "privyseal"]
     elif options.mode == "half-load":
         only = [subject for subject in options.only if subject in ("least", "privyseal")]

@@ -21,7 +21,14 @@ FIRST_ID = 1_000_000
 class Agent:
     def __init__(self, binaries, token, module=None, settings=(), wrapper=()):
         self.path, self.token = f"{token.directory}/agent.sock", token
+        self.file = f"{token.directory}/agent.yaml"
         self.requests, self.public_keys, self.reply_bytes = {}, {}, {}
+        self.command = [*wrapper, f"{binaries}/privyseald", "serve", "--config", self.file]
+        self.configure(module, settings)
+        self.start()
+
+    def configure(self, module=None, settings=()):
+        """What counts from the next start on."""
         rules = [
             {
                 "user": str(os.getuid()), "allow": ["sign"], "issuers": ["shop-*"], "subjects": ["system:serviceaccount:*"],
@@ -31,16 +38,15 @@ class Agent:
         ]
         configuration = {
             "socket": {"path": self.path},
-            "token": {"uri": token.uri, "module": module or token.module, "pinFile": token.pin_file},
-            "store": {"sqlite": f"{token.directory}/privyseal.db"},
+            "token": {"uri": self.token.uri, "module": module or self.token.module, "pinFile": self.token.pin_file},
+            "store": {"sqlite": f"{self.token.directory}/privyseal.db"},
             "publicBaseURL": "https://oidc.example.com",
             "access": rules,
             **dict(settings),
         }
-        file = token.write("agent.yaml", json.dumps(configuration).encode())
-        os.chmod(file, 0o600)
-        self.command = [*wrapper, f"{binaries}/privyseald", "serve", "--config", file]
-        self.start()
+        with open(self.file, "w") as file:
+            os.fchmod(file.fileno(), 0o600)
+            json.dump(configuration, file)
 
     def start(self, ready=None):
         """Returns once the agent is ready: once `health` says ok, unless something else is meant by it."""

@@ -2,14 +2,13 @@
 
 import json
 import os
-import shutil
-import struct
 import threading
 import time
 
 from agent import Agent, request
 from bench import Case, measured, undisturbed
 from failure import Failure
+from faulty import FaultyModule
 from report import progress, table
 from softhsm import Token
 
@@ -95,28 +94,6 @@ def timed_start(agent, issuer):
     return seen
 
 
-def counted(path):
-    """The counters of the module that counts; see Tests/FaultyToken/README.md."""
-    with open(path, "rb") as file:
-        content = file.read()
-    counters = {}
-    for name, count in struct.iter_unpack("<56sQ", content[: len(content) // 64 * 64]):
-        if not name.strip(b"\0"):
-            break
-        counters[name.rstrip(b"\0").decode()] = count
-    return counters
-
-
-def counting_module(programs, token):
-    """The module that counts every call, with its settings beside it."""
-    directory = f"{token.directory}/counting"
-    os.makedirs(directory, 0o700, exist_ok=True)
-    module = shutil.copy(f"{programs}/libFaultyToken.so", directory)
-    with open(f"{module}.conf", "w") as file:
-        file.write(f"module={token.module}\ncontrol={directory}/rules\ncounters={directory}/counters\n")
-    return module, f"{directory}/counters"
-
-
 class Scale:
     """One agent with a single issuer and one with many, each on its own token."""
 
@@ -174,40 +151,41 @@ class Scale:
         """How often the token is searched, counted by a module that stands before it."""
         agent, name = self.many, self.all.names[0]
         agent.stop()
-        module, counters = counting_module(self.programs, agent.token)
-        counting = Agent(self.options.binaries, agent.token, module)
-        self.agents.append(counting)
+        module = FaultyModule(self.programs, agent.token)
+        agent.configure(module.path)
+        agent.start()
         before, rows = 0, []
 
         def note(what):
             nonlocal before
             # The head of the audit log is signed after the reply.
             time.sleep(0.5)
-            count = counted(counters)[SEARCH]
+            count = module.counted(SEARCH)
             rows.append((what, count - before))
             before = count
 
         note("start")
-        counting.exchange(request(name))
+        agent.exchange(request(name))
         note("first signature of an issuer")
-        counting.create("shop-counted", self.algorithm)
-        counting.await_standby("shop-counted")
+        agent.create("shop-counted", self.algorithm)
+        agent.await_standby("shop-counted")
         note("issuer-create, with its standby key")
-        counting.exchange(request("shop-counted"))
+        agent.exchange(request("shop-counted"))
         note("its first signature")
-        counting.call("rotate", issuer="shop-counted")
-        counting.await_standby("shop-counted")
+        agent.call("rotate", issuer="shop-counted")
+        agent.await_standby("shop-counted")
         note("rotate, with the new standby key and the first signed head")
-        counting.exchange(request("shop-counted"))
+        agent.exchange(request("shop-counted"))
         note("the first signature after it")
-        counting.call("issuer-update", issuer="shop-counted", standby=False)
+        agent.call("issuer-update", issuer="shop-counted", standby=False)
         note("issuer-update that takes the standby key away")
-        counting.call("list-keys", issuer=name)
+        agent.call("list-keys", issuer=name)
         note("list-keys of two keys")
-        counting.stop()
+        agent.stop()
         self.results.note("searches", dict(rows))
         print("\nsearches of the token (C_FindObjectsInit): " + "; ".join(f"{what} {count}" for what, count in rows))
-        agent.__init__(self.options.binaries, agent.token)
+        agent.configure()
+        agent.start()
 
     def cases(self):
         def of(agent, requests, keys):

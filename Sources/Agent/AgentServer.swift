@@ -111,8 +111,10 @@ public final class AgentServer: Service {
     }
 
     /// As `start(_:store:environment:)`, with an audit log that is closed at the end.
+    ///
+    /// - Parameter waker: the one that gathers the answers of the audit log.
     static func start(
-        _ configuration: AgentConfiguration, store: any IssuerStorage, audit: AuditLog, waker: LoopWaker = LoopWaker(),
+        _ configuration: AgentConfiguration, store: any IssuerStorage, audit: AuditLog, waker: LoopWaker,
         environment: AgentEnvironment
     ) async throws -> AgentServer {
         let hsm: HSM
