@@ -47,9 +47,7 @@ final class TokenHeadSigner: HeadSigner {
         guard let key = key.withLock({ $0 }) else { return nil }
         let verifier = try PublicKey(subjectPublicKeyInfo: key.publicKey).verifier(for: .es256)
         return try await token.perform { [access = token.access] session in
-            guard let object = access.knownHandles.object(of: key.keyID, generation: access.generation),
-                try session.shows(object, as: .privateKey, of: key.keyID)
-            else { return nil }
+            guard let object = try access.knownPrivateKey(key.keyID, session) else { return nil }
             let signature = try SignatureAlgorithm.es256.sign(digest, session, object)
             return verifier.isValid(signature: signature, for: digest) ? (signature, key.kid) : nil
         }

@@ -60,3 +60,13 @@ final class KnownHandles: Sendable {
         state.withLock { $0.objects[keyID] = nil }
     }
 }
+
+extension TokenAccess {
+    /// The private key where the token has last shown it, if it is still there; nil says that it has to be searched for.
+    func knownPrivateKey(_ keyID: KeyID, _ session: borrowing Session) throws(PKCS11Error) -> ObjectHandle? {
+        guard let object = knownHandles.object(of: keyID, generation: generation),
+            try session.shows(object, as: .privateKey, of: keyID)
+        else { return nil }
+        return object
+    }
+}

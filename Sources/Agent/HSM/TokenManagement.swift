@@ -93,11 +93,7 @@ extension TokenManagement: KeyCustody {
     func attributes(of keyID: KeyID) async throws -> CustodyAttributes? {
         try await perform { [access] session in
             do throws(PKCS11Error) {
-                if let object = access.knownHandles.object(of: keyID, generation: access.generation),
-                    try session.shows(object, as: .privateKey, of: keyID)
-                {
-                    return try session.custody(of: object)
-                }
+                if let known = try access.knownPrivateKey(keyID, session) { return try session.custody(of: known) }
                 return try session.custody(of: session.findKey(.privateKey, id: keyID.bytes))
             } catch {
                 guard error.isAbsence else { throw error }
