@@ -29,15 +29,9 @@ public final class AuditLog: Sendable {
         /// Files of before a rotation, not yet brought to the disk for the last time.
         var former: [any AuditFile] = []
         var trouble: AuditError?
-        var headTrouble: AuditError?
         /// Records that could not be written since trouble began.
         var lost = 0
         var isClosed = false
-        var signer: (any HeadSigner)?
-        /// The last signature of a head that was asked for.
-        var signing: Task<Void, Never>?
-        /// The record that was last written for a head: while it is the last of all, there is nothing new to sign.
-        var headRecord: AuditLink?
 
         /// Whether the calling thread is to write what is pending.
         mutating func becomeWriter() -> Bool {
@@ -54,13 +48,14 @@ public final class AuditLog: Sendable {
         var signed: Int64
     }
 
-    private let configuration: AuditConfiguration
+    let configuration: AuditConfiguration
     let clock: AgentClock
-    private let log: Logger
+    let log: Logger
     private let open: @Sendable (String) throws -> any AuditFile
     /// Runs the answers to what was written together.
     private let answering: @Sendable (() -> Void) -> Void
     private let state: Locked<State>
+    let heads = Locked(AuditHeads())
     private let times: Locked<Times>
     private let refusals = Locked(RefusalFold())
     private let executables = CallerExecutables()
@@ -186,8 +181,8 @@ public final class AuditLog: Sendable {
         return state.withLock { $0.trouble }
     }
 
-    /// Why the head was not signed the last time it was due.
-    var headTrouble: AuditError? { state.withLock { $0.headTrouble } }
+    /// The last record that was written; nil before the first.
+    var last: AuditLink? { state.withLock { $0.chain.last } }
 
     private func text(of record: AuditRecord, count: Int? = nil) -> AuditText {
         AuditText(
@@ -478,65 +473,11 @@ public final class AuditLog: Sendable {
         return (file, cut)
     }
 
-    // MARK: - Heads
-
-    /// Has the head signed from now on.
-    func signHeads(with signer: any HeadSigner) {
-        state.withLock { $0.signer = signer }
-    }
-
-    /// Signs the last record and records that; what goes wrong is logged and shown by `headTrouble`. Returns when it is done,
-    /// and does nothing while there is no new record.
-    func signHead() async {
-        let signing = state.withLock { state in
-            let signing = Task { [before = state.signing] in
-                await before?.value
-                await signLast()
-            }
-            state.signing = signing
-            return signing
-        }
-        await signing.value
-    }
-
-    /// As `signHead()`, without waiting for it.
-    func signHeadSoon() {
-        Task { await signHead() }
-    }
-
-    /// Whether heads are to be signed and nobody does.
-    var lacksSigner: Bool { configuration.headInterval != nil && state.withLock { $0.signer == nil } }
-
-    private func signLast() async {
-        let begun = state.withLock { state -> (any HeadSigner, AuditLink)? in
-            guard let signer = state.signer, let last = state.chain.last, last != state.headRecord else { return nil }
-            return (signer, last)
-        }
-        guard let (signer, link) = begun else { return }
-        let error = await sign(link, with: signer)
-        state.withLock { $0.headTrouble = error }
-        guard let error else { return }
-        log.warning("the head of the audit log is not signed", metadata: ["reason": "\(error)", "hint": "\(error.hint)"])
-    }
-
-    private func sign(_ link: AuditLink, with signer: any HeadSigner) async -> AuditError? {
-        let head: SignedHead
-        do {
-            head = try await SignedHead(of: link, signedBy: signer)
-        } catch {
-            return AuditError(
-                .unsigned, "the audit key does not sign: \(error)", hint: "check the token; it is tried again by itself")
-        }
-        let error = await durable(.head(head))
-        state.withLock { state in
-            if error == nil, state.chain.last?.seq == link.seq + 1 { state.headRecord = state.chain.last }
-        }
-        return error
-    }
+    // MARK: - End
 
     /// Writes what has been counted, brings everything to the disk and takes no more.
     func close() async {
-        await state.withLock { $0.signing }?.value
+        await heads.withLock { $0.signing }?.value
         let now = clock.monotonic()
         for folded in refusals.withLock({ $0.due(at: now, all: true) }) {
             _ = await durable(text(of: folded.record, count: folded.count))
