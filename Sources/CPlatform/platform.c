@@ -7,16 +7,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-const int privyseal_sol_socket = SOL_SOCKET;
-const int privyseal_so_peercred = SO_PEERCRED;
-const int privyseal_so_peergroups = SO_PEERGROUPS;
 
 _Static_assert(sizeof(struct privyseal_ucred) == sizeof(struct ucred), "struct ucred has changed");
 
@@ -29,6 +27,13 @@ int privyseal_peer_credentials(int fd, struct privyseal_ucred *out) {
     out->uid = peer.uid;
     out->gid = peer.gid;
     return 0;
+}
+
+int privyseal_peer_groups(int fd, gid_t *out, size_t *count) {
+    socklen_t length = (socklen_t)(*count * sizeof *out);
+    const int failure = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, out, &length) == 0 ? 0 : errno;
+    *count = length / sizeof *out;
+    return failure;
 }
 
 int privyseal_disable_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : errno; }
@@ -140,6 +145,80 @@ int privyseal_send_datagram(const char *name, const uint8_t *message, size_t len
     const int failure = sent < 0 ? errno : ((size_t)sent == length ? 0 : EMSGSIZE);
     close(fd);
     return failure;
+}
+
+int privyseal_listen(const char *path, int backlog) {
+    struct sockaddr_un address;
+    const socklen_t address_length = unix_address(path, 0, &address);
+    if (address_length == 0) return -ENAMETOOLONG;
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    if (bind(fd, (const struct sockaddr *)&address, address_length) == 0 && listen(fd, backlog) == 0) return fd;
+    const int failure = errno;
+    close(fd);
+    return -failure;
+}
+
+int privyseal_accept(int fd) {
+    int accepted;
+    do {
+        accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    } while (accepted < 0 && errno == EINTR);
+    return accepted < 0 ? -errno : accepted;
+}
+
+int privyseal_never_wait(int fd) {
+    const int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? 0 : errno;
+}
+
+ssize_t privyseal_send(int fd, const void *bytes, size_t count) {
+    ssize_t sent;
+    do {
+        sent = send(fd, bytes, count, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
+int privyseal_poller(void) {
+    const int poller = epoll_create1(EPOLL_CLOEXEC);
+    return poller < 0 ? -errno : poller;
+}
+
+int privyseal_poller_change(int poller, int fd, uint64_t number, uint8_t before, uint8_t interest) {
+    struct epoll_event event = {.data.u64 = number};
+    if (interest & PRIVYSEAL_READ) event.events |= EPOLLIN | EPOLLRDHUP;
+    if (interest & PRIVYSEAL_WRITE) event.events |= EPOLLOUT;
+    if (before == interest) return 0;
+    const int operation = !before ? EPOLL_CTL_ADD : !interest ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+    return epoll_ctl(poller, operation, fd, &event) == 0 ? 0 : errno;
+}
+
+int privyseal_poller_wait(int poller, struct privyseal_ready *out, int capacity) {
+    enum { MOST = 64 };
+    struct epoll_event events[MOST];
+    const int count = epoll_wait(poller, events, capacity < MOST ? capacity : MOST, -1);
+    if (count < 0) return errno == EINTR ? 0 : -errno;
+    for (int i = 0; i < count; i++) {
+        const uint32_t flags = events[i].events;
+        out[i].number = events[i].data.u64;
+        out[i].interest = (uint8_t)((flags & (EPOLLIN | EPOLLRDHUP) ? PRIVYSEAL_READ : 0) |
+                                    (flags & EPOLLOUT ? PRIVYSEAL_WRITE : 0) |
+                                    (flags & (EPOLLHUP | EPOLLERR) ? PRIVYSEAL_READ | PRIVYSEAL_WRITE : 0));
+    }
+    return count;
+}
+
+int privyseal_bell(void) {
+    const int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return bell < 0 ? -errno : bell;
+}
+
+void privyseal_bell_ring(int bell) { (void)eventfd_write(bell, 1); }
+
+void privyseal_bell_hush(int bell) {
+    eventfd_t rings;
+    (void)eventfd_read(bell, &rings);
 }
 
 int privyseal_probe_stream_socket(const char *path) {

@@ -1,4 +1,4 @@
-public import CPlatform
+import CPlatform
 import Glibc
 
 /// Who is at the other end of a Unix socket, as the kernel recorded it when the connection was made (unix(7), SO_PEERCRED).
@@ -26,27 +26,13 @@ public struct PeerCredentials: Sendable, Hashable {
 
     /// Asks the kernel about a connected Unix socket.
     public init(socket: CInt) throws(PlatformError) {
-        var raw = Raw()
+        var raw = privyseal_ucred()
         let failure = unsafe privyseal_peer_credentials(socket, &raw)
         guard failure == 0 else {
             throw PlatformError(
                 .systemCall, "getsockopt SO_PEERCRED: \(systemErrorText(failure))",
                 hint: "only Unix sockets have peer credentials")
         }
-        self.init(raw)
-    }
-
-    /// What the kernel fills in for `SO_PEERCRED`: the value type to ask a socket option provider for.
-    public typealias Raw = privyseal_ucred
-
-    /// `SOL_SOCKET`.
-    public static var optionLevel: CInt { privyseal_sol_socket }
-
-    /// `SO_PEERCRED`.
-    public static var optionName: CInt { privyseal_so_peercred }
-
-    /// Credentials from the option's value.
-    public init(_ raw: Raw) {
         self.init(uid: raw.uid, gid: raw.gid, pid: raw.pid)
     }
 }

@@ -1,24 +1,33 @@
-public import CPlatform
+import CPlatform
 import Glibc
 
 /// The supplementary groups of the process at the other end of a Unix socket, as the kernel recorded them when the
 /// connection was made (unix(7), SO_PEERGROUPS).
 public struct PeerGroups: Sendable, Hashable {
+    /// In ascending order.
     public let gids: [UInt32]
 
-    /// What the kernel fills in: the value type to ask a socket option provider for, which gives it zeroed memory. A process
-    /// with more than 256 groups makes the option fail.
-    public typealias Raw = privyseal_peer_group_list
+    /// Groups the kernel lets a process have (NGROUPS_MAX).
+    private static let most = 65_536
+    /// More than nearly every process has.
+    private static let usual = 32
 
-    /// `SO_PEERGROUPS`; the level is ``PeerCredentials/optionLevel``.
-    public static var optionName: CInt { privyseal_so_peergroups }
-
-    /// Groups from the option's value. The kernel sorts them, so group 0 counts only where others follow: alone it cannot be
-    /// told from none.
-    public init(_ raw: Raw) {
-        let all = unsafe withUnsafeBytes(of: raw) { bytes in unsafe Array(bytes.bindMemory(to: UInt32.self)) }
-        let end = all.lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0
-        gids = Array(all[..<end])
+    /// Asks the kernel about a connected Unix socket.
+    public init(socket: CInt) throws(PlatformError) {
+        var count = Self.usual
+        var gids = [UInt32](repeating: 0, count: count)
+        var failure = unsafe privyseal_peer_groups(socket, &gids, &count)
+        if failure == ERANGE {
+            count = Self.most
+            gids = [UInt32](repeating: 0, count: count)
+            failure = unsafe privyseal_peer_groups(socket, &gids, &count)
+        }
+        guard failure == 0 else {
+            throw PlatformError(
+                .systemCall, "getsockopt SO_PEERGROUPS: \(systemErrorText(failure))",
+                hint: "only Unix sockets have peer groups")
+        }
+        self.gids = Array(gids.prefix(count))
     }
 }
 

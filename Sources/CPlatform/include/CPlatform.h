@@ -13,20 +13,13 @@ struct privyseal_ucred {
     gid_t gid;
 };
 
-/// `SOL_SOCKET` and `SO_PEERCRED`, whose values differ between architectures.
-extern const int privyseal_sol_socket;
-extern const int privyseal_so_peercred;
-
-/// What `SO_PEERGROUPS` fills in: supplementary groups in ascending order, zeros behind them. ERANGE for more of them.
-struct privyseal_peer_group_list {
-    gid_t gids[256];
-};
-
-extern const int privyseal_so_peergroups;
-
 /// Reads the credentials of the process at the other end of a connected Unix socket, as the kernel recorded them at
 /// connect(2).
 int privyseal_peer_credentials(int fd, struct privyseal_ucred *out);
+
+/// Reads the supplementary groups of that process, as the kernel recorded them then. ERANGE for more than `*count`, which
+/// becomes how many there are.
+int privyseal_peer_groups(int fd, gid_t *out, size_t *count);
 
 /// prctl(PR_SET_DUMPABLE, 0): no core dump, no ptrace and no /proc/PID/mem for processes of the same user.
 int privyseal_disable_dumps(void);
@@ -66,6 +59,47 @@ int privyseal_take_environment(const char *name, uint8_t *out, size_t capacity, 
 
 /// Sends one datagram to a Unix socket, as sd_notify(3) does. A leading '@' names an abstract socket.
 int privyseal_send_datagram(const char *address, const uint8_t *message, size_t length);
+
+/// A Unix stream socket that listens at `path` with O_NONBLOCK and O_CLOEXEC: the descriptor, or -errno.
+int privyseal_listen(const char *path, int backlog);
+
+/// Accepts a connection with O_NONBLOCK and O_CLOEXEC: the descriptor, or -errno.
+int privyseal_accept(int fd);
+
+/// Sets O_NONBLOCK.
+int privyseal_never_wait(int fd);
+
+/// send(2) with MSG_NOSIGNAL: how many bytes were taken, or -errno.
+ssize_t privyseal_send(int fd, const void *bytes, size_t count);
+
+/// An epoll(7) instance with O_CLOEXEC: the descriptor, or -errno.
+int privyseal_poller(void);
+
+/// What is waited for on a descriptor, and what it is ready for.
+enum {
+    /// Bytes, a connection, or the end.
+    PRIVYSEAL_READ = 1,
+    PRIVYSEAL_WRITE = 2,
+};
+
+/// Changes what is waited for on a descriptor, level-triggered, from `before` to `interest`; nothing takes it out.
+int privyseal_poller_change(int poller, int fd, uint64_t number, uint8_t before, uint8_t interest);
+
+/// A descriptor that is ready.
+struct privyseal_ready {
+    /// What it was added with.
+    uint64_t number;
+    /// Both when it is broken.
+    uint8_t interest;
+};
+
+/// Waits until descriptors are ready: how many of them `out` names, or -errno. EINTR counts as none.
+int privyseal_poller_wait(int poller, struct privyseal_ready *out, int capacity);
+
+/// An eventfd(2) with O_CLOEXEC and O_NONBLOCK: the descriptor, or -errno. It is ready from a ring until it is hushed.
+int privyseal_bell(void);
+void privyseal_bell_ring(int bell);
+void privyseal_bell_hush(int bell);
 
 /// Connects to a Unix stream socket and closes the connection again. 0 when somebody is listening.
 int privyseal_probe_stream_socket(const char *path);

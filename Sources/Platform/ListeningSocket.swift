@@ -1,0 +1,63 @@
+import CPlatform
+import Glibc
+
+/// A Unix stream socket that others connect to. Nobody waits for it. Closed with its last use.
+public final class ListeningSocket: Sendable {
+    let descriptor: CInt
+
+    /// Makes the socket file and listens there.
+    ///
+    /// - Parameter backlog: connections that wait to be accepted.
+    public init(at path: UnixSocketPath, backlog: CInt) throws(PlatformError) {
+        let result = unsafe privyseal_listen(path.path, backlog)
+        guard result >= 0 else {
+            throw PlatformError(
+                .systemCall, "cannot listen on \(path): \(systemErrorText(-result))",
+                hint: "check that its directory exists and is writable")
+        }
+        descriptor = result
+    }
+
+    /// Takes over the socket that the service manager has made.
+    public init(_ socket: ActivatedSocket) throws(PlatformError) {
+        let failure = privyseal_never_wait(socket.descriptor)
+        guard failure == 0 else {
+            throw PlatformError(
+                .systemCall, "cannot serve \(socket.path): \(systemErrorText(failure))",
+                hint: "restart the socket unit, and then the agent")
+        }
+        descriptor = socket.descriptor
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// What came of an attempt to accept a connection.
+    public enum Acceptance {
+        case accepted(StreamSocket)
+        /// Nobody waits, or who waited has gone.
+        case nobody
+        /// The process or the system has no room for another connection: there may be later.
+        case noRoom(PlatformError)
+    }
+
+    /// Accepts the connection that has waited longest.
+    public func accept() -> Acceptance {
+        let result = privyseal_accept(descriptor)
+        guard result < 0 else {
+            do throws(PlatformError) {
+                return .accepted(try StreamSocket(taking: result))
+            } catch {
+                return .nobody
+            }
+        }
+        switch -result {
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+            return .noRoom(
+                PlatformError(
+                    .systemCall, "accept: \(systemErrorText(-result))", hint: "give the process more file descriptors (LimitNOFILE=)"))
+        default: return .nobody
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import Platform
+
+@Suite("Sockets that nobody waits for")
+struct PollerTests {
+    /// A connection with both ends in this process.
+    private func withConnection(_ body: (_ here: StreamSocket, _ there: StreamSocket) throws -> Void) throws {
+        var ends: [CInt] = [0, 0]
+        let made = unsafe socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0, &ends)
+        try #require(made == 0)
+        try body(try StreamSocket(taking: ends[0]), try StreamSocket(taking: ends[1]))
+    }
+
+    /// What there is without waiting for more.
+    private func events(_ poller: Poller) -> [UInt64: Poller.Interest] {
+        var events: [UInt64: Poller.Interest] = [:]
+        poller.wake()
+        poller.next { events[$0.number] = $0.ready }
+        return events
+    }
+
+    @Test("say that they are ready for what is waited for, and nothing else")
+    func readiness() throws {
+        try withConnection { here, there in
+            let poller = try Poller()
+            #expect(poller.wait(for: .read, on: here, 7, insteadOf: []))
+            #expect(events(poller) == [:])
+            guard case .done(3) = there.write([1, 2, 3], from: 0) else { return #expect(Bool(false)) }
+            #expect(events(poller) == [7: .read])
+            // Level-triggered: it goes on saying so.
+            #expect(events(poller) == [7: .read])
+            #expect(poller.wait(for: .write, on: here, 7, insteadOf: .read))
+            #expect(events(poller) == [7: .write])
+            #expect(poller.wait(for: [.read, .write], on: here, 7, insteadOf: .write))
+            #expect(events(poller) == [7: [.read, .write]])
+            guard case .done([1, 2]) = here.read(atMost: 2), case .done([3]) = here.read(atMost: 2) else {
+                return #expect(Bool(false))
+            }
+            guard case .notNow = here.read(atMost: 2) else { return #expect(Bool(false)) }
+            #expect(events(poller) == [7: .write])
+        }
+    }
+
+    @Test("say nothing while nothing is waited for, not even that they have ended")
+    func nothing() throws {
+        var ends: [CInt] = [0, 0]
+        try #require(unsafe socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0, &ends) == 0)
+        let poller = try Poller()
+        let here = try StreamSocket(taking: ends[0])
+        #expect(poller.wait(for: .read, on: here, 7, insteadOf: []))
+        #expect(poller.wait(for: [], on: here, 7, insteadOf: .read))
+        close(ends[1])
+        #expect(events(poller) == [:])
+        #expect(poller.wait(for: .read, on: here, 7, insteadOf: []))
+        #expect(events(poller) == [7: [.read, .write]])
+        guard case .ended = here.read(atMost: 1), case .ended = here.write([0], from: 0) else {
+            return #expect(Bool(false))
+        }
+    }
+
+    @Test("take what there is room for")
+    func full() throws {
+        try withConnection { here, there in
+            let bytes = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) }
+            var (written, read) = (0, [UInt8]())
+            while written < bytes.count {
+                switch here.write(bytes, from: written) {
+                case .done(let count): written += count
+                case .notNow:
+                    guard case .done(let some) = there.read(atMost: 50_000) else { return #expect(Bool(false)) }
+                    read += some
+                case .ended: return #expect(Bool(false))
+                }
+            }
+            #expect(read.count > 0)
+            while read.count < bytes.count, case .done(let some) = there.read(atMost: 1_000_000) { read += some }
+            #expect(read == bytes)
+        }
+    }
+
+    @Test("are accepted one after the other, with who is at the other end")
+    func accepting() throws {
+        try withTemporaryDirectory { directory in
+            let path = try UnixSocketPath("\(directory)/s")
+            let listening = try ListeningSocket(at: path, backlog: 4)
+            guard case .nobody = listening.accept() else { return #expect(Bool(false)) }
+            #expect(try path.occupancy() == .live)
+            guard case .accepted(let socket) = listening.accept() else { return #expect(Bool(false)) }
+            #expect(socket.credentials == .ofThisProcess)
+            #expect(socket.groups.gids == socket.groups.gids.sorted())
+            guard case .nobody = listening.accept() else { return #expect(Bool(false)) }
+            let error = #expect(throws: PlatformError.self) { try ListeningSocket(at: path, backlog: 4) }
+            #expect(error?.message.contains(path.path) == true)
+        }
+    }
+
+    @Test("a process with more groups than usual has all of them read", .enabled(if: geteuid() == 0))
+    func manyGroups() throws {
+        let before = try own()
+        let many = (0..<300).map { gid_t(20_000 + $0) }
+        try #require(unsafe setgroups(many.count, many) == 0)
+        defer { _ = unsafe setgroups(before.count, before) }
+        try withConnection { here, _ in #expect(here.groups.gids == many) }
+    }
+
+    private func own() throws -> [gid_t] {
+        let count = getgroups(0, nil)
+        var groups = [gid_t](repeating: 0, count: Int(count))
+        try #require(unsafe getgroups(count, &groups) == count)
+        return groups
+    }
+}
