@@ -68,7 +68,7 @@ struct HoldTests {
     }
 
     private func ended(_ outcome: Locked<String?>) async -> String? {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(120)
         while ContinuousClock.now < deadline {
             if let text = outcome.withLock({ $0 }) { return text }
             try? await Task.sleep(for: .milliseconds(2))
