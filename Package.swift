@@ -24,7 +24,6 @@ extension Target.Dependency {
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
-    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let subprocess = product(name: "Subprocess", package: "swift-subprocess")
@@ -98,7 +97,7 @@ let package = Package(
             "Agent",
             [
                 "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                .crypto, .logging, .metrics, .nioCore, .nioPosix, .serviceLifecycle,
+                .crypto, .logging, .metrics, .serviceLifecycle,
             ]),
         library("AgentClient", ["AgentProtocol", "Platform", .nioCore, .nioPosix]),
         library("RelyingParty", ["JOSE", .jwtKit]),
@@ -144,7 +143,7 @@ let package = Package(
             "AgentTests",
             [
                 "Agent", "AgentClient", "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                "RelyingParty", "FaultyTokenSupport", "ProcessSupport", "SoftHSMSupport", .crypto, .grdb, .logging, .nioEmbedded,
+                "RelyingParty", "FaultyTokenSupport", "ProcessSupport", "SoftHSMSupport", .crypto, .grdb, .logging,
             ]),
         tests("RelyingPartyTests", ["RelyingParty", "JOSE", "ProcessSupport", .crypto, .cryptoExtras]),
         tests(

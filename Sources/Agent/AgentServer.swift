@@ -104,17 +104,17 @@ public final class AgentServer: Service {
         _ configuration: AgentConfiguration, store: any IssuerStorage, environment: AgentEnvironment
     ) async throws -> AgentServer {
         // Replies come out of records, so those written together are sent together.
-        let waker = LoopWaker()
+        let writes = WriteGathering()
         let audit = try AuditLog(
-            configuration.audit, clock: environment.clock, log: environment.log, answering: waker.gathering)
-        return try await start(configuration, store: store, audit: audit, waker: waker, environment: environment)
+            configuration.audit, clock: environment.clock, log: environment.log, answering: writes.gathering)
+        return try await start(configuration, store: store, audit: audit, writes: writes, environment: environment)
     }
 
     /// As `start(_:store:environment:)`, with an audit log that is closed at the end.
     ///
-    /// - Parameter waker: the one that gathers the answers of the audit log.
+    /// - Parameter writes: what gathers the answers of the audit log.
     static func start(
-        _ configuration: AgentConfiguration, store: any IssuerStorage, audit: AuditLog, waker: LoopWaker,
+        _ configuration: AgentConfiguration, store: any IssuerStorage, audit: AuditLog, writes: WriteGathering,
         environment: AgentEnvironment
     ) async throws -> AgentServer {
         let hsm: HSM
@@ -124,14 +124,14 @@ public final class AgentServer: Service {
             await audit.close()
             throw error
         }
-        let server = AgentServer(configuration, store: store, hsm: hsm, audit: audit, waker: waker, environment)
+        let server = AgentServer(configuration, store: store, hsm: hsm, audit: audit, writes: writes, environment)
         do {
             try await server.registry.load()
             if let socket = configuration.activated {
                 configuration.sayWhatDiffers(socket, environment.log)
-                try await server.listener.start(on: socket)
+                try server.listener.start(on: socket)
             } else {
-                try await server.listener.start(mode: configuration.socketMode, group: configuration.socketGroup)
+                try server.listener.start(mode: configuration.socketMode, group: configuration.socketGroup)
             }
             // A token with many keys takes its time; health tells meanwhile, and what else is asked for waits.
             await server.registry.checkToken()
@@ -146,7 +146,7 @@ public final class AgentServer: Service {
     }
 
     private init(
-        _ configuration: AgentConfiguration, store: any IssuerStorage, hsm: HSM, audit: AuditLog, waker: LoopWaker,
+        _ configuration: AgentConfiguration, store: any IssuerStorage, hsm: HSM, audit: AuditLog, writes: WriteGathering,
         _ environment: AgentEnvironment
     ) {
         self.hsm = hsm
@@ -175,8 +175,10 @@ public final class AgentServer: Service {
                 registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, environment),
             readiness: readiness, underWay: underWay)
         listener = Listener(
-            path: configuration.servedSocket, limits: configuration.limits, names: names, dispatcher: dispatcher,
-            waker: waker, feed: registry.feed, log: environment.log)
+            configuration.servedSocket, names: names,
+            connections: Connections(
+                configuration.limits, dispatcher: dispatcher, writes: writes, feed: registry.feed, log: environment.log),
+            hsm: hsm, log: environment.log)
         self.store = store
         pin = configuration.pin
         triedPIN = Locked(hsm.pinIdentity)
@@ -230,12 +232,12 @@ public final class AgentServer: Service {
     /// Whether a call into the PKCS#11 module has not returned: whoever ends the process must not run its destructors.
     public var hasStuckCalls: Bool { hsm.hasStuckCalls }
 
-    /// Returns once time has been looked at, the token's calls have been looked after and the socket's event loop has come
-    /// round, each since the call. Never while one of them hangs; `run()` must be running.
+    /// Returns once time has been looked at, the token's calls have been looked after and its sockets looked at, each
+    /// since the call. Never while one of them hangs; `run()` must be running.
     public func goneOn() async throws {
         await rounds.next()
         await hsm.goneOn()
-        try await listener.goneOn()
+        await listener.goneOn()
         try Task.checkCancellation()
     }
 

@@ -14,9 +14,12 @@ final class Rounds: Sendable {
     }
 
     /// Returns at the end of the next round, or when the task is cancelled.
-    func next() async {
+    ///
+    /// - Parameter prompt: has a round come that nothing else might bring.
+    func next(_ prompt: () -> Void = {}) async {
         let (round, continuation) = AsyncStream.makeStream(of: Never.self)
         waiting.withLock { $0.append(continuation) }
+        prompt()
         for await _ in round {}
     }
 }

@@ -86,12 +86,12 @@ final class AgentFixture: Sendable {
     func start() async throws {
         let configuration = configuration.withLock { $0 }
         let environment = environment
-        let waker = LoopWaker()
+        let writes = WriteGathering()
         let audit = try AuditLog(
             configuration.audit, clock: environment.clock, log: environment.log,
-            open: { [auditFaults] in FaultyAuditFile(try AppendedFile(path: $0), auditFaults) }, answering: waker.gathering)
+            open: { [auditFaults] in FaultyAuditFile(try AppendedFile(path: $0), auditFaults) }, answering: writes.gathering)
         let server = try await AgentServer.start(
-            configuration, store: FailingStore(store: store, failures: failures), audit: audit, waker: waker,
+            configuration, store: FailingStore(store: store, failures: failures), audit: audit, writes: writes,
             environment: environment)
         running.withLock { $0 = server }
     }

@@ -20,7 +20,7 @@ enum Rules {
         "KeyLifecycle": [],
         "IssuerStore": ["KeyLifecycle", "GRDB"],
         "AgentProtocol": [],
-        "Agent": daemon.union(nio).union(["AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Crypto"]),
+        "Agent": daemon.union(["AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Crypto"]),
         "AgentClient": nio.union(["AgentProtocol"]),
         "RelyingParty": ["JOSE", "JWTKit"],
         "OIDCFrontend": daemon.union(nio).union([
@@ -43,7 +43,7 @@ enum Rules {
         ("CCryptoki", ["PKCS11/"]),
         ("CLibP11", ["TokenProvisioning/"]),
         ("CPlatform", ["Platform/"]),
-        ("NIO", ["Agent/Socket/", "AgentClient/", "OIDCFrontend/"]),
+        ("NIO", ["AgentClient/", "OIDCFrontend/"]),
         ("ArgumentParser", ["privyseald/", "privyseal/", "privyseal-issuer/"]),
         ("GRDB", ["IssuerStore/"]),
         ("JWTKit", ["RelyingParty/"]),

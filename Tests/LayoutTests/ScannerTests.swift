@@ -19,7 +19,7 @@ import Testing
             ("OIDCFrontend/A.swift", "import struct Agent.Listener"),
             ("AgentClient/A.swift", "import IssuerStore"),
             ("AgentClient/A.swift", "import DaemonKit"),
-            ("Agent/Operations/A.swift", "import NIOCore"),
+            ("Agent/Socket/A.swift", "import NIOCore"),
             ("AgentProtocol/A.swift", "import NIOCore"),
             ("Agent/A.swift", "@_spi(Testing) import ArgumentParser"),
             ("Agent/A.swift", "import GRDB"),
@@ -48,7 +48,7 @@ import Testing
     @Test(
         "what keeps to the rules passes",
         arguments: [
-            ("Agent/Socket/A.swift", "import NIOCore\npublic import AgentProtocol\nimport Platform"),
+            ("Agent/Socket/A.swift", "public import AgentProtocol\nimport Platform"),
             ("OIDCFrontend/A.swift", "import AgentClient\nimport AgentProtocol\nimport NIOCore\nimport HummingbirdCore"),
             ("PKCS11/A.swift", "import CCryptoki\nimport Glibc\nlet x = unsafe y"),
             ("Agent/A.swift", "// import CCryptoki, unsafe, Date()\nlet s = \"unsafe Date() import GRDB\""),

@@ -1,18 +1,38 @@
 import Foundation
+import Platform
 
 /// A bounded queue between tasks, which never wait, and threads, which do. Owners of elements take turns: see `Turns`.
+///
+/// Threads that wait may do an errand meanwhile, one of them at a time. Who returns from it with something in the queue takes
+/// that, and leaves the errand to the next: so what it brings is not handed from one thread to another. A thread that takes
+/// nothing stands in while all others are busy.
 // Sendable: every access to the stored state happens while `condition` is locked, and to `isRung` while `bell` is.
 final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
     private var turns: Turns<Element>
     private var isClosed = false
     private var interruptions = 0
+    /// Threads that wait for an element, and how many of them have been told to look.
+    private var waiting = 0
+    private var told = 0
+    private var errand: Errand?
+    private var runner = Runner.nobody
+    private var isStandInWaiting = false
+    private let standInBell = Signal()
     /// For threads that pause: one of their own, since an element's signal wakes one thread, which must be one that takes it.
     private let bell = NSCondition()
     private var isRung = false
 
     init(limit: Int) {
         turns = Turns(limit: limit)
+    }
+
+    /// Who is on the errand.
+    private enum Runner {
+        case nobody
+        case standIn
+        /// A thread that will take what it brings: the first element is its own.
+        case taker(pthread_t, hasOwn: Bool)
     }
 
     enum Refusal: Error {
@@ -36,7 +56,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         switch turns.add(element, of: owner) {
         case .refused: throw .full
         case .taken:
-            condition.signal()
+            callSomebody()
             return nil
         case .takenInstead(let displaced):
             // There are as many as before, and each has had its signal.
@@ -68,7 +88,10 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     ///   - prepare: called once before the caller has to wait.
     func pop(unlessInterruptedSince seen: inout Int, beforeWaiting prepare: () -> Void = {}) -> Popped {
         condition.lock()
-        defer { condition.unlock() }
+        defer {
+            passErrandOn()
+            condition.unlock()
+        }
         var isPrepared = false
         while true {
             if let element = turns.next() { return .element(element) }
@@ -77,13 +100,98 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
                 seen = interruptions
                 return .interrupted
             }
-            if isPrepared {
-                condition.wait()
-            } else {
+            if !isPrepared {
                 condition.unlock()
                 prepare()
                 condition.lock()
                 isPrepared = true
+            } else if let errand, case .nobody = runner {
+                run(errand, as: .taker(pthread_self(), hasOwn: false))
+            } else {
+                wait()
+            }
+        }
+    }
+
+    // MARK: - Who waits and who runs, with `condition` locked
+
+    private func wait() {
+        waiting += 1
+        condition.wait()
+        waiting -= 1
+        if told > 0 { told -= 1 }
+    }
+
+    /// There is one element more. The thread that brings it takes the first itself.
+    private func callSomebody() {
+        if case .taker(let thread, hasOwn: false) = runner {
+            if pthread_equal(thread, pthread_self()) != 0 {
+                runner = .taker(thread, hasOwn: true)
+                return
+            }
+            if !tellOne() { errand?.recall() }
+        } else {
+            _ = tellOne()
+        }
+    }
+
+    /// Returns whether there was one who had not been told.
+    private func tellOne() -> Bool {
+        guard waiting > told else { return false }
+        told += 1
+        condition.signal()
+        return true
+    }
+
+    private func run(_ errand: Errand, as who: Runner) {
+        runner = who
+        condition.unlock()
+        errand.run()
+        condition.lock()
+        runner = .nobody
+    }
+
+    /// Has somebody else go on with the errand, since the calling thread does not.
+    private func passErrandOn() {
+        guard errand != nil, case .nobody = runner, !tellOne(), isStandInWaiting else { return }
+        isStandInWaiting = false
+        standInBell.send()
+    }
+
+    // MARK: - Errands
+
+    /// Has the threads that wait do something meanwhile.
+    func lend(_ errand: Errand) {
+        condition.lock()
+        defer { condition.unlock() }
+        self.errand = errand
+        passErrandOn()
+    }
+
+    /// Nobody begins with the errand any more.
+    func endErrand() {
+        condition.lock()
+        defer { condition.unlock() }
+        errand?.recall()
+        errand = nil
+        isStandInWaiting = false
+        standInBell.send()
+    }
+
+    /// Does the errand whenever all who could take what it brings are busy. Returns once it has been ended.
+    func standIn() {
+        condition.lock()
+        defer { condition.unlock() }
+        while let errand {
+            if case .nobody = runner, waiting == 0 {
+                run(errand, as: .standIn)
+            } else {
+                // Whoever is told goes on with it, or has it passed on.
+                if case .nobody = runner { _ = tellOne() }
+                isStandInWaiting = true
+                condition.unlock()
+                standInBell.wait()
+                condition.lock()
             }
         }
     }
@@ -93,7 +201,13 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         interruptions += 1
+        wakeAll()
+    }
+
+    private func wakeAll() {
+        told = waiting
         condition.broadcast()
+        errand?.recall()
     }
 
     /// How many interruptions there have been.
@@ -142,7 +256,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         isClosed = true
-        condition.broadcast()
+        wakeAll()
         bell.lock()
         defer { bell.unlock() }
         isRung = true

@@ -221,6 +221,21 @@ final class HSM: Sendable {
         }
     }
 
+    /// Has threads that have nothing to sign do something meanwhile, one at a time. Another thread has to stand in.
+    func lend(_ errand: Errand) {
+        queue.lend(errand)
+    }
+
+    /// Does the errand while everybody signs. Returns once it has been ended.
+    func standIn() {
+        queue.standIn()
+    }
+
+    /// No thread begins with the errand any more.
+    func endErrand() {
+        queue.endErrand()
+    }
+
     /// The token's label and serial number, trimmed, as it was last found.
     var tokenInfo: (label: String, serial: String) {
         let info = access.info

@@ -4,7 +4,7 @@ protocol SigningJob: AnyObject, Sendable {
     /// The user it is for: users take turns.
     var uid: UInt32 { get }
 
-    /// What the JWS signs (RFC 7515 §5.1), made by the thread that signs: the event loop has other things to do. Made anew
+    /// What the JWS signs (RFC 7515 §5.1), made by the thread that signs: who reads has other things to do. Made anew
     /// when the signature is tried again.
     func signingInput() -> [UInt8]
 

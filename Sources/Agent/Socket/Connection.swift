@@ -1,171 +1,235 @@
 import AgentProtocol
-import NIOCore
+import Glibc
+import Platform
 
 /// One connection: cuts what comes in into lines, hands each to the dispatcher, writes the replies.
 ///
 /// A caller that has many requests under way, or does not read its replies, is not read from until that has passed. What a
-/// caller sent before it closed its side is answered.
-// Sendable: every stored property is used on the channel's event loop alone; `Outbox` is what other threads hold.
-final class Connection: ChannelInboundHandler, @unchecked Sendable {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
+/// caller sent before it closed its side is answered. Lines are read by one thread at a time, and written by whatever thread
+/// has them.
+final class Connection: Sendable {
+    /// What a connection has to do with.
+    struct Surroundings: Sendable {
+        let poller: Poller
+        let dispatcher: Dispatcher
+        let writes: WriteGathering
+        /// Called once, when the connection has ended.
+        let ended: @Sendable (ConnectionID) -> Void
+    }
 
-    /// Requests a connection may have under way before it is read from no further.
-    private static let pipelineLimit = 256
-    /// How long an ending agent waits for a caller.
-    private static let farewell = TimeAmount.seconds(5)
+    fileprivate struct State {
+        /// `nil` once the connection has ended.
+        var socket: StreamSocket?
+        /// What is waited for on the socket.
+        var interest: Poller.Interest = []
+        var framer = LineFramer()
+        /// Whether a whole line may have been read that has not been dispatched.
+        var mayHaveLine = false
+        /// The thread that is dispatching lines. It will write what it replies to them, and see what is to be waited for.
+        var server: pthread_t?
+        var outgoing = OutgoingLines()
+        var underWay = 0
+        /// Whether nothing more is read: the caller closed its side, or the agent is shutting down.
+        var isFinishing = false
+        /// Whether a whole line has come since idleness was last looked at.
+        var hasSentLine = false
+        /// How often in a row it was found idle.
+        var idleLooks = 0
+    }
 
-    private let dispatcher: Dispatcher
-    private let waker: LoopWaker
-    private let id: ConnectionID
+    /// What is to be done when the state is no longer locked.
+    private struct Aftermath {
+        var taken: [@Sendable () -> Void] = []
+        var hasEnded = false
+    }
+
+    let id: ConnectionID
     private let caller: Caller
-    private let idle: TimeAmount
-    private let isWatching: @Sendable () -> Bool
-    private let ended: @Sendable (ConnectionID) -> Void
-    private var idleCheck: Scheduled<Void>?
-    /// Whether a whole line has come since idleness was last looked at.
-    private var hasSentLine = false
-    private var framer = LineFramer()
-    private var context: ChannelHandlerContext?
-    private var outbox: Outbox?
-    private var underWay = 0
-    private var isReading = false
-    /// Whether nothing more is read: the caller closed its side, or the agent is shutting down.
-    private var isFinishing = false
-    /// Whether only replies already written keep the connection open.
-    private var isClosing = false
+    private let surroundings: Surroundings
+    private let state: Locked<State>
 
-    init(
-        dispatcher: Dispatcher, waker: LoopWaker, id: ConnectionID, caller: Caller, idle: TimeAmount,
-        isWatching: @escaping @Sendable () -> Bool, ended: @escaping @Sendable (ConnectionID) -> Void
-    ) {
-        self.idle = idle
-        self.isWatching = isWatching
-        self.dispatcher = dispatcher
-        self.waker = waker
+    init(_ socket: StreamSocket, id: ConnectionID, caller: Caller, _ surroundings: Surroundings) {
         self.id = id
         self.caller = caller
-        self.ended = ended
+        self.surroundings = surroundings
+        state = Locked(State(socket: socket))
     }
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        outbox = Outbox(eventLoop: context.eventLoop, waker: waker) { [weak self] in self?.writeBatch() }
-        lookForIdleness()
-        if context.channel.isActive { proceed() }
+    /// Begins to read.
+    func begin() {
+        change { _, _ in }
     }
 
-    func channelActive(context: ChannelHandlerContext) {
-        context.fireChannelActive()
-        proceed()
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        leave()
-        context.fireChannelInactive()
-    }
-
-    /// Also comes for a channel that never became active.
-    func handlerRemoved(context: ChannelHandlerContext) {
-        leave()
-    }
-
-    private func leave() {
-        guard context != nil else { return }
-        context = nil
-        idleCheck?.cancel()
-        outbox?.close()
-        outbox = nil
-        ended(id)
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        framer.feed(Array(unwrapInboundIn(data).readableBytesView))
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) {
-        isReading = false
-        proceed()
-        context.fireChannelReadComplete()
-    }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        proceed()
-        context.fireChannelWritabilityChanged()
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .some(ChannelEvent.inputClosed) = event as? ChannelEvent {
-            isReading = false
-            isFinishing = true
-            proceed()
-        } else {
-            context.fireUserInboundEventTriggered(event)
+    /// Does what the socket is ready for. On one thread at a time.
+    func serve(_ ready: Poller.Interest) {
+        var ready = ready
+        while let frame = next(&ready) {
+            surroundings.dispatcher.dispatch(
+                frame, OperationContext(caller: caller, connection: id, notifications: self), reply: reply)
         }
     }
 
-    /// A broken connection has nobody to tell.
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
+    /// Reads and writes what is ready, and returns the next line there is; without one, sees what is to be waited for.
+    private func next(_ ready: inout Poller.Interest) -> LineFramer.Frame? {
+        var aftermath = Aftermath()
+        let frame = state.withLock { state -> LineFramer.Frame? in
+            // What an event said may have passed.
+            let possible = ready.intersection(state.interest)
+            ready = []
+            if possible.contains(.write) { write(&state, &aftermath) }
+            if possible.contains(.read) { state.read() }
+            if let frame = state.nextFrame() {
+                state.server = pthread_self()
+                return frame
+            }
+            state.server = nil
+            writeNew(&state, &aftermath)
+            settle(&state, &aftermath)
+            return nil
+        }
+        finish(aftermath)
+        return frame
     }
 
-    /// Reads no more, answers what has been read and closes. On the event loop.
-    ///
-    /// A caller that does not take its replies has five seconds.
+    /// Sends the reply to one request.
+    private func reply(_ line: [UInt8]) {
+        add { state in
+            state.outgoing.append(line)
+            state.underWay -= 1
+        }
+    }
+
+    /// What is added is written when this returns, if there is room for it and nobody gathers. What comes while a thread
+    /// dispatches, from itself, is written together.
+    private func add(_ change: (inout sending State) -> Void) {
+        let isToBeWritten = state.withLock { state in
+            guard state.socket != nil else { return false }
+            change(&state)
+            return state.server != pthread_self()
+        }
+        if isToBeWritten { surroundings.writes.write(self) }
+    }
+
+    /// Reads no more, answers what has been read and closes.
     func finish() {
-        isFinishing = true
-        context?.eventLoop.scheduleTask(in: Self.farewell) { [weak self] in self?.context?.close(promise: nil) }
-        proceed()
+        change { state, _ in state.isFinishing = true }
     }
 
-    /// Closes the connection when it has been of no use for a whole interval: one that sends a byte now and then is not.
-    private func lookForIdleness() {
-        idleCheck = context?.eventLoop.scheduleTask(in: idle) { [weak self] in
-            guard let self, let context = self.context else { return }
-            guard hasSentLine || underWay > 0 || isWatching() else { return context.close(promise: nil) }
-            hasSentLine = false
-            lookForIdleness()
-        }
+    /// Closes at once.
+    func abort() {
+        change { state, aftermath in end(&state, &aftermath) }
     }
 
-    /// Does what is possible now: dispatch lines, read on, or close.
-    private func proceed() {
-        guard let context, let outbox else { return }
-        while underWay < Self.pipelineLimit, context.channel.isWritable, let frame = framer.next() {
-            underWay += 1
-            hasSentLine = true
-            dispatcher.dispatch(
-                frame, OperationContext(caller: caller, connection: id, notifications: outbox), reply: outbox.reply)
-        }
-        guard underWay < Self.pipelineLimit, context.channel.isWritable else { return }
-        if isFinishing {
-            if underWay == 0 { closeOnceWritten(context) }
-        } else if !isReading {
-            isReading = true
-            context.read()
+    /// Closes the connection when it has been of no use for so many looks in a row: one that sends a byte now and then is not.
+    func lookForIdleness(_ mostLooks: Int, isWatching: Bool) {
+        change { state, aftermath in
+            let isUsed = state.hasSentLine || state.underWay > 0 || isWatching
+            state.hasSentLine = false
+            state.idleLooks = isUsed ? 0 : state.idleLooks + 1
+            if state.idleLooks >= mostLooks { end(&state, &aftermath) }
         }
     }
 
-    /// Closing drops what has not reached the socket, so an empty write goes first: it is done when all before it are.
-    private func closeOnceWritten(_ context: ChannelHandlerContext) {
-        guard !isClosing else { return }
-        isClosing = true
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { [weak self] _ in
-            self?.context?.close(promise: nil)
+    private func change(_ change: (inout sending State, inout Aftermath) -> Void) {
+        var aftermath = Aftermath()
+        state.withLock { state in
+            change(&state, &aftermath)
+            settle(&state, &aftermath)
+        }
+        finish(aftermath)
+    }
+
+    private func finish(_ aftermath: Aftermath) {
+        for taken in aftermath.taken { taken() }
+        if aftermath.hasEnded { surroundings.ended(id) }
+    }
+
+    // MARK: - With the state locked
+
+    /// Writes what has been added; a socket that is full says when it is not.
+    private func writeNew(_ state: inout State, _ aftermath: inout Aftermath) {
+        if state.outgoing.count > 0, !state.outgoing.isHeldUp { write(&state, &aftermath) }
+    }
+
+    private func write(_ state: inout State, _ aftermath: inout Aftermath) {
+        guard let socket = state.socket else { return }
+        if !state.outgoing.write(to: socket, taken: &aftermath.taken) {
+            // A broken connection has nobody to tell.
+            end(&state, &aftermath)
         }
     }
 
-    private func writeBatch() {
-        guard let context, let outbox else { return }
-        let batch = outbox.take()
-        underWay -= batch.replies
-        var promise: EventLoopPromise<Void>?
-        if !batch.written.isEmpty {
-            let done = context.eventLoop.makePromise(of: Void.self)
-            done.futureResult.whenSuccess { for written in batch.written { written() } }
-            promise = done
+    /// Waits for what is possible next, or closes.
+    private func settle(_ state: inout State, _ aftermath: inout Aftermath) {
+        guard let socket = state.socket, state.server == nil else { return }
+        if state.isFinishing, state.underWay == 0, !state.mayHaveLine, state.outgoing.count == 0 {
+            return end(&state, &aftermath)
         }
-        context.writeAndFlush(wrapOutboundOut(context.channel.allocator.buffer(bytes: batch.bytes)), promise: promise)
-        proceed()
+        var wanted = Poller.Interest()
+        if state.outgoing.isHeldUp { wanted.insert(.write) }
+        if !state.isPaused {
+            // Lines that have been read come first. Nearly always there is room to write, and somebody comes by at once.
+            if state.mayHaveLine { wanted.insert(.write) } else if !state.isFinishing { wanted.insert(.read) }
+        }
+        guard surroundings.poller.wait(for: wanted, on: socket, id.number, insteadOf: state.interest) else {
+            return end(&state, &aftermath)
+        }
+        state.interest = wanted
+    }
+
+    private func end(_ state: inout State, _ aftermath: inout Aftermath) {
+        guard let socket = state.socket else { return }
+        _ = surroundings.poller.wait(for: [], on: socket, id.number, insteadOf: state.interest)
+        state = State(server: state.server)
+        aftermath.hasEnded = true
+    }
+}
+
+extension Connection: Writable {
+    func write() {
+        change { state, aftermath in
+            writeNew(&state, &aftermath)
+        }
+    }
+}
+
+extension Connection: NotificationSink {
+    func notify(_ changes: IssuerChanges, written: @escaping @Sendable () -> Void) {
+        let line = ReplyLine.notification(changes)
+        add { $0.outgoing.append(line, taken: written) }
+    }
+}
+
+extension Connection.State {
+    /// Requests a connection may have under way before it is read from no further.
+    private static let pipelineLimit = 256
+    /// Bytes of replies that may not have been taken before it is read from no further.
+    private static let outgoingLimit = 65_536
+    /// Bytes read from a connection before it is the next one's turn: some requests of the usual size, and what malloc has
+    /// at hand.
+    private static let turn = 960
+
+    fileprivate var isPaused: Bool { underWay >= Self.pipelineLimit || outgoing.count >= Self.outgoingLimit }
+
+    fileprivate mutating func read() {
+        switch socket?.read(atMost: Self.turn) {
+        case .done(let bytes):
+            framer.feed(bytes)
+            mayHaveLine = true
+        case .ended: isFinishing = true
+        case .notNow, nil: break
+        }
+    }
+
+    /// The next line that may be dispatched.
+    fileprivate mutating func nextFrame() -> LineFramer.Frame? {
+        guard mayHaveLine, !isPaused else { return nil }
+        guard let frame = framer.next() else {
+            mayHaveLine = false
+            return nil
+        }
+        underWay += 1
+        hasSentLine = true
+        return frame
     }
 }

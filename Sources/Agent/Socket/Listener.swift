@@ -1,210 +1,112 @@
 import AgentProtocol
 import Foundation
 import Logging
-import NIOCore
-import NIOPosix
 import Platform
 
-/// The agent's Unix socket: accepts connections and knows the open ones.
-///
-/// One event loop serves them all: on the machines this was measured on, a second one only costs.
+/// The agent's Unix socket: makes it or takes it over, serves who connects, and lets it go.
 final class Listener: Sendable {
-    private struct State {
-        var connections: [ConnectionID: Open] = [:]
-        /// Connections by user.
-        var users: [UInt32: Int] = [:]
-        /// Users of whose refusal the log has been told. One that keeps trying must not fill it.
-        var refusedUsers: Set<UInt32> = []
-        var count: UInt64 = 0
-        var isClosing = false
-        var whenEmpty: CheckedContinuation<Void, Never>?
-    }
-
-    private struct Open {
-        let handler: Connection
-        let uid: UInt32
-        let eventLoop: any EventLoop
+    /// What there is while the socket is served.
+    private struct Service: Sendable {
+        let entrance: Entrance
+        /// Says that the socket is ours to remove; one of the service manager's is not.
+        let lock: FileLock?
+        let thread: SocketThread
+        /// Does once a second what time brings.
+        let ticker: Task<Void, Never>
     }
 
     private let path: UnixSocketPath
-    private let limits: ConnectionLimits
-    private let dispatcher: Dispatcher
-    private let waker: LoopWaker
-    private let feed: ChangeFeed
-    private let log: Logger
     private let names: UserNames
-    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    private let state = Locked(State())
-    /// The bound socket, and the lock that says it is ours to remove; a socket of the service manager's is not.
-    private let server = Locked((channel: any Channel, lock: FileLock?)?.none)
+    private let hsm: HSM
+    private let connections: Connections
+    private let log: Logger
+    private let service = Locked(Service?.none)
 
     /// Connections that wait to be accepted.
     private static let backlog: CInt = 512
-    /// Bytes read from a connection before it is the next one's turn: some requests of the usual size.
-    private static let turn = 1_024
+    private static let tick = Duration.seconds(1)
+    /// How long an ending agent waits for a caller.
+    private static let farewell = Duration.seconds(5)
 
-    init(
-        path: UnixSocketPath, limits: ConnectionLimits, names: UserNames, dispatcher: Dispatcher, waker: LoopWaker,
-        feed: ChangeFeed, log: Logger
-    ) {
-        self.names = names
+    init(_ path: UnixSocketPath, names: UserNames, connections: Connections, hsm: HSM, log: Logger) {
         self.path = path
-        self.limits = limits
+        self.hsm = hsm
+        self.names = names
+        self.connections = connections
         self.log = log
-        self.dispatcher = dispatcher
-        self.waker = waker
-        self.feed = feed
     }
 
     /// Binds the socket and serves it.
     ///
     /// - Throws: `PlatformError` when others could put a socket of their own there, when a live agent serves the path, when
     ///   something else is there, or when it cannot be bound. A socket file that nobody listens on is replaced.
-    func start(mode: UInt32, group gid: UInt32?) async throws {
+    func start(mode: UInt32, group gid: UInt32?) throws {
         try path.checkDirectory()
         let lock = try path.lock()
         try path.makeFree()
-        let channel: any Channel
+        let socket = try ListeningSocket(at: path, backlog: Self.backlog)
         do {
-            channel = try await bootstrap.bind(unixDomainSocketPath: path.path).get()
+            try FileMode.setOwner(of: path.path, gid: gid)
+            try FileMode.set(mode, of: path.path)
+            try path.check(mode: mode)
+            try serve(socket, lock)
         } catch {
-            throw PlatformError(
-                .systemCall, "cannot listen on \(path): \(error)", hint: "check that its directory exists and is writable")
+            removeFile()
+            throw error
         }
-        server.withLock { $0 = (channel, lock) }
-        try FileMode.setOwner(of: path.path, gid: gid)
-        try FileMode.set(mode, of: path.path)
-        try path.check(mode: mode)
+    }
+
+    private func removeFile() {
+        try? FileManager.default.removeItem(atPath: path.path)
     }
 
     /// Serves a socket that the service manager has made and goes on to own: its file is neither changed nor removed.
     ///
     /// - Throws: `PlatformError` when others could put a socket of their own in its place.
-    func start(on socket: ActivatedSocket) async throws {
+    func start(on socket: ActivatedSocket) throws {
         try socket.path.checkDirectory()
-        let channel: any Channel
-        do {
-            channel = try await bootstrap.withBoundSocket(socket.descriptor).get()
-        } catch {
-            throw PlatformError(
-                .systemCall, "cannot serve \(path): \(error)", hint: "restart the socket unit, and then the agent")
+        try serve(try ListeningSocket(socket), nil)
+    }
+
+    private func serve(_ socket: ListeningSocket, _ lock: FileLock?) throws {
+        let poller = try Poller()
+        let entrance = Entrance(socket, poller, log: log)
+        let thread = SocketThread(poller, hsm) { [connections, names] event in
+            guard event.number == Entrance.number else {
+                connections[event.number]?.serve(event.ready)
+                return
+            }
+            guard let connection = entrance.accept() else { return }
+            names.name(of: connection.credentials.uid) { name in
+                let caller = Caller(connection.credentials, connection.groups, user: name)
+                connections.admit(connection, caller, poller)
+            }
         }
-        server.withLock { $0 = (channel, nil) }
+        entrance.open()
+        let ticker = Task { [connections] in
+            while (try? await Task.sleep(for: Self.tick)) != nil {
+                entrance.open()
+                connections.lookForIdleness()
+            }
+        }
+        service.withLock { $0 = Service(entrance: entrance, lock: lock, thread: thread, ticker: ticker) }
     }
 
-    private var bootstrap: ServerBootstrap {
-        ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: Self.backlog)
-            .serverChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.autoRead, value: false)
-            // One small read, then the next connection: whoever sends much at once waits between.
-            .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.turn))
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelInitializer { self.add($0) }
-    }
-
-    /// Returns once the event loop has come round since the call.
-    func goneOn() async throws {
-        try await group.next().submit {}.get()
+    /// Returns once the sockets have been looked at since the call, or when the task is cancelled.
+    func goneOn() async {
+        await service.withLock { $0 }?.thread.goneOn()
     }
 
     /// Stops accepting, answers what is under way, closes every connection and removes the socket file it has made.
     func stop() async {
-        let bound = server.withLock { $0 }
+        guard let service = service.withLock({ $0 }) else { return }
         // Before it is closed, so that what is removed cannot be another agent's.
-        if bound?.lock != nil { try? FileManager.default.removeItem(atPath: path.path) }
-        try? await bound?.channel.close()
-        let open = state.withLock { state in
-            state.isClosing = true
-            return Array(state.connections.values)
-        }
-        for connection in open { connection.eventLoop.execute { connection.handler.finish() } }
-        await withCheckedContinuation { continuation in
-            let isEmpty = state.withLock { state in
-                if !state.connections.isEmpty { state.whenEmpty = continuation }
-                return state.connections.isEmpty
-            }
-            if isEmpty { continuation.resume() }
-        }
-        try? await group.shutdownGracefully()
-        server.withLock { $0 = nil }
-    }
-
-    /// Asks the kernel who is there, before anything is read.
-    private func add(_ channel: any Channel) -> EventLoopFuture<Void> {
-        guard let options = channel as? any SocketOptionProvider else {
-            return channel.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
-        }
-        let raw: EventLoopFuture<PeerCredentials.Raw> = options.unsafeGetSocketOption(
-            level: .init(Int(PeerCredentials.optionLevel)), name: .init(PeerCredentials.optionName))
-        let groups: EventLoopFuture<PeerGroups.Raw> = options.unsafeGetSocketOption(
-            level: .init(Int(PeerCredentials.optionLevel)), name: .init(PeerGroups.optionName))
-        let eventLoop = channel.eventLoop
-        return raw.and(groups).flatMap { [names] raw, groups in
-            let credentials = PeerCredentials(raw)
-            return names.name(of: credentials.uid, on: eventLoop)
-                .map { Caller(credentials, PeerGroups(groups), user: $0) }
-        }.flatMapThrowing { caller in
-            if let refusal = self.refusal(of: caller) {
-                if self.state.withLock({ $0.refusedUsers.insert(caller.uid).inserted }) {
-                    self.log.notice("refuses connections", metadata: ["caller": "\(caller)", "reason": "\(refusal.message)"])
-                }
-                return try channel.pipeline.syncOperations.addHandler(RefusedConnection(refusal))
-            }
-            let (id, connection) = try self.admit(caller, channel.eventLoop)
-            do {
-                try channel.pipeline.syncOperations.addHandler(connection)
-            } catch {
-                self.remove(id)
-                throw error
-            }
-        }
-    }
-
-    /// Why this connection is one too many; `nil` when it is not.
-    private func refusal(of caller: Caller) -> ProtocolError? {
-        let allowed = dispatcher.gate.connectionLimit(caller) ?? limits.perUser
-        let (all, own) = state.withLock { ($0.connections.count, $0.users[caller.uid, default: 0]) }
-        let hint = "close connections that are not needed, or try again in a moment"
-        if own >= allowed {
-            return ProtocolError(.rateLimited, "uid \(caller.uid) has \(allowed) connections already", hint: hint)
-        }
-        if all >= limits.total {
-            return ProtocolError(.rateLimited, "the agent has \(limits.total) connections already", hint: hint)
-        }
-        return nil
-    }
-
-    private func admit(_ caller: Caller, _ eventLoop: any EventLoop) throws -> (ConnectionID, Connection) {
-        try state.withLock { state in
-            guard !state.isClosing else { throw ChannelError.alreadyClosed }
-            state.count += 1
-            let id = ConnectionID(number: state.count)
-            let connection = Connection(
-                dispatcher: dispatcher, waker: waker, id: id, caller: caller, idle: .seconds(Int64(limits.idleSeconds)),
-                isWatching: { [feed] in feed.isWatching(id) }
-            ) { [weak self] in self?.remove($0) }
-            state.connections[id] = Open(handler: connection, uid: caller.uid, eventLoop: eventLoop)
-            state.users[caller.uid, default: 0] += 1
-            feed.connected(id)
-            return (id, connection)
-        }
-    }
-
-    private func remove(_ id: ConnectionID) {
-        feed.disconnected(id)
-        let waiting = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            if let ended = state.connections.removeValue(forKey: id) {
-                let left = state.users[ended.uid, default: 1] - 1
-                state.users[ended.uid] = left > 0 ? left : nil
-                if left <= 0 { state.refusedUsers.remove(ended.uid) }
-            }
-            guard state.connections.isEmpty else { return nil }
-            defer { state.whenEmpty = nil }
-            return state.whenEmpty
-        }
-        waiting?.resume()
+        if service.lock != nil { removeFile() }
+        service.ticker.cancel()
+        service.entrance.close()
+        await connections.close(within: Self.farewell)
+        await service.thread.stop()
+        self.service.withLock { $0 = nil }
     }
 }
 

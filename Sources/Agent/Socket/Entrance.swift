@@ -1,0 +1,62 @@
+import Logging
+import Platform
+
+/// Where connections come in: accepts one at a time, and none for a while when there is no room for more.
+final class Entrance: Sendable {
+    private struct State {
+        /// `nil` once it is closed.
+        var socket: ListeningSocket?
+        var interest: Poller.Interest = []
+        /// Whether the log has been told that there is no room.
+        var isNoted = false
+    }
+
+    /// What the poller calls the listening socket; connections have other numbers.
+    static let number: UInt64 = 0
+
+    private let poller: Poller
+    private let log: Logger
+    private let state: Locked<State>
+
+    init(_ socket: ListeningSocket, _ poller: Poller, log: Logger) {
+        self.poller = poller
+        self.log = log
+        state = Locked(State(socket: socket))
+    }
+
+    /// Accepts connections again.
+    func open() {
+        wait(for: .read)
+    }
+
+    /// The next connection, if there is one.
+    func accept() -> StreamSocket? {
+        switch state.withLock({ $0.socket?.accept() }) {
+        case .accepted(let connection):
+            return connection
+        case .noRoom(let error):
+            // They wait in the kernel meanwhile: the socket would be ready for ever.
+            wait(for: [])
+            let isNews = state.withLock { state in
+                defer { state.isNoted = true }
+                return !state.isNoted
+            }
+            if isNews { log.error("accepts no connections for a moment", metadata: ["reason": "\(error.message)", "hint": "\(error.hint)"]) }
+            return nil
+        case .nobody, nil: return nil
+        }
+    }
+
+    /// Accepts no more. Whoever waits is refused by the kernel, unless others hold the listening socket too.
+    func close() {
+        wait(for: [])
+        state.withLock { $0.socket = nil }
+    }
+
+    private func wait(for interest: Poller.Interest) {
+        state.withLock { state in
+            guard let socket = state.socket else { return }
+            if poller.wait(for: interest, on: socket, Self.number, insteadOf: state.interest) { state.interest = interest }
+        }
+    }
+}
