@@ -97,6 +97,23 @@ struct BackgroundGenerationTests {
         }
     }
 
+    @Test("are generated all the same where no priority can be raised again", .enabled(if: getuid() == 0))
+    func withoutRight() async {
+        await #expect(processExitsWith: .success) {
+            try #require(setgid(65_534) == 0 && setuid(65_534) == 0)
+            guard (try? ThreadPriority.requireRestorable()) == nil else { return }
+            try await AgentFixture.with { agent, token, client in
+                try await client.create()
+                await agent.settle()
+                try await client.rotate()
+                await agent.settle()
+                #expect(try await client.status().keyCounts.standby == 1)
+                #expect(try token.count("C_GenerateKeyPair") == 3)
+                #expect(try token.count("C_GenerateKeyPair:begun-idle") == 0)
+            }
+        }
+    }
+
     @Test(
         "one that takes long is not held back for longer than a call may take",
         .enabled(if: canLower, "takes the right to raise a priority again"))
