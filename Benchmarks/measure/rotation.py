@@ -15,9 +15,13 @@ from scale import CONNECTIONS, Issuers, generation, load, median, raw
 from softhsm import Token
 
 KINDS = ["raw", "raw, generating", "quiet", "rotating", "quiet, half load", "rotating, half load"]
+REVOCATIONS = ["revoking rotation, full load", "revoking rotation right after another, full load"]
 # What SQLite and the audit log write before each fsync: a few pages, a few records.
 WRITTEN = 4096
 QUIET_ROTATIONS = 10
+QUIET_REVOCATIONS = 3
+# Times the seconds of another measurement, for revoking rotations beside signatures and rotations: each is some generations.
+REVOKING_TIME = 3
 
 
 class Connection:
@@ -36,6 +40,23 @@ class Connection:
     def call(self, method, **params):
         self.socket.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode() + b"\n")
         return json.loads(self.replies.readline())["result"]
+
+    def revoke(self, issuer):
+        """A second rotation, which revokes and so waits for a fresh key: how long it took, in seconds."""
+        self.rotate(issuer)
+        return self.rotate_again(issuer)
+
+    def revoke_at_once(self, issuer):
+        """The same while the standby key that the first rotation left to be made is not there yet."""
+        self.call("rotate", issuer=issuer)
+        return self.rotate_again(issuer)
+
+    def rotate_again(self, issuer):
+        begun = time.monotonic()
+        result = self.call("rotate", issuer=issuer)
+        taken = time.monotonic() - begun
+        assert result["plan"]["incoming"]["source"] == "generated" and result["plan"]["revoked"], result
+        return taken
 
     def rotate(self, issuer):
         """Returns when the reply came and how long it took, in seconds, once the next standby key is published."""
@@ -66,16 +87,19 @@ def synchronisation(directory, count=50):
 class Rotator(threading.Thread):
     """Rotates one issuer after the other, each of them once, for as long as others are measured."""
 
-    def __init__(self, path, issuers):
+    def __init__(self, path, issuers, kinds=(Connection.rotate,)):
         super().__init__()
-        self.connection, self.issuers, self.taken = Connection(path), issuers, []
+        self.connection, self.issuers, self.kinds = Connection(path), issuers, kinds
+        # What each took, by kind; the kinds take turns.
+        self.taken = [[] for _ in kinds]
         self.ending, self.seconds, self.failure = threading.Event(), 0, None
 
     def run(self):
         begun = time.monotonic()
         try:
-            while not self.ending.is_set() and self.issuers:
-                self.taken.append(self.connection.rotate(self.issuers.pop()))
+            while self.issuers and not (self.ending.is_set() and all(self.taken)):
+                kind = min(range(len(self.kinds)), key=lambda kind: len(self.taken[kind]))
+                self.taken[kind].append(self.kinds[kind](self.connection, self.issuers.pop()))
         except Exception as failure:
             self.failure = failure
         self.seconds = time.monotonic() - begun
@@ -107,7 +131,8 @@ class Rotation:
         generated = generation(self.programs, self.token, self.algorithm, 10)["mean"]
         # A rotation is no more than the generation and what is waited for besides.
         self.each = int(1.5 * (self.options.seconds + 0.5) / (generated + 0.02)) + 5
-        count = self.options.rounds * (2 * self.each + QUIET_ROTATIONS) + QUIET_ROTATIONS + 1
+        each_round = 2 * self.each + REVOKING_TIME * self.each * 3 // 2 + QUIET_ROTATIONS + QUIET_REVOCATIONS
+        count = self.options.rounds * each_round + QUIET_ROTATIONS + 1
         count = max(count, self.options.issuers or 0)
         progress(f"{self.algorithm}: making {count} issuers")
         print(f"\n{self.algorithm}: {count} issuers, one of which signs")
@@ -133,10 +158,25 @@ class Rotation:
             rotator.end()
         # What rotates is in this process.
         measured["others"] -= (time.process_time() - before) / max(rotator.seconds, self.options.seconds)
-        measured["rotations"] = len(rotator.taken)
-        measured["rotationsPerSecond"] = len(rotator.taken) / rotator.seconds
-        measured["rotationP50"], measured["rotationMost"] = median(rotator.taken) * 1000, max(rotator.taken) * 1000
+        [taken] = rotator.taken
+        measured["rotations"] = len(taken)
+        measured["rotationsPerSecond"] = len(taken) / rotator.seconds
+        measured["rotationP50"], measured["rotationMost"] = median(taken) * 1000, max(taken) * 1000
         return measured
+
+    def revoke_while_rotating(self):
+        """Revoking rotations while eight connections sign all they can and others rotate without a pause."""
+        kinds = (Connection.revoke, Connection.revoke_at_once)
+        others = [Rotator(self.agent.path, self.take(REVOKING_TIME * self.each))]
+        others.append(Rotator(self.agent.path, self.take(REVOKING_TIME * self.each // 2), kinds))
+        for other in others:
+            other.start()
+        try:
+            self.signing(REVOKING_TIME * self.options.seconds)
+        finally:
+            for other in others:
+                other.end()
+        return others[1].taken
 
     def round(self, round):
         name = self.algorithm
@@ -161,8 +201,13 @@ class Rotation:
         synchronised = synchronisation(self.token.directory)
         for issuer in self.take(QUIET_ROTATIONS):
             self.results.note(f"{name}, rotation, quiet, ms", connection.rotate(issuer) * 1000)
+        for issuer in self.take(QUIET_REVOCATIONS):
+            self.results.note(f"{name}, revoking rotation, quiet, ms", connection.revoke(issuer) * 1000)
         synchronised += synchronisation(self.token.directory)
         connection.close()
+        for what, taken in zip(REVOCATIONS, self.revoke_while_rotating()):
+            for seconds in taken:
+                self.results.note(f"{name}, {what}, ms", seconds * 1000)
         self.results.note(f"{name}, fsync, ms", median(synchronised) * 1000)
         self.results.note(f"{name}, fsync p99, ms", sorted(synchronised)[int(len(synchronised) * 0.99)] * 1000)
 
@@ -199,6 +244,13 @@ class Rotation:
         print(
             f"a rotation takes {rotation.text(1)} ms with nothing else going on, one write and fsync {one.text(2)} ms "
             f"(p99 {self.results.fact(f'{name}, fsync p99, ms').median:,.2f})"
+        )
+        revoking = [self.results.fact(f"{name}, {what}, ms") for what in ("revoking rotation, quiet", *REVOCATIONS)]
+        print(
+            "a rotation that revokes, and so waits for a fresh key, takes {} ms with nothing else going on, {} beside "
+            "signatures at full load and rotations, {} there right after another rotation of the issuer".format(
+                *(taken.text(0) for taken in revoking)
+            )
         )
         if not synchronisations:
             print("how many fsyncs it makes was not counted: install strace")

@@ -124,6 +124,11 @@ public final class AgentServer: Service {
             await audit.close()
             throw error
         }
+        if let obstacle = hsm.priorityObstacle {
+            environment.log.notice(
+                "standby keys are generated at the priority of signatures, which wait for them on a busy machine",
+                metadata: ["reason": "\(obstacle)", "hint": "\(obstacle.hint)"])
+        }
         let server = AgentServer(configuration, store: store, hsm: hsm, audit: audit, writes: writes, environment)
         do {
             try await server.registry.load()
@@ -321,6 +326,7 @@ public final class AgentServer: Service {
         await listener.stop()
         // Connections may have ended before what was asked for on them.
         await Self.forAtMost(Self.patience) { [underWay] in await underWay.drained() }
+        hsm.hasten()
         await registry.drain()
         await Self.forAtMost(Self.patience) { [audit] in await audit.signHead() }
         await hsm.shutdown()

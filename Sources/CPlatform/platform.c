@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -255,4 +257,18 @@ int privyseal_random(void *memory, size_t length) {
         length -= (size_t)count;
     }
     return 0;
+}
+
+pid_t privyseal_thread_id(void) { return (pid_t)syscall(SYS_gettid); }
+
+int privyseal_thread_is_idle(pid_t thread, int *is_idle) {
+    const int policy = sched_getscheduler(thread);
+    if (policy < 0) return errno;
+    *is_idle = policy == SCHED_IDLE;
+    return policy == SCHED_IDLE || policy == SCHED_OTHER ? 0 : EINVAL;
+}
+
+int privyseal_set_thread_idle(pid_t thread, int is_idle) {
+    const struct sched_param none = {.sched_priority = 0};
+    return sched_setscheduler(thread, is_idle ? SCHED_IDLE : SCHED_OTHER, &none) == 0 ? 0 : errno;
 }

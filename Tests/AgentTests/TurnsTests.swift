@@ -14,6 +14,17 @@ import Testing
         #expect(turns.count == 0)
     }
 
+    @Test func `What one owner no longer wants there is taken out, and nobody else's`() {
+        var turns = Turns<String>(limit: 10)
+        for element in ["a1", "a2", "a3"] { add(element, 1, to: &turns) }
+        for element in ["b1", "b2"] { add(element, 2, to: &turns) }
+        #expect(turns.remove(of: 1) { $0.hasSuffix("1") || $0.hasSuffix("3") } == ["a1", "a3"])
+        #expect(turns.count == 3 && turns.count(of: 1) == 1 && turns.count(of: 2) == 2)
+        #expect(turns.remove(of: 1) { _ in true } == ["a2"])
+        #expect(turns.remove(of: 3) { _ in true }.isEmpty)
+        #expect(turns.removeAll() == ["b1", "b2"])
+    }
+
     @Test func `An owner that comes back waits for the others' turns`() {
         var turns = Turns<String>(limit: 10)
         add("a1", 1, to: &turns)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 
 static void wait_for(uint64_t nanoseconds) {
     struct timespec time = {
@@ -11,12 +12,19 @@ static void wait_for(uint64_t nanoseconds) {
     while (nanosleep(&time, &time) != 0 && errno == EINTR) continue;
 }
 
+bool thread_is_idle(void) { return sched_getscheduler(0) == SCHED_IDLE; }
+
 /* Does not return while a rule that holds the call is in the control file. */
 static void hold(const struct call *call, unsigned action) {
     for (size_t i = 0; i < call->rule_count; i++) {
         if ((call->actions[i] & action) == 0) continue;
         count_function(call->function, COUNT_HELD, 1);
-        while (rule_remains(call->rules[i])) wait_for(2000000);
+        bool was_idle = thread_is_idle();
+        while (rule_remains(call->rules[i])) {
+            wait_for(2000000);
+            if (was_idle && !thread_is_idle()) count_name(function_names[call->function], "held-raised");
+            was_idle = thread_is_idle();
+        }
         count_function(call->function, COUNT_HELD, -1);
     }
 }

@@ -206,6 +206,8 @@ CK_RV object_in(CK_OBJECT_HANDLE *object, bool is_key);
 
 /* calls.c */
 
+/* Whether the calling thread is scheduled as SCHED_IDLE. */
+bool thread_is_idle(void);
 /* Counts the call and does what rules want done before it. False when it ends here, with the value. */
 bool call_before(struct call *call, CK_RV *value);
 /* Does what rules want done after it. Returns the value for the caller. */

@@ -96,6 +96,8 @@ static CK_RV forward_C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_P
     IN_SESSION;
     WITH_MECHANISM;
     CK_RV value;
+    /* It takes a processor from others for long. */
+    if (thread_is_idle()) count_name(function_names[call.function], "begun-idle");
     if (!call_before(&call, &value)) return value;
     if (refuses(&call, private_template, private_count)) {
         value = CKR_GENERAL_ERROR;

@@ -14,6 +14,13 @@ func currentUser() -> UInt32 { getuid() }
 
 func currentProcess() -> Int32 { getpid() }
 
+/// Gives up every privilege and all limits above the ordinary ones, for good.
+func becomeNobody() -> Bool {
+    var limit = rlimit()
+    return unsafe setrlimit(__rlimit_resource_t(__RLIMIT_NICE.rawValue), &limit) == 0 && setgid(65_534) == 0
+        && setuid(65_534) == 0
+}
+
 /// A bound Unix socket; listening when it is a stream.
 final class BoundSocket {
     let descriptor: CInt

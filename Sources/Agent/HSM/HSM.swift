@@ -15,6 +15,7 @@ final class HSM: Sendable {
     let status: HSMStatus
     private let access: TokenAccess
     private let management: ManagementThread
+    private let priority: BackgroundPriority
     private let recovery: TokenRecovery
     private let calls: CallWatch
     private let queue: BlockingQueue<SigningAttempt>
@@ -56,10 +57,13 @@ final class HSM: Sendable {
         let queue = BlockingQueue<SigningAttempt>(limit: configuration.queueLimit)
         let calls = CallWatch(clock: clock)
         let (ending, end) = AsyncStream<HSMError>.makeStream()
+        let priority = BackgroundPriority(clock: clock)
         recovery = TokenRecovery(
             access: access, status: status, calls: calls, configuration: configuration, clock: clock, log: log,
             changed: { trouble in
                 if let trouble {
+                    // A module that is to be initialised anew waits for what is under way in it.
+                    priority.raise()
                     for waiting in queue.takeAll() { waiting.job.end(.failure(trouble)) }
                     queue.interrupt()
                 } else {
@@ -67,7 +71,9 @@ final class HSM: Sendable {
                 }
             },
             end: { end.yield($0) })
-        management = ManagementThread(access: access, status: status, recovery: recovery, configuration: configuration)
+        management = ManagementThread(
+            access: access, status: status, recovery: recovery, priority: priority, configuration: configuration)
+        self.priority = priority
         tokenManagement = TokenManagement(access: access, thread: management, rules: configuration.custody)
         custody = tokenManagement
         (self.status, self.queue, self.calls, self.ending, self.end) = (status, queue, calls, ending, end)
@@ -182,6 +188,7 @@ final class HSM: Sendable {
         let stuck = calls.stuckCalls
         status.setStuckCalls(stuck)
         endIfNobodySigns(now, stuck)
+        management.hastenOverdue(after: configuration.callLimitSeconds)
         let late = queue.take { now >= $0.deadline }
         guard !late.isEmpty else { return }
         let error = status.openSessions == 0 ? HSMError.noSessionLeft : .late
@@ -200,6 +207,12 @@ final class HSM: Sendable {
     }
 
     // MARK: - Use
+
+    /// Why keys that nobody waits for are generated at the priority of signatures; `nil` when they are not.
+    var priorityObstacle: PlatformError? { priority.obstacle }
+
+    /// Somebody waits for what nobody waited for.
+    func hasten() { management.hasten() }
 
     /// Queues a signature for its user; the job is ended once, from another thread or at once when it cannot be queued.
     ///

@@ -23,7 +23,13 @@ protocol KeyCustody: Sendable {
     /// Generates a key pair under a `CKA_ID` that has been recorded as an intent, and checks how the token holds it.
     ///
     /// Not to be retried after an error before `publicKey(of:)` has been asked: the pair may be there.
-    func generate(_ specification: KeySpecification, keyID: KeyID, label: String) async throws -> GeneratedKey
+    /// - Parameter isAwaited: whether somebody waits for the key. While nobody does, others get the processors first.
+    func generate(
+        _ specification: KeySpecification, keyID: KeyID, label: String, isAwaited: @escaping @Sendable () -> Bool
+    ) async throws -> GeneratedKey
+
+    /// What nobody waited for may be waited for from now on. Returns at once.
+    func hasten()
 
     /// The pair with this `CKA_ID`, if it is complete, for the algorithm, and held as the custody rules want it.
     func heldKey(_ keyID: KeyID, for algorithm: SignatureAlgorithm) async throws -> GeneratedKey?
@@ -47,4 +53,11 @@ protocol KeyCustody: Sendable {
 
     /// What the token says about a private key; `nil` when it does not show it.
     func attributes(of keyID: KeyID) async throws -> CustodyAttributes?
+}
+
+extension KeyCustody {
+    /// Generates a key pair that somebody waits for.
+    func generate(_ specification: KeySpecification, keyID: KeyID, label: String) async throws -> GeneratedKey {
+        try await generate(specification, keyID: keyID, label: label, isAwaited: { true })
+    }
 }

@@ -6,6 +6,9 @@ import Platform
 /// fails under parallel generation.
 ///
 /// Its session stays open for as long as it is good, which keeps the process logged in.
+///
+/// What nobody waits for is done at a lower priority. It takes turns with the rest, so that the rest is never behind more
+/// than what is under way and one piece more.
 final class ManagementThread: Sendable {
     /// What work may be done with.
     struct Kind: Sendable {
@@ -17,8 +20,16 @@ final class ManagementThread: Sendable {
         let isRepeatable: Bool
     }
 
+    /// In which line work waits, as the owner of elements that take turns.
+    private enum Waiting {
+        static let somebody: UInt32 = 0
+        static let nobody: UInt32 = 1
+    }
+
     private struct Command: Sendable {
         let kind: Kind
+        /// Whether somebody waits for it. What is not awaited may become so.
+        let isAwaited: @Sendable () -> Bool
         var isRepeated = false
         /// Sessions that were not as they should be right after they were opened.
         var badSessions = 0
@@ -46,9 +57,14 @@ final class ManagementThread: Sendable {
     private let recovery: TokenRecovery
     private let queue = BlockingQueue<Command>(limit: 4_096)
     private let changeLimit: Double
+    private let priority: BackgroundPriority
 
-    init(access: TokenAccess, status: HSMStatus, recovery: TokenRecovery, configuration: HSMConfiguration) {
+    init(
+        access: TokenAccess, status: HSMStatus, recovery: TokenRecovery, priority: BackgroundPriority,
+        configuration: HSMConfiguration
+    ) {
         self.access = access
+        self.priority = priority
         self.status = status
         self.recovery = recovery
         changeLimit = configuration.changeLimitSeconds
@@ -56,21 +72,24 @@ final class ManagementThread: Sendable {
 
     func close() {
         queue.close()
+        priority.raise()
     }
 
     /// Runs work on the thread and returns what it returns.
     ///
+    /// - Parameter isAwaited: whether somebody waits for it. `hasten()` is to be called when that has become so.
     /// - Throws: `HSMError`.
     func perform<Value: Sendable>(
-        _ kind: Kind, _ work: @escaping @Sendable (borrowing Session) throws -> Value
+        _ kind: Kind, isAwaited: @escaping @Sendable () -> Bool = { true },
+        _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             let answer = OneAnswer<Value>(continuation)
             let command = Command(
-                kind: kind,
-                run: { session, isLast in
+                kind: kind, isAwaited: isAwaited,
+                run: { [self] session, isLast in
                     do {
-                        answer.give(.success(try work(session)))
+                        answer.give(.success(try atItsPriority(isAwaited) { () throws in try work(session) }))
                         return nil
                     } catch {
                         let mayRepeat = kind.isRepeatable && !isLast && Reaction(to: error).mayHelpToRepeat
@@ -79,12 +98,37 @@ final class ManagementThread: Sendable {
                     }
                 },
                 fail: { answer.give(.failure($0)) })
-            do {
-                try queue.push(command)
-            } catch {
-                command.fail(.noMoreWork)
-            }
+            enqueue(command)
         }
+    }
+
+    private func enqueue(_ command: Command) {
+        let isAwaited = command.isAwaited()
+        do {
+            let line = isAwaited ? Waiting.somebody : Waiting.nobody
+            try queue.push(command, of: line)?.fail(.noMoreWork)
+        } catch {
+            command.fail(.noMoreWork)
+        }
+        if isAwaited { priority.raise() } else if command.isAwaited() { hasten() }
+    }
+
+    /// Somebody waits, perhaps for what is queued as work that nobody waits for, or for what is under way before it.
+    func hasten() {
+        for command in queue.take(of: Waiting.nobody, where: { $0.isAwaited() }) { enqueue(command) }
+        priority.raise()
+    }
+
+    /// What the watch over calls does now and then: work that nobody waits for is not kept from its processor for ever.
+    func hastenOverdue(after seconds: Double) {
+        priority.raise(loweredFor: seconds)
+    }
+
+    /// Whatever comes of the work, the priority is the ordinary one again before anybody is told.
+    private func atItsPriority<Value>(_ isAwaited: () -> Bool, _ work: () throws -> Value) throws -> Value {
+        if !isAwaited() { priority.lower { isAwaited() || queue.count(of: Waiting.somebody) > 0 } }
+        defer { priority.restore() }
+        return try work()
     }
 
     // MARK: - On the thread

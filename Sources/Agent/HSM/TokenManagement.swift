@@ -26,9 +26,10 @@ final class TokenManagement: Sendable {
 
     /// Runs work that must not be run a second time before somebody has looked what came of the first.
     private func performOnce<Value: Sendable>(
-        _ work: @escaping @Sendable (borrowing Session) throws -> Value
+        isAwaited: @escaping @Sendable () -> Bool, _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
-        try await thread.perform(ManagementThread.Kind(isWriting: true, isLong: true, isRepeatable: false), work)
+        try await thread.perform(
+            ManagementThread.Kind(isWriting: true, isLong: true, isRepeatable: false), isAwaited: isAwaited, work)
     }
 }
 
@@ -39,10 +40,14 @@ extension TokenManagement: KeyCustody {
         try await perform { session in try specification.requireMechanisms(of: session.slot) }
     }
 
-    func generate(_ specification: KeySpecification, keyID: KeyID, label: String) async throws -> GeneratedKey {
+    func hasten() { thread.hasten() }
+
+    func generate(
+        _ specification: KeySpecification, keyID: KeyID, label: String, isAwaited: @escaping @Sendable () -> Bool
+    ) async throws -> GeneratedKey {
         let generation = KeyGeneration(
             specification: specification, keyID: keyID, label: label, rules: rules, templates: templates)
-        return try await performOnce { [access] session in
+        return try await performOnce(isAwaited: isAwaited) { [access] session in
             let held = try generation.run(session)
             access.knownHandles.note(held.privateKey, of: keyID, generation: access.generation)
             return held.key

@@ -35,6 +35,9 @@ struct Turns<Element: Sendable>: Sendable {
         return .takenInstead(of: displaced)
     }
 
+    /// How many elements of an owner wait.
+    func count(of owner: UInt32) -> Int { lines[owner]?.count ?? 0 }
+
     /// The oldest element of the owner whose turn it is. O(1).
     mutating func next() -> Element? {
         guard let owner = owners.removeFirst(), let element = lines[owner]?.removeFirst() else { return nil }
@@ -53,11 +56,16 @@ struct Turns<Element: Sendable>: Sendable {
 
     /// Takes out the elements for which this is true, each owner's in their order.
     mutating func remove(where isRemoved: (Element) -> Bool) -> [Element] {
+        remove(of: nil, where: isRemoved)
+    }
+
+    /// The same, of one owner alone unless it is `nil`.
+    mutating func remove(of chosen: UInt32?, where isRemoved: (Element) -> Bool) -> [Element] {
         var removed: [Element] = []
         var remaining = Line<UInt32>()
         while let owner = owners.removeFirst() {
             guard var line = lines[owner] else { continue }
-            removed += line.remove(where: isRemoved)
+            if chosen == nil || chosen == owner { removed += line.remove(where: isRemoved) }
             lines[owner] = line.count == 0 ? nil : line
             if line.count > 0 { remaining.append(owner) }
         }

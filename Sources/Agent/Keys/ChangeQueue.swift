@@ -1,17 +1,39 @@
 import KeyLifecycle
+import Platform
 
 /// Carries out the changes of each issuer one after the other, in the order they came.
 ///
 /// A change runs to its end even when whoever asked for it is gone: its commits are not to be cut in two.
 actor ChangeQueue {
+    /// How many changes of each issuer somebody waits for that have not begun.
+    private let awaited = Locked<[IssuerName: Int]>([:])
+    /// Called when somebody begins to wait for the changes of an issuer that are under way or queued.
+    private let hasten: @Sendable () -> Void
     private var tails: [IssuerName: (number: Int, task: Task<Void, Never>)] = [:]
     private var count = 0
+
+    init(hasten: @escaping @Sendable () -> Void = {}) {
+        self.hasten = hasten
+    }
+
+    /// Whether somebody waits for a change of the issuer that has not begun, and so for those before it.
+    nonisolated func isAwaited(_ issuer: IssuerName) -> Bool {
+        awaited.withLock { $0[issuer] != nil }
+    }
 
     /// Runs `change` once every change enqueued earlier for this issuer has ended.
     func run<Value: Sendable>(
         _ issuer: IssuerName, _ change: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
-        try await enqueue(issuer, change).value
+        awaited.withLock { $0[issuer, default: 0] += 1 }
+        if tails[issuer] != nil { hasten() }
+        return try await enqueue(issuer) { [awaited] in
+            awaited.withLock { awaited in
+                let others = (awaited[issuer] ?? 1) - 1
+                awaited[issuer] = others == 0 ? nil : others
+            }
+            return try await change()
+        }.value
     }
 
     /// As `run`, without waiting for the end.

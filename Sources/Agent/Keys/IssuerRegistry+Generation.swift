@@ -7,17 +7,22 @@ extension IssuerRegistry {
     /// Generates a key pair for an issuer: intent first, so that the pair is recognised whatever happens next.
     ///
     /// The caller ends with `commit(of:with:_:)`, or with `settle(_:of:)` if it comes to no change.
+    /// - Parameter isAwaited: whether somebody waits for the key.
     /// - Throws: `HSMError`, `StoreError`. The pair, should it exist all the same, is left to be destroyed.
-    func generateKey(for issuer: IssuerName, _ specification: KeySpecification) async throws -> GeneratedKey {
+    func generateKey(
+        for issuer: IssuerName, _ specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool = { true }
+    ) async throws -> GeneratedKey {
         guard isTokenChecked else { throw HSMError.unchecked }
         if !mayTouchToken { try await proveToken() }
         guard mayTouchToken else { throw HSMError.unproven(custody.tokenIdentity, last: knownToken) }
         if issuers.isEmpty { try await leaveFormerToken() }
-        return try await makeKey(for: issuer, specification)
+        return try await makeKey(for: issuer, specification, isAwaited: isAwaited)
     }
 
     /// As `generateKey`, on whatever token there is.
-    func makeKey(for issuer: IssuerName, _ specification: KeySpecification) async throws -> GeneratedKey {
+    func makeKey(
+        for issuer: IssuerName, _ specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool = { true }
+    ) async throws -> GeneratedKey {
         try await custody.requireMechanisms(for: specification)
         let tokenGeneration = custody.tokenGeneration
         // 16 bytes are what a KeyID takes.
@@ -36,7 +41,8 @@ extension IssuerRegistry {
         cutOff[keyID] = intent
         do {
             let key = try await custody.generate(
-                specification, keyID: keyID, label: KeyLabel(deployment: store.deployment.id, issuer: issuer).description)
+                specification, keyID: keyID, label: KeyLabel(deployment: store.deployment.id, issuer: issuer).description,
+                isAwaited: isAwaited)
             guard custody.tokenGeneration == tokenGeneration else {
                 throw HSMError(
                     .unavailable, "the module was initialised anew while a key was generated", hint: "try again in a moment")

@@ -13,7 +13,7 @@ actor IssuerRegistry {
     let hsmStatus: HSMStatus
     let board = SigningBoard()
     let feed = ChangeFeed()
-    let queue = ChangeQueue()
+    let queue: ChangeQueue
     let clock: AgentClock
     let log: Logger
     /// Records what is done to keys that nobody asked for.
@@ -80,6 +80,7 @@ actor IssuerRegistry {
     ) {
         self.store = store
         self.custody = custody
+        queue = ChangeQueue { custody.hasten() }
         self.hsmStatus = hsmStatus
         self.clock = clock
         self.publicBaseURL = publicBaseURL

@@ -112,3 +112,13 @@ int privyseal_open(const char *path, int flags, mode_t mode);
 
 /// Fills memory from getrandom(2), waiting for the kernel's generator to be seeded.
 int privyseal_random(void *memory, size_t length);
+
+/// gettid(2).
+pid_t privyseal_thread_id(void);
+
+/// Whether a thread is scheduled as SCHED_IDLE (sched(7)); EINVAL for another policy than that and SCHED_OTHER.
+int privyseal_thread_is_idle(pid_t thread, int *is_idle);
+
+/// Has a thread scheduled as SCHED_IDLE or as SCHED_OTHER, its nice value being kept. EPERM for SCHED_OTHER again without
+/// CAP_SYS_NICE and with less than `20 - nice` as RLIMIT_NICE.
+int privyseal_set_thread_idle(pid_t thread, int is_idle);

@@ -12,6 +12,8 @@
  * C_Sign:held                     those of them that a rule holds now
  * C_GetAttributeValue:CKA_ID      times the attribute was asked for; by number, as 0x80000001, when it has no name
  * C_CreateObject:CKO_PRIVATE_KEY  objects of the class that were asked to be created
+ * C_GenerateKeyPair:begun-idle    calls that came in on a thread that is scheduled as SCHED_IDLE
+ * C_Sign:held-raised              times that the thread of a call that is held came out of SCHED_IDLE
  */
 struct faulty_token_counter {
     char name[56];
