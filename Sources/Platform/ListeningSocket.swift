@@ -38,8 +38,8 @@ public final class ListeningSocket: Sendable {
         case accepted(StreamSocket)
         /// Nobody waits, or who waited has gone.
         case nobody
-        /// The process or the system has no room for another connection: there may be later.
-        case noRoom(PlatformError)
+        /// It cannot be done now, such as for want of descriptors: it may be later.
+        case failed(PlatformError)
     }
 
     /// Accepts the connection that has waited longest.
@@ -53,11 +53,14 @@ public final class ListeningSocket: Sendable {
             }
         }
         switch -result {
-        case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-            return .noRoom(
+        case EAGAIN, ECONNABORTED: return .nobody
+        case let number:
+            let isShort = number == EMFILE || number == ENFILE
+            return .failed(
                 PlatformError(
-                    .systemCall, "accept: \(systemErrorText(-result))", hint: "give the process more file descriptors (LimitNOFILE=)"))
-        default: return .nobody
+                    .systemCall, "accept: \(systemErrorText(number))",
+                    hint: isShort
+                        ? "give the process more file descriptors (LimitNOFILE=)" : "see errno \(number) in the manual page of accept"))
         }
     }
 }

@@ -17,7 +17,7 @@ public final class Poller: Sendable {
         public static let write = Interest(rawValue: UInt8(PRIVYSEAL_WRITE))
     }
 
-    /// What can be done on a socket; for one that is broken, everything that was waited for.
+    /// What can be done on a socket; for one that is broken, reading and writing.
     public struct Event: Sendable {
         /// The number the socket was added with.
         public let number: UInt64
@@ -27,15 +27,18 @@ public final class Poller: Sendable {
     private let poller: CInt
     /// Makes the waiting thread come round.
     private let bell: CInt
+    /// Events that the thread before has left to the next.
+    private let left = Locked<[Event]>([])
     /// What the bell is called among the sockets.
     private static let bellNumber = UInt64.max
     /// Events taken at a time.
     private static let most = 64
 
     public init() throws(PlatformError) {
-        poller = privyseal_poller()
+        // Assigned last: from then on they are closed by the end of the object.
+        let poller = privyseal_poller()
         guard poller >= 0 else { throw Self.failed("epoll_create1", -poller) }
-        bell = privyseal_bell()
+        let bell = privyseal_bell()
         guard bell >= 0 else {
             close(poller)
             throw Self.failed("eventfd", -bell)
@@ -46,6 +49,8 @@ public final class Poller: Sendable {
             close(poller)
             throw Self.failed("epoll_ctl", failure)
         }
+        self.poller = poller
+        self.bell = bell
     }
 
     deinit {
@@ -73,16 +78,32 @@ public final class Poller: Sendable {
     }
 
     /// Waits until there is something to do, or `wake()` is called, and has it done. On one thread at a time.
-    public func next(_ body: (Event) -> Void) {
+    ///
+    /// - Parameter body: returns whether to go on with what else there is; the next call begins with that otherwise, so that
+    ///   nobody comes last again and again.
+    public func next(_ body: (Event) -> Bool) {
+        let left = left.withLock { left in
+            defer { left = [] }
+            return left
+        }
+        guard left.isEmpty else { return serve(left.count, { left[$0] }, body) }
         unsafe withUnsafeTemporaryAllocation(of: privyseal_ready.self, capacity: Self.most) { ready in
             let count = unsafe privyseal_poller_wait(poller, ready.baseAddress, CInt(Self.most))
-            for place in 0..<max(Int(count), 0) {
-                let one = unsafe ready[place]
-                if one.number == Self.bellNumber {
-                    privyseal_bell_hush(bell)
-                } else {
-                    body(Event(number: one.number, ready: Interest(rawValue: one.interest)))
-                }
+            serve(
+                max(Int(count), 0),
+                { place in
+                    let one = unsafe ready[place]
+                    return Event(number: one.number, ready: Interest(rawValue: one.interest))
+                }, body)
+        }
+    }
+
+    private func serve(_ count: Int, _ event: (Int) -> Event, _ body: (Event) -> Bool) {
+        for place in 0..<count {
+            if event(place).number == Self.bellNumber {
+                privyseal_bell_hush(bell)
+            } else if !body(event(place)) {
+                return left.withLock { $0 = (place + 1..<count).map(event) }
             }
         }
     }

@@ -21,7 +21,7 @@ private final class Doorstep: @unchecked Sendable {
 
     var errand: Errand {
         Errand(
-            run: { [self] in
+            run: { [self] _ in
                 condition.lock()
                 present += 1
                 condition.broadcast()

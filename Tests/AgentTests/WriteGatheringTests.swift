@@ -1,3 +1,4 @@
+import Foundation
 import Platform
 import Testing
 
@@ -19,7 +20,7 @@ struct WriteGatheringTests {
         }
     }
 
-    @Test("is done at once, or after what is being gathered, each once and in their order")
+    @Test("is done at once, or after what the thread gathers, in the order it came")
     func order() {
         let (writes, written) = (WriteGathering(), Locked<[String]>([]))
         func write(_ name: String) { writes.write(Named(name, written)) }
@@ -28,12 +29,27 @@ struct WriteGatheringTests {
         #expect(all() == ["a"])
         writes.gathering {
             write("b")
-            writes.gathering { write("c") }
-            write("d")
+            write("c")
             #expect(all() == ["a"])
         }
+        #expect(all() == ["a", "b", "c"])
+        write("d")
         #expect(all() == ["a", "b", "c", "d"])
-        write("e")
-        #expect(all() == ["a", "b", "c", "d", "e"])
+    }
+
+    @Test("is done at once for threads that do not gather")
+    func others() {
+        let (writes, written) = (WriteGathering(), Locked<[String]>([]))
+        writes.gathering {
+            writes.write(Named("own", written))
+            let isDone = Signal()
+            Thread.detachNewThread {
+                writes.write(Named("other", written))
+                isDone.send()
+            }
+            isDone.wait()
+            #expect(written.withLock { $0 } == ["other"])
+        }
+        #expect(written.withLock { $0 } == ["other", "own"])
     }
 }

@@ -18,7 +18,10 @@ struct PollerTests {
     private func events(_ poller: Poller) -> [UInt64: Poller.Interest] {
         var events: [UInt64: Poller.Interest] = [:]
         poller.wake()
-        poller.next { events[$0.number] = $0.ready }
+        poller.next {
+            events[$0.number] = $0.ready
+            return true
+        }
         return events
     }
 
@@ -41,6 +44,22 @@ struct PollerTests {
             }
             guard case .notNow = here.read(atMost: 2) else { return #expect(Bool(false)) }
             #expect(events(poller) == [7: .write])
+        }
+    }
+
+    @Test("are next when they have been left")
+    func left() throws {
+        try withConnection { here, there in
+            let poller = try Poller()
+            #expect(poller.wait(for: .write, on: here, 1, insteadOf: []) && poller.wait(for: .write, on: there, 2, insteadOf: []))
+            var seen: [UInt64] = []
+            for _ in 1...6 {
+                poller.next {
+                    seen.append($0.number)
+                    return false
+                }
+            }
+            #expect(seen.sorted() == [1, 1, 1, 2, 2, 2])
         }
     }
 

@@ -137,18 +137,28 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
 
     /// Returns whether there was one who had not been told.
     private func tellOne() -> Bool {
-        guard waiting > told else { return false }
-        told += 1
-        condition.signal()
-        return true
+        let isNew = waiting > told
+        if isNew { told += 1 }
+        // Also when all have been: a signal may have been lost (glibc's bug 25847).
+        if waiting > 0 { condition.signal() }
+        return isNew
     }
 
     private func run(_ errand: Errand, as who: Runner) {
         runner = who
         condition.unlock()
-        errand.run()
+        errand.run(goesOn)
         condition.lock()
         runner = .nobody
+    }
+
+    /// Whether the runner goes on although there is more to do for it: what it has brought is not to wait for that while others
+    /// could do the rest.
+    private func goesOn() -> Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        if case .taker(_, hasOwn: true) = runner { return waiting <= told }
+        return true
     }
 
     /// Has somebody else go on with the errand, since the calling thread does not.
@@ -183,10 +193,10 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         while let errand {
-            if case .nobody = runner, waiting == 0 {
+            if case .nobody = runner, waiting <= told {
                 run(errand, as: .standIn)
             } else {
-                // Whoever is told goes on with it, or has it passed on.
+                // Whoever is told goes on with it, or passes it on.
                 if case .nobody = runner { _ = tellOne() }
                 isStandInWaiting = true
                 condition.unlock()

@@ -1,6 +1,6 @@
 /// Signatures that a worker has made and not handed over yet.
 ///
-/// Recording a signature and waking whoever writes its reply cost a system call each, which several can share. One that was
+/// Recording a signature costs a system call, and so does writing to a connection: several can share them. One that was
 /// made quickly waits for the next ones with the same key, if they are begun soon enough: those will be as quick. A slow
 /// token's are handed over as they come.
 struct FinishedJobs: Sendable {

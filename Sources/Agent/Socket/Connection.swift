@@ -13,6 +13,8 @@ final class Connection: Sendable {
         let poller: Poller
         let dispatcher: Dispatcher
         let writes: WriteGathering
+        /// Has the connection served although its socket may not be ready.
+        let resume: @Sendable (ConnectionID) -> Void
         /// Called once, when the connection has ended.
         let ended: @Sendable (ConnectionID) -> Void
     }
@@ -25,6 +27,8 @@ final class Connection: Sendable {
         var framer = LineFramer()
         /// Whether a whole line may have been read that has not been dispatched.
         var mayHaveLine = false
+        /// Whether such lines wait, and nothing is read, until less is under way.
+        var isPaused = false
         /// The thread that is dispatching lines. It will write what it replies to them, and see what is to be waited for.
         var server: pthread_t?
         var outgoing = OutgoingLines()
@@ -40,6 +44,7 @@ final class Connection: Sendable {
     /// What is to be done when the state is no longer locked.
     private struct Aftermath {
         var taken: [@Sendable () -> Void] = []
+        var resumes = false
         var hasEnded = false
     }
 
@@ -141,6 +146,7 @@ final class Connection: Sendable {
 
     private func finish(_ aftermath: Aftermath) {
         for taken in aftermath.taken { taken() }
+        if aftermath.resumes { surroundings.resume(id) }
         if aftermath.hasEnded { surroundings.ended(id) }
     }
 
@@ -165,11 +171,14 @@ final class Connection: Sendable {
         if state.isFinishing, state.underWay == 0, !state.mayHaveLine, state.outgoing.count == 0 {
             return end(&state, &aftermath)
         }
+        let wasPaused = state.isPaused
+        state.look()
         var wanted = Poller.Interest()
         if state.outgoing.isHeldUp { wanted.insert(.write) }
         if !state.isPaused {
-            // Lines that have been read come first. Nearly always there is room to write, and somebody comes by at once.
-            if state.mayHaveLine { wanted.insert(.write) } else if !state.isFinishing { wanted.insert(.read) }
+            // Lines that have been read come first.
+            if !state.mayHaveLine, !state.isFinishing { wanted.insert(.read) }
+            aftermath.resumes = wasPaused && state.mayHaveLine
         }
         guard surroundings.poller.wait(for: wanted, on: socket, id.number, insteadOf: state.interest) else {
             return end(&state, &aftermath)
@@ -201,15 +210,19 @@ extension Connection: NotificationSink {
 }
 
 extension Connection.State {
-    /// Requests a connection may have under way before it is read from no further.
+    /// Requests a connection may have under way before it is read from no further, until there are half as many.
     private static let pipelineLimit = 256
-    /// Bytes of replies that may not have been taken before it is read from no further.
+    /// The same for bytes of replies that have not been taken.
     private static let outgoingLimit = 65_536
     /// Bytes read from a connection before it is the next one's turn: some requests of the usual size, and what malloc has
     /// at hand.
     private static let turn = 960
 
-    fileprivate var isPaused: Bool { underWay >= Self.pipelineLimit || outgoing.count >= Self.outgoingLimit }
+    /// Sees whether there is too much under way.
+    fileprivate mutating func look() {
+        let part = isPaused ? 2 : 1
+        isPaused = underWay >= Self.pipelineLimit / part || outgoing.count >= Self.outgoingLimit / part
+    }
 
     fileprivate mutating func read() {
         switch socket?.read(atMost: Self.turn) {
@@ -223,6 +236,7 @@ extension Connection.State {
 
     /// The next line that may be dispatched.
     fileprivate mutating func nextFrame() -> LineFramer.Frame? {
+        look()
         guard mayHaveLine, !isPaused else { return nil }
         guard let frame = framer.next() else {
             mayHaveLine = false

@@ -11,6 +11,8 @@ final class Connections: Sendable {
         /// Users of whose refusal the log has been told. One that keeps trying must not fill it.
         var refusedUsers: Set<UInt32> = []
         var count: UInt64 = 0
+        /// Connections with lines that have been read and may be dispatched again.
+        var resumed: [ConnectionID] = []
         var isClosing = false
         var whenEmpty: CheckedContinuation<Void, Never>?
     }
@@ -37,34 +39,33 @@ final class Connections: Sendable {
 
     /// Takes a connection in, or says why not and closes it.
     func admit(_ socket: StreamSocket, _ caller: Caller, _ poller: Poller) {
-        if let refusal = refusal(of: caller) {
-            if state.withLock({ $0.refusedUsers.insert(caller.uid).inserted }) {
-                log.notice("refuses connections", metadata: ["caller": "\(caller)", "reason": "\(refusal.message)"])
+        let allowed = dispatcher.gate.connectionLimit(caller) ?? limits.perUser
+        let (connection, refusal, isNews) = state.withLock { state -> (Connection?, ProtocolError?, Bool) in
+            guard !state.isClosing else { return (nil, nil, false) }
+            if let refusal = self.refusal(of: caller, own: state.users[caller.uid, default: 0], of: allowed, all: state.open.count) {
+                return (nil, refusal, state.refusedUsers.insert(caller.uid).inserted)
             }
-            // Its buffer is empty: there is room.
-            _ = socket.write(ReplyLine.failure(id: nil, refusal), from: 0)
-            return
-        }
-        let connection = state.withLock { state -> Connection? in
-            guard !state.isClosing else { return nil }
             state.count += 1
             let connection = Connection(
                 socket, id: ConnectionID(number: state.count), caller: caller,
-                Connection.Surroundings(poller: poller, dispatcher: dispatcher, writes: writes) { [weak self] in
-                    self?.remove($0, uid: caller.uid)
-                })
+                Connection.Surroundings(
+                    poller: poller, dispatcher: dispatcher, writes: writes,
+                    resume: { [weak self] in self?.resume($0, poller) },
+                    ended: { [weak self] in self?.remove($0, uid: caller.uid) }))
             state.open[state.count] = connection
             state.users[caller.uid, default: 0] += 1
             feed.connected(connection.id)
-            return connection
+            return (connection, nil, false)
         }
         connection?.begin()
+        guard let refusal else { return }
+        if isNews { log.notice("refuses connections", metadata: ["caller": "\(caller)", "reason": "\(refusal.message)"]) }
+        // Its buffer is empty: there is room.
+        _ = socket.write(ReplyLine.failure(id: nil, refusal), from: 0)
     }
 
     /// Why this connection is one too many; `nil` when it is not.
-    private func refusal(of caller: Caller) -> ProtocolError? {
-        let allowed = dispatcher.gate.connectionLimit(caller) ?? limits.perUser
-        let (all, own) = state.withLock { ($0.open.count, $0.users[caller.uid, default: 0]) }
+    private func refusal(of caller: Caller, own: Int, of allowed: Int, all: Int) -> ProtocolError? {
         let hint = "close connections that are not needed, or try again in a moment"
         if own >= allowed {
             return ProtocolError(.rateLimited, "uid \(caller.uid) has \(allowed) connections already", hint: hint)
@@ -73,6 +74,21 @@ final class Connections: Sendable {
             return ProtocolError(.rateLimited, "the agent has \(limits.total) connections already", hint: hint)
         }
         return nil
+    }
+
+    private func resume(_ id: ConnectionID, _ poller: Poller) {
+        state.withLock { $0.resumed.append(id) }
+        poller.wake()
+    }
+
+    /// Dispatches lines that had to wait. On the thread that serves the sockets.
+    func serveResumed() {
+        let resumed = state.withLock { state -> [Connection] in
+            guard !state.resumed.isEmpty else { return [] }
+            defer { state.resumed = [] }
+            return state.resumed.compactMap { state.open[$0.number] }
+        }
+        for connection in resumed { connection.serve([]) }
     }
 
     private func remove(_ id: ConnectionID, uid: UInt32) {

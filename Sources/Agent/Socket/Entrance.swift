@@ -1,13 +1,13 @@
 import Logging
 import Platform
 
-/// Where connections come in: accepts one at a time, and none for a while when there is no room for more.
+/// Where connections come in: accepts one at a time, and none for a while when that fails.
 final class Entrance: Sendable {
     private struct State {
         /// `nil` once it is closed.
         var socket: ListeningSocket?
         var interest: Poller.Interest = []
-        /// Whether the log has been told that there is no room.
+        /// Whether the log has been told that none can be accepted just now.
         var isNoted = false
     }
 
@@ -33,15 +33,19 @@ final class Entrance: Sendable {
     func accept() -> StreamSocket? {
         switch state.withLock({ $0.socket?.accept() }) {
         case .accepted(let connection):
+            state.withLock { $0.isNoted = false }
             return connection
-        case .noRoom(let error):
+        case .failed(let error):
             // They wait in the kernel meanwhile: the socket would be ready for ever.
             wait(for: [])
             let isNews = state.withLock { state in
                 defer { state.isNoted = true }
                 return !state.isNoted
             }
-            if isNews { log.error("accepts no connections for a moment", metadata: ["reason": "\(error.message)", "hint": "\(error.hint)"]) }
+            if isNews {
+                log.error(
+                    "accepts no connections for a moment", metadata: ["reason": "\(error.message)", "hint": "\(error.hint)"])
+            }
             return nil
         case .nobody, nil: return nil
         }
@@ -49,14 +53,18 @@ final class Entrance: Sendable {
 
     /// Accepts no more. Whoever waits is refused by the kernel, unless others hold the listening socket too.
     func close() {
-        wait(for: [])
-        state.withLock { $0.socket = nil }
+        state.withLock { state in
+            wait(for: [], &state)
+            state.socket = nil
+        }
     }
 
     private func wait(for interest: Poller.Interest) {
-        state.withLock { state in
-            guard let socket = state.socket else { return }
-            if poller.wait(for: interest, on: socket, Self.number, insteadOf: state.interest) { state.interest = interest }
-        }
+        state.withLock { wait(for: interest, &$0) }
+    }
+
+    private func wait(for interest: Poller.Interest, _ state: inout State) {
+        guard let socket = state.socket else { return }
+        if poller.wait(for: interest, on: socket, Self.number, insteadOf: state.interest) { state.interest = interest }
     }
 }

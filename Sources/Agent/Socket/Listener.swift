@@ -71,7 +71,7 @@ final class Listener: Sendable {
     private func serve(_ socket: ListeningSocket, _ lock: FileLock?) throws {
         let poller = try Poller()
         let entrance = Entrance(socket, poller, log: log)
-        let thread = SocketThread(poller, hsm) { [connections, names] event in
+        let serve: @Sendable (Poller.Event) -> Void = { [connections, names] event in
             guard event.number == Entrance.number else {
                 connections[event.number]?.serve(event.ready)
                 return
@@ -82,6 +82,7 @@ final class Listener: Sendable {
                 connections.admit(connection, caller, poller)
             }
         }
+        let thread = SocketThread(poller, hsm, serve: serve, afterwards: connections.serveResumed)
         entrance.open()
         let ticker = Task { [connections] in
             while (try? await Task.sleep(for: Self.tick)) != nil {

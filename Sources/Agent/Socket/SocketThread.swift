@@ -10,13 +10,22 @@ final class SocketThread: Sendable {
     private let running = UseCount()
 
     /// Starts the thread; `serve` is called for everything that sockets are ready for, on one thread at a time.
-    init(_ poller: Poller, _ hsm: HSM, serve: @escaping @Sendable (Poller.Event) -> Void) {
+    ///
+    /// - Parameter afterwards: called after such things, on the same thread.
+    init(
+        _ poller: Poller, _ hsm: HSM, serve: @escaping @Sendable (Poller.Event) -> Void,
+        afterwards: @escaping @Sendable () -> Void
+    ) {
         self.poller = poller
         self.hsm = hsm
         hsm.lend(
             Errand(
-                run: { [rounds] in
-                    poller.next(serve)
+                run: { [rounds] goesOn in
+                    poller.next { event in
+                        serve(event)
+                        return goesOn()
+                    }
+                    afterwards()
                     rounds.complete()
                 },
                 recall: poller.wake))
@@ -34,7 +43,7 @@ final class SocketThread: Sendable {
         await rounds.next { poller.wake() }
     }
 
-    /// Returns once the thread has ended.
+    /// Returns once the thread has ended. One that signs may be at the sockets for a moment more.
     func stop() async {
         hsm.endErrand()
         await running.drained()

@@ -4,9 +4,11 @@ import Platform
 /// The names of users who have connected, for the audit log. The user database may be far away: no thread that serves
 /// sockets asks it, and nobody waits for it long.
 final class UserNames: Sendable {
-    private enum Name {
+    fileprivate enum Name {
         case known(String?)
         case asked([OneAnswer<String?>])
+        /// It has taken longer than anybody waits.
+        case late
     }
 
     private let names = Locked<[UInt32: Name]>([:])
@@ -19,7 +21,11 @@ final class UserNames: Sendable {
     /// Calls once, with the user's name, `nil` for one without, and when it takes too long to find out: at once when that is
     /// known.
     func name(of uid: UInt32, then use: @escaping @Sendable (String?) -> Void) {
-        if case .known(let name)? = names.withLock({ $0[uid] }) { return use(name) }
+        switch names.withLock({ $0[uid] }) {
+        case .known(let name): return use(name)
+        case .late: return use(nil)
+        case .asked, nil: break
+        }
         Task { use((try? await askedName(of: uid)) ?? nil) }
     }
 
@@ -28,7 +34,7 @@ final class UserNames: Sendable {
             let answer = OneAnswer<String?>(continuation)
             Task {
                 try await Task.sleep(for: Self.patience)
-                answer.give(.success(nil))
+                giveUp(uid)
             }
             ask(for: uid, answer)
         }
@@ -38,11 +44,15 @@ final class UserNames: Sendable {
         let (known, isFirst) = names.withLock { names -> (String??, Bool) in
             switch names[uid] {
             case .known(let name): return (name, false)
-            case .asked(let others):
-                names[uid] = .asked(others + [answer])
+            case .late: return (.some(nil), false)
+            case .asked(var others):
+                // Not to be copied for each one more.
+                names[uid] = nil
+                others.append(answer)
+                names[uid] = .asked(others)
                 return (nil, false)
             case nil:
-                if names.count >= Self.most { names = names.filter { if case .asked = $0.value { true } else { false } } }
+                if names.count >= Self.most { names = names.filter(\.value.isPending) }
                 names[uid] = .asked([answer])
                 return (nil, true)
             }
@@ -52,16 +62,34 @@ final class UserNames: Sendable {
     }
 
     private func note(_ name: String?, of uid: UInt32) {
-        let waiting = names.withLock { names -> [OneAnswer<String?>] in
-            defer { names[uid] = .known(name) }
+        for answer in replace(uid, by: .known(name)) { answer.give(.success(name)) }
+    }
+
+    private func giveUp(_ uid: UInt32) {
+        guard case .asked? = names.withLock({ $0[uid] }) else { return }
+        for answer in replace(uid, by: .late) { answer.give(.success(nil)) }
+    }
+
+    /// Returns who waits.
+    private func replace(_ uid: UInt32, by name: Name) -> [OneAnswer<String?>] {
+        names.withLock { names in
+            defer { names[uid] = name }
             guard case .asked(let waiting) = names[uid] else { return [] }
             return waiting
         }
-        for answer in waiting { answer.give(.success(name)) }
     }
 
     /// What is asked for just now is still answered.
     func forget() {
-        names.withLock { names in names = names.filter { if case .asked = $0.value { true } else { false } } }
+        names.withLock { names in names = names.filter(\.value.isPending) }
+    }
+}
+
+extension UserNames.Name {
+    fileprivate var isPending: Bool {
+        switch self {
+        case .asked, .late: true
+        case .known: false
+        }
     }
 }

@@ -1,48 +1,39 @@
+import Glibc
 import Platform
 
-/// Writes to connections, and what comes at once for one of them together: a system call each is what that saves.
+/// Writes to connections, and what one thread has for one of them at once together: a system call each is what that saves.
 final class WriteGathering: Sendable {
-    private struct State {
-        /// How many threads gather just now.
-        var gathering = 0
-        /// Connections with something to be written, until the last of them is done.
+    /// A thread that gathers, and where it is to write afterwards.
+    private struct Gatherer {
+        let thread: pthread_t
         var due: [any Writable] = []
     }
 
-    private let state = Locked(State())
+    private let gatherers = Locked<[Gatherer]>([])
 
-    /// Has a connection write, at once or when what is being gathered has been.
+    /// Has a connection write: at once, or when the calling thread has done what it gathers.
+    ///
+    /// What other threads gather holds nobody up.
     func write(_ connection: any Writable) {
-        let isNow = state.withLock { state in
-            guard state.gathering > 0 else { return true }
-            state.due.append(connection)
+        let thread = pthread_self()
+        let isNow = gatherers.withLock { gatherers in
+            guard let place = gatherers.firstIndex(where: { $0.thread == thread }) else { return true }
+            gatherers[place].due.append(connection)
             return false
         }
         if isNow { connection.write() }
     }
 
-    /// Does something from which many lines come, and writes them.
-    ///
-    /// - Parameter work: must not wait for anything, since everybody's lines wait for it.
+    /// Does something from which many lines come, and writes them. Not within itself.
     func gathering(_ work: () -> Void) {
-        state.withLock { $0.gathering += 1 }
+        let thread = pthread_self()
+        gatherers.withLock { $0.append(Gatherer(thread: thread)) }
         work()
-        // What comes meanwhile waits its turn behind that: whoever saw a line handed over may go by it.
-        while let due = nextDue() {
-            for connection in due { connection.write() }
+        let due = gatherers.withLock { gatherers -> [any Writable] in
+            guard let place = gatherers.firstIndex(where: { $0.thread == thread }) else { return [] }
+            return gatherers.remove(at: place).due
         }
-    }
-
-    /// `nil` when another thread sees to it, or there is nothing; the calling thread gathers no more then.
-    private func nextDue() -> [any Writable]? {
-        state.withLock { state in
-            guard state.gathering == 1, !state.due.isEmpty else {
-                state.gathering -= 1
-                return nil
-            }
-            defer { state.due = [] }
-            return state.due
-        }
+        for connection in due { connection.write() }
     }
 }
 

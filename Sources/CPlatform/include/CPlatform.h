@@ -1,5 +1,6 @@
 // What Linux offers only through C macros, variadic calls or sockaddr casts. Each function is a thin, single-purpose
-// wrapper: it returns 0 (or a count) on success and an errno value on failure, and keeps no state.
+// wrapper: it returns 0 (or a count) on success and an errno value on failure, or a descriptor or a count and -errno where that
+// is said, and keeps no state.
 #pragma once
 
 #include <stddef.h>
