@@ -134,6 +134,8 @@ final class AgentFixture: Sendable {
 
     /// Lets time pass on both clocks, and the agent do what that makes due.
     func pass(_ seconds: Int) async {
+        // A key that is being generated would have taken all that time.
+        await server?.registry.drain()
         clock.pass(seconds)
         await settle()
     }
