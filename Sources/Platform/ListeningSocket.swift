@@ -60,7 +60,8 @@ public final class ListeningSocket: Sendable {
                 PlatformError(
                     .systemCall, "accept: \(systemErrorText(number))",
                     hint: isShort
-                        ? "give the process more file descriptors (LimitNOFILE=)" : "see errno \(number) in the manual page of accept"))
+                        ? "give the process more file descriptors (LimitNOFILE=)"
+                        : "see errno \(number) in the manual page of accept"))
         }
     }
 }

@@ -3,7 +3,8 @@ import JOSE
 import KeyLifecycle
 import Metrics
 
-/// `sign`: reads the claims, judges them, queues the signature, records it. Runs on a thread that serves the sockets, and never waits there.
+/// `sign`: reads the claims, judges them, queues the signature, records it. Runs on a thread that serves the sockets, and
+/// never waits there.
 final class Sign: Sendable {
     private let gate: Gate
     private let board: SigningBoard

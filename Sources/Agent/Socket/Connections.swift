@@ -42,7 +42,9 @@ final class Connections: Sendable {
         let allowed = dispatcher.gate.connectionLimit(caller) ?? limits.perUser
         let (connection, refusal, isNews) = state.withLock { state -> (Connection?, ProtocolError?, Bool) in
             guard !state.isClosing else { return (nil, nil, false) }
-            if let refusal = self.refusal(of: caller, own: state.users[caller.uid, default: 0], of: allowed, all: state.open.count) {
+            if let refusal = self.refusal(
+                of: caller, own: state.users[caller.uid, default: 0], of: allowed, all: state.open.count)
+            {
                 return (nil, refusal, state.refusedUsers.insert(caller.uid).inserted)
             }
             state.count += 1
