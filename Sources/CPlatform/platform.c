@@ -191,7 +191,6 @@ int privyseal_poller_change(int poller, int fd, uint64_t number, uint8_t before,
     struct epoll_event event = {.data.u64 = number};
     if (interest & PRIVYSEAL_READ) event.events |= EPOLLIN | EPOLLRDHUP;
     if (interest & PRIVYSEAL_WRITE) event.events |= EPOLLOUT;
-    if (before == interest) return 0;
     const int operation = !before ? EPOLL_CTL_ADD : !interest ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
     return epoll_ctl(poller, operation, fd, &event) == 0 ? 0 : errno;
 }

@@ -125,7 +125,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     /// There is one element more. The thread that brings it takes the first itself.
     private func callSomebody() {
         if case .taker(let thread, hasOwn: false) = runner {
-            if pthread_equal(thread, pthread_self()) != 0 {
+            if thread == pthread_self() {
                 runner = .taker(thread, hasOwn: true)
                 return
             }

@@ -66,13 +66,13 @@ final class UserNames: Sendable {
     }
 
     private func giveUp(_ uid: UInt32) {
-        guard case .asked? = names.withLock({ $0[uid] }) else { return }
         for answer in replace(uid, by: .late) { answer.give(.success(nil)) }
     }
 
-    /// Returns who waits.
+    /// Returns who waits. What has been found out meanwhile stays.
     private func replace(_ uid: UInt32, by name: Name) -> [OneAnswer<String?>] {
         names.withLock { names in
+            if case .known = names[uid] { return [] }
             defer { names[uid] = name }
             guard case .asked(let waiting) = names[uid] else { return [] }
             return waiting

@@ -83,7 +83,8 @@ enum {
     PRIVYSEAL_WRITE = 2,
 };
 
-/// Changes what is waited for on a descriptor, level-triggered, from `before` to `interest`; nothing takes it out.
+/// Changes what is waited for on a descriptor, level-triggered, from `before` to `interest`, which must not both be nothing;
+/// nothing takes it out.
 int privyseal_poller_change(int poller, int fd, uint64_t number, uint8_t before, uint8_t interest);
 
 /// A descriptor that is ready.
