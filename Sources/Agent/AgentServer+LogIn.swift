@@ -68,10 +68,10 @@ extension AgentServer {
                 try await Task.sleep(for: limit)
                 answer.give(.failure(HSMError.stuck(.unanswered)))
             }
-            Thread {
+            NamedThread.start("login") {
                 answer.give(Result(catching: work))
                 timer.cancel()
-            }.start()
+            }
         }
     }
 

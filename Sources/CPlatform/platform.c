@@ -40,6 +40,8 @@ int privyseal_peer_groups(int fd, gid_t *out, size_t *count) {
 
 int privyseal_disable_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : errno; }
 
+void privyseal_name_thread(const char *name) { (void)prctl(PR_SET_NAME, name, 0, 0, 0); }
+
 int privyseal_is_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
 
 int privyseal_disable_core_files(void) {
@@ -187,18 +189,18 @@ int privyseal_poller(void) {
     return poller < 0 ? -errno : poller;
 }
 
-int privyseal_poller_change(int poller, int fd, uint64_t number, uint8_t before, uint8_t interest) {
-    struct epoll_event event = {.data.u64 = number};
+int privyseal_poller_change(int poller, int fd, uint64_t number, bool is_known, uint8_t interest) {
+    struct epoll_event event = {.events = EPOLLONESHOT, .data.u64 = number};
     if (interest & PRIVYSEAL_READ) event.events |= EPOLLIN | EPOLLRDHUP;
     if (interest & PRIVYSEAL_WRITE) event.events |= EPOLLOUT;
-    const int operation = !before ? EPOLL_CTL_ADD : !interest ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+    const int operation = !is_known ? EPOLL_CTL_ADD : !interest ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
     return epoll_ctl(poller, operation, fd, &event) == 0 ? 0 : errno;
 }
 
-int privyseal_poller_wait(int poller, struct privyseal_ready *out, int capacity) {
+int privyseal_poller_wait(int poller, struct privyseal_ready *out, int capacity, int milliseconds) {
     enum { MOST = 64 };
     struct epoll_event events[MOST];
-    const int count = epoll_wait(poller, events, capacity < MOST ? capacity : MOST, -1);
+    const int count = epoll_wait(poller, events, capacity < MOST ? capacity : MOST, milliseconds);
     if (count < 0) return errno == EINTR ? 0 : -errno;
     for (int i = 0; i < count; i++) {
         const uint32_t flags = events[i].events;
@@ -210,16 +212,21 @@ int privyseal_poller_wait(int poller, struct privyseal_ready *out, int capacity)
     return count;
 }
 
-int privyseal_bell(void) {
-    const int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return bell < 0 ? -errno : bell;
+int privyseal_poller_add_bell(int poller, uint64_t number) {
+    const int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+    if (bell < 0) return -errno;
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = number};
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, bell, &event) == 0) return bell;
+    const int failure = errno;
+    close(bell);
+    return -failure;
 }
 
-void privyseal_bell_ring(int bell) { (void)eventfd_write(bell, 1); }
+void privyseal_bell_ring(int bell, uint64_t times) { (void)eventfd_write(bell, times); }
 
-void privyseal_bell_hush(int bell) {
-    eventfd_t rings;
-    (void)eventfd_read(bell, &rings);
+bool privyseal_bell_take(int bell) {
+    eventfd_t one;
+    return eventfd_read(bell, &one) == 0;
 }
 
 int privyseal_probe_stream_socket(const char *path) {

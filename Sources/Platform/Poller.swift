@@ -1,7 +1,10 @@
 import CPlatform
 import Glibc
 
-/// Tells one thread which of many sockets have something to do (epoll(7), level-triggered).
+/// Tells threads which of many sockets have something to do (epoll(7)).
+///
+/// Each event goes to one of the threads that wait, and nothing more is said of a socket until it is waited for again
+/// (`EPOLLONESHOT`): so no two threads serve one socket. What is there when the waiting begins is said at once.
 public final class Poller: Sendable {
     /// What is waited for on a socket. With none of it the socket is not looked at, not even for its end.
     public struct Interest: OptionSet, Sendable {
@@ -24,30 +27,36 @@ public final class Poller: Sendable {
         public let ready: Interest
     }
 
+    /// How a socket stands with the poller, kept by whoever owns the socket.
+    public struct Standing: Sendable {
+        /// What is waited for.
+        public fileprivate(set) var interest: Interest = []
+        fileprivate var isKnown = false
+
+        public init() {}
+
+        /// To be called when an event has come: nothing is waited for any more.
+        public mutating func rest() {
+            interest = []
+        }
+    }
+
     private let poller: CInt
-    /// Makes the waiting thread come round.
+    /// Lets waiting threads come round.
     private let bell: CInt
-    /// Events that the thread before has left to the next.
-    private let left = Locked<[Event]>([])
     /// What the bell is called among the sockets.
     private static let bellNumber = UInt64.max
-    /// Events taken at a time.
-    private static let most = 64
+    /// Events that a thread takes at a time at most.
+    public static let most = 64
 
     public init() throws(PlatformError) {
         // Assigned last: from then on they are closed by the end of the object.
         let poller = privyseal_poller()
         guard poller >= 0 else { throw Self.failed("epoll_create1", -poller) }
-        let bell = privyseal_bell()
+        let bell = privyseal_poller_add_bell(poller, Self.bellNumber)
         guard bell >= 0 else {
             close(poller)
             throw Self.failed("eventfd", -bell)
-        }
-        let failure = privyseal_poller_change(poller, bell, Self.bellNumber, 0, Interest.read.rawValue)
-        guard failure == 0 else {
-            close(bell)
-            close(poller)
-            throw Self.failed("epoll_ctl", failure)
         }
         self.poller = poller
         self.bell = bell
@@ -58,59 +67,53 @@ public final class Poller: Sendable {
         close(poller)
     }
 
-    /// Changes what is waited for on a connection, from any thread.
+    /// Waits for something else on a connection, or for nothing any more. From any thread.
     ///
-    /// - Parameters:
-    ///   - number: what its events are to be called: not `UInt64.max`.
-    ///   - before: what was waited for until now; nothing for a socket that is new.
+    /// - Parameter number: what its events are to be called: not `UInt64.max`.
     /// - Returns: whether the kernel has room for it.
-    public func wait(for interest: Interest, on socket: StreamSocket, _ number: UInt64, insteadOf before: Interest) -> Bool {
-        change(socket.descriptor, number, interest, before)
+    public func wait(for interest: Interest, on socket: StreamSocket, _ number: UInt64, _ standing: inout Standing) -> Bool {
+        wait(for: interest, socket.descriptor, number, &standing)
     }
 
     /// As for a connection, for the connections that come to a socket.
-    public func wait(for interest: Interest, on socket: ListeningSocket, _ number: UInt64, insteadOf before: Interest) -> Bool {
-        change(socket.descriptor, number, interest, before)
+    public func wait(for interest: Interest, on socket: ListeningSocket, _ number: UInt64, _ standing: inout Standing) -> Bool {
+        wait(for: interest, socket.descriptor, number, &standing)
     }
 
-    private func change(_ descriptor: CInt, _ number: UInt64, _ interest: Interest, _ before: Interest) -> Bool {
-        interest == before || privyseal_poller_change(poller, descriptor, number, before.rawValue, interest.rawValue) == 0
+    private func wait(for interest: Interest, _ descriptor: CInt, _ number: UInt64, _ standing: inout Standing) -> Bool {
+        guard interest != standing.interest else { return true }
+        guard privyseal_poller_change(poller, descriptor, number, standing.isKnown, interest.rawValue) == 0 else { return false }
+        standing.isKnown = !interest.isEmpty
+        standing.interest = interest
+        return true
     }
 
-    /// Waits until there is something to do, or `wake()` is called, and has it done. On one thread at a time.
+    /// Waits until there is something to do, `wake()` is called, or the time is over, and has it done.
     ///
-    /// - Parameter body: returns whether to go on with what else there is; the next call begins with that otherwise, so that
-    ///   nobody comes last again and again.
-    public func next(_ body: (Event) -> Bool) {
-        let left = left.withLock { left in
-            defer { left = [] }
-            return left
-        }
-        guard left.isEmpty else { return serve(left.count, { left[$0] }, body) }
+    /// - Parameters:
+    ///   - most: how many events are taken, 64 at most; the others are for other threads.
+    ///   - milliseconds: for how long is waited at most; `nil` for as long as it takes.
+    /// - Returns: whether this thread has come round for a call of `wake()`.
+    public func next(_ most: Int = most, milliseconds: Int? = nil, _ body: (Event) -> Void) -> Bool {
         unsafe withUnsafeTemporaryAllocation(of: privyseal_ready.self, capacity: Self.most) { ready in
-            let count = unsafe privyseal_poller_wait(poller, ready.baseAddress, CInt(Self.most))
-            serve(
-                max(Int(count), 0),
-                { place in
-                    let one = unsafe ready[place]
-                    return Event(number: one.number, ready: Interest(rawValue: one.interest))
-                }, body)
-        }
-    }
-
-    private func serve(_ count: Int, _ event: (Int) -> Event, _ body: (Event) -> Bool) {
-        for place in 0..<count {
-            if event(place).number == Self.bellNumber {
-                privyseal_bell_hush(bell)
-            } else if !body(event(place)) {
-                return left.withLock { $0 = (place + 1..<count).map(event) }
+            let count = unsafe privyseal_poller_wait(
+                poller, ready.baseAddress, CInt(min(most, Self.most)), CInt(milliseconds ?? -1))
+            var isWoken = false
+            for place in 0..<max(Int(count), 0) {
+                let one = unsafe ready[place]
+                if one.number == Self.bellNumber {
+                    isWoken = privyseal_bell_take(bell)
+                } else {
+                    body(Event(number: one.number, ready: Interest(rawValue: one.interest)))
+                }
             }
+            return isWoken
         }
     }
 
-    /// Has the waiting thread come round.
-    public func wake() {
-        privyseal_bell_ring(bell)
+    /// Has so many waiting threads come round, or those that wait next.
+    public func wake(_ threads: Int = 1) {
+        privyseal_bell_ring(bell, UInt64(threads))
     }
 
     private static func failed(_ function: String, _ number: CInt) -> PlatformError {

@@ -1,5 +1,4 @@
 import CPlatform
-import Foundation
 import Glibc
 
 /// A thread of this process, and whether it has the ordinary share of the processors or only what nobody else wants
@@ -39,7 +38,7 @@ public struct ThreadPriority: Sendable, Equatable {
     public static func requireRestorable() throws(PlatformError) {
         let failure = Locked(PlatformError?.none)
         let ready = Signal()
-        Thread {
+        NamedThread.start("priority") {
             do throws(PlatformError) {
                 try ofCurrentThread.lowerAndRestore()
             } catch {
@@ -47,7 +46,7 @@ public struct ThreadPriority: Sendable, Equatable {
                 failure.withLock { $0 = reason }
             }
             ready.send()
-        }.start()
+        }
         ready.wait()
         if let failure = failure.withLock({ $0 }) { throw failure }
     }

@@ -10,7 +10,7 @@ import Testing
 private final class Doorstep: @unchecked Sendable {
     private let condition = NSCondition()
     private var parcels: [Int] = []
-    private var isRecalled = false
+    private var recalls = 0
     private var present = 0
     private var delivered = 0
     private let bring: @Sendable (Int) -> Void
@@ -20,30 +20,44 @@ private final class Doorstep: @unchecked Sendable {
     }
 
     var errand: Errand {
-        Errand(
-            run: { [self] _ in
-                condition.lock()
-                present += 1
-                condition.broadcast()
-                while parcels.isEmpty && !isRecalled { condition.wait() }
-                isRecalled = false
-                let brought = parcels
-                parcels = []
-                present -= 1
-                condition.broadcast()
-                condition.unlock()
-                for parcel in brought { bring(parcel) }
-                condition.lock()
-                delivered += brought.count
-                condition.broadcast()
-                condition.unlock()
-            },
-            recall: { [self] in
-                condition.lock()
-                isRecalled = true
-                condition.broadcast()
-                condition.unlock()
-            })
+        Errand(run: { [self] in run(isOneOnly: $0, $1) }, recall: { [self] in recall($0) })
+    }
+
+    private func run(isOneOnly: Bool, _ patience: Errand.Patience) -> Bool {
+        condition.lock()
+        present += 1
+        condition.broadcast()
+        while parcels.isEmpty && recalls == 0 && isWaiting(patience) {}
+        let isRecalled = recalls > 0
+        if isRecalled { recalls -= 1 }
+        let brought = parcels.prefix(isOneOnly ? 1 : parcels.count)
+        parcels.removeFirst(brought.count)
+        present -= 1
+        condition.broadcast()
+        condition.unlock()
+        for parcel in brought { bring(parcel) }
+        condition.lock()
+        delivered += brought.count
+        condition.broadcast()
+        condition.unlock()
+        return isRecalled
+    }
+
+    private func isWaiting(_ patience: Errand.Patience) -> Bool {
+        switch patience {
+        case .none: return false
+        case .milliseconds(let some): return condition.wait(until: Date(timeIntervalSinceNow: Double(some) / 1_000))
+        case .endless:
+            condition.wait()
+            return true
+        }
+    }
+
+    private func recall(_ threads: Int) {
+        condition.lock()
+        recalls += threads
+        condition.broadcast()
+        condition.unlock()
     }
 
     /// Puts parcels down together and returns once somebody has brought them.
@@ -56,10 +70,10 @@ private final class Doorstep: @unchecked Sendable {
         condition.unlock()
     }
 
-    /// Returns once somebody is there.
-    func awaitSomebody() {
+    /// Returns once so many are there.
+    func await(_ count: Int) {
         condition.lock()
-        while present == 0 { condition.wait() }
+        while present < count { condition.wait() }
         condition.unlock()
     }
 }
@@ -85,36 +99,44 @@ struct ErrandTests {
     }
 
     private let group = DispatchGroup()
+    private let names = Locked<[pthread_t: String]>([:])
 
-    private func start(_ body: @escaping @Sendable () -> Void) {
+    private func start(_ name: String = "", _ body: @escaping @Sendable () -> Void) {
         group.enter()
-        Thread.detachNewThread { [group] in
+        Thread.detachNewThread { [group, names] in
+            names.withLock { $0[pthread_self()] = name }
             body()
             group.leave()
         }
     }
 
+    /// The name of the thread that asks.
+    @Sendable private func here() -> String { names.withLock { $0[pthread_self()] ?? "" } }
+
     @Test("what a thread brings it takes itself, and others what is more than that")
     func own() {
         let queue = BlockingQueue<Int>(limit: 64)
-        let taken = Taken()
-        let door = Doorstep { try? queue.push($0) }
+        let (brought, taken) = (Taken(), Taken())
+        let door = Doorstep { parcel in
+            brought.note(parcel, by: here())
+            try? queue.push(parcel)
+        }
         queue.lend(door.errand)
         let together = (0..<50).map { _ in Signal() }
-        func startTaker(_ name: String) {
-            start {
+        for name in ["one", "two"] {
+            start(name) {
                 while let element = queue.pop() {
                     taken.note(element, by: name)
                     if element >= 100 { together[element / 2 - 50].wait() }
                 }
             }
         }
-        startTaker("one")
         for element in 0..<50 {
+            door.await(2)
             door.put([element])
             taken.wait(for: 1)
+            #expect(taken[element] == brought[element])
         }
-        startTaker("two")
         // Neither thread goes on before both have taken one.
         for element in stride(from: 100, to: 200, by: 2) {
             door.put([element, element + 1])
@@ -125,6 +147,44 @@ struct ErrandTests {
         queue.endErrand()
         queue.close()
         group.wait()
+    }
+
+    @Test("everything is taken once, wherever it comes from and whoever is called for it")
+    func everything() {
+        let (sources, each) = (4, 400)
+        let queue = BlockingQueue<Int>(limit: 2 * sources * each)
+        let taken = Taken()
+        let door = Doorstep { try? queue.push($0) }
+        queue.lend(door.errand)
+        for name in ["one", "two", "three"] {
+            start {
+                var seen = 0
+                while true {
+                    switch queue.pop(unlessInterruptedSince: &seen) {
+                    case .element(let element): taken.note(element, by: name)
+                    case .interrupted: break
+                    case .closed: return
+                    }
+                }
+            }
+        }
+        start { queue.standIn() }
+        for source in 0..<sources {
+            let own = source * each..<(source + 1) * each
+            start { for element in own { try? queue.push(element) } }
+            start {
+                for element in stride(from: own.lowerBound, to: own.upperBound, by: 2) {
+                    door.put([sources * each + element, sources * each + element + 1])
+                    if element % 50 == 0 { queue.interrupt() }
+                }
+            }
+        }
+        taken.wait(for: 2 * sources * each)
+        #expect((0..<2 * sources * each).allSatisfy { taken[$0] != nil })
+        queue.endErrand()
+        queue.close()
+        group.wait()
+        #expect(queue.count == 0)
     }
 
     @Test("an element from elsewhere, an interruption and the end call back a thread that is away")
@@ -143,38 +203,36 @@ struct ErrandTests {
                 }
             }
         }
-        door.awaitSomebody()
+        door.await(1)
         try? queue.push(1)
         taken.wait(for: 1)
-        door.awaitSomebody()
+        door.await(1)
         queue.interrupt()
         interrupted.wait()
-        door.awaitSomebody()
+        door.await(1)
         queue.close()
         group.wait()
     }
 
-    @Test("a thread stands in while all others are busy, and no longer")
+    @Test("a thread stands in when none of the others comes, and no longer")
     func standIn() {
         let queue = BlockingQueue<Int>(limit: 64)
         let runner = Locked<[String]>([])
         let (taken, done) = (Taken(), Signal())
         let door = Doorstep { parcel in
-            runner.withLock { $0.append(Thread.current.name ?? "") }
+            runner.withLock { $0.append(here()) }
             try? queue.push(parcel)
         }
         queue.lend(door.errand)
         for _ in 1...2 {
-            start {
-                Thread.current.name = "taker"
+            start("taker") {
                 while let element = queue.pop() {
                     taken.note(element, by: "taker")
                     done.wait()
                 }
             }
         }
-        start {
-            Thread.current.name = "stand-in"
+        start("stand-in") {
             queue.standIn()
         }
         // Whoever is there first: then the takers are busy, and only the other one can be there.
@@ -195,6 +253,33 @@ struct ErrandTests {
             element += 1
         }
         #expect(runner.withLock { $0.last } == "taker")
+        queue.endErrand()
+        queue.close()
+        group.wait()
+    }
+
+    @Test("a thread that always finds something in the queue looks after the errand in between")
+    func look() {
+        let queue = BlockingQueue<Int>(limit: 8)
+        let runner = Locked<[String]>([])
+        let isOver = Locked(false)
+        let door = Doorstep { _ in runner.withLock { $0.append(here()) } }
+        queue.lend(door.errand)
+        start("taker") {
+            while let element = queue.pop() {
+                // There is always a next one.
+                if !isOver.withLock({ $0 }) { try? queue.push(element) }
+            }
+        }
+        start { queue.standIn() }
+        for element in 1...8 { try? queue.push(element) }
+        var puts = 0
+        while puts < 10_000, runner.withLock({ $0.last }) != "taker" || queue.count < 7 {
+            door.put([puts])
+            puts += 1
+        }
+        #expect(runner.withLock { $0.last } == "taker")
+        isOver.withLock { $0 = true }
         queue.endErrand()
         queue.close()
         group.wait()

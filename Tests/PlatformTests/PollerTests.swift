@@ -15,51 +15,75 @@ struct PollerTests {
     }
 
     /// What there is without waiting for more.
-    private func events(_ poller: Poller) -> [UInt64: Poller.Interest] {
+    private func events(_ poller: Poller, most: Int = Poller.most) -> [UInt64: Poller.Interest] {
         var events: [UInt64: Poller.Interest] = [:]
-        poller.wake()
-        poller.next {
-            events[$0.number] = $0.ready
-            return true
-        }
+        let isWoken = poller.next(most, milliseconds: 0) { events[$0.number] = $0.ready }
+        #expect(!isWoken)
         return events
     }
 
-    @Test("say that they are ready for what is waited for, and nothing else")
+    @Test("say once that they are ready for what is waited for, and nothing else")
     func readiness() throws {
         try withConnection { here, there in
             let poller = try Poller()
-            #expect(poller.wait(for: .read, on: here, 7, insteadOf: []))
+            var standing = Poller.Standing()
+            func wait(for interest: Poller.Interest) {
+                #expect(poller.wait(for: interest, on: here, 7, &standing) && standing.interest == interest)
+            }
+            func expect(_ ready: Poller.Interest) {
+                #expect(events(poller) == [7: ready])
+                standing.rest()
+                #expect(standing.interest == [])
+            }
+            wait(for: .read)
             #expect(events(poller) == [:])
             guard case .done(3) = there.write([1, 2, 3], from: 0) else { return #expect(Bool(false)) }
-            #expect(events(poller) == [7: .read])
-            // Level-triggered: it goes on saying so.
-            #expect(events(poller) == [7: .read])
-            #expect(poller.wait(for: .write, on: here, 7, insteadOf: .read))
-            #expect(events(poller) == [7: .write])
-            #expect(poller.wait(for: [.read, .write], on: here, 7, insteadOf: .write))
-            #expect(events(poller) == [7: [.read, .write]])
+            expect(.read)
+            #expect(events(poller) == [:])
+            // What is there already is said at once.
+            wait(for: .read)
+            expect(.read)
+            wait(for: .write)
+            wait(for: [.read, .write])
+            expect([.read, .write])
             guard case .done([1, 2]) = here.read(atMost: 2), case .done([3]) = here.read(atMost: 2) else {
                 return #expect(Bool(false))
             }
             guard case .notNow = here.read(atMost: 2) else { return #expect(Bool(false)) }
-            #expect(events(poller) == [7: .write])
+            wait(for: [.read, .write])
+            expect(.write)
         }
     }
 
-    @Test("are next when they have been left")
-    func left() throws {
+    @Test("are left to others when a thread takes but one")
+    func one() throws {
         try withConnection { here, there in
             let poller = try Poller()
-            #expect(poller.wait(for: .write, on: here, 1, insteadOf: []) && poller.wait(for: .write, on: there, 2, insteadOf: []))
-            var seen: [UInt64] = []
-            for _ in 1...6 {
-                poller.next {
-                    seen.append($0.number)
-                    return false
-                }
-            }
-            #expect(seen.sorted() == [1, 1, 1, 2, 2, 2])
+            var (first, second) = (Poller.Standing(), Poller.Standing())
+            #expect(poller.wait(for: .write, on: here, 1, &first) && poller.wait(for: .write, on: there, 2, &second))
+            #expect(events(poller, most: 1) == [1: .write])
+            // Whoever is waited for again comes last.
+            first.rest()
+            #expect(poller.wait(for: .write, on: here, 1, &first))
+            #expect(events(poller, most: 1) == [2: .write])
+            #expect(events(poller, most: 1) == [1: .write])
+            #expect(events(poller, most: 1) == [:])
+        }
+    }
+
+    @Test("a thread that is woken says so, as often as it was woken, also while there are events")
+    func waking() throws {
+        try withConnection { here, _ in
+            let poller = try Poller()
+            var standing = Poller.Standing()
+            poller.wake(2)
+            poller.wake()
+            #expect(poller.next(1) { _ in } && poller.next(1) { _ in })
+            #expect(poller.wait(for: .write, on: here, 1, &standing))
+            var seen = 0
+            #expect(poller.next { _ in seen += 1 })
+            #expect(seen == 1)
+            #expect(!poller.next(milliseconds: 0) { _ in seen += 1 } && seen == 1)
         }
     }
 
@@ -69,12 +93,17 @@ struct PollerTests {
         try #require(unsafe socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0, &ends) == 0)
         let poller = try Poller()
         let here = try StreamSocket(taking: ends[0])
-        #expect(poller.wait(for: .read, on: here, 7, insteadOf: []))
-        #expect(poller.wait(for: [], on: here, 7, insteadOf: .read))
+        var standing = Poller.Standing()
+        #expect(poller.wait(for: .read, on: here, 7, &standing))
+        #expect(poller.wait(for: [], on: here, 7, &standing))
         close(ends[1])
         #expect(events(poller) == [:])
-        #expect(poller.wait(for: .read, on: here, 7, insteadOf: []))
+        #expect(poller.wait(for: .read, on: here, 7, &standing))
         #expect(events(poller) == [7: [.read, .write]])
+        // Neither once its event has come.
+        standing.rest()
+        #expect(poller.wait(for: [], on: here, 7, &standing))
+        #expect(events(poller) == [:])
         guard case .ended = here.read(atMost: 1), case .ended = here.write([0], from: 0) else {
             return #expect(Bool(false))
         }

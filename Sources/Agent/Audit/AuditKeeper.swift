@@ -1,4 +1,3 @@
-import Foundation
 import Platform
 
 /// The log's own thread: what may wait for a disk happens here.
@@ -29,7 +28,7 @@ final class AuditKeeper: Sendable {
     ///   - look: does what time has made due.
     func start(synchronize: @escaping @Sendable () -> AuditError?, look: @escaping @Sendable () -> Void) {
         state.withLock { $0.hasStarted = true }
-        let thread = Thread { [self] in
+        NamedThread.start("audit log") { [self] in
             while true {
                 _ = bell.wait(seconds: Self.interval)
                 let (jobs, isClosed) = state.withLock { state in
@@ -56,8 +55,6 @@ final class AuditKeeper: Sendable {
             }
             end.send()
         }
-        thread.name = "privyseal-audit"
-        thread.start()
     }
 
     /// Does the work on the thread; returns false when it has been closed.
@@ -88,10 +85,9 @@ final class AuditKeeper: Sendable {
         }
         guard !wasClosed else { return ended() }
         bell.send()
-        let waiter = Thread { [end] in
+        NamedThread.start("audit log end") { [end] in
             end.wait()
             ended()
         }
-        waiter.start()
     }
 }

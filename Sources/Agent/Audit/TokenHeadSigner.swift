@@ -146,9 +146,9 @@ extension AuditPublicKey {
     ) async throws -> [AuditPublicKey] {
         // What goes wrong without a login is found again, and named, with one.
         let visible: [AuditPublicKey] = await withCheckedContinuation { continuation in
-            Thread {
+            NamedThread.start("audit keys") {
                 continuation.resume(returning: (try? shown(by: configuration.hsm, deployment: deployment)) ?? [])
-            }.start()
+            }
         }
         if !visible.isEmpty { return visible }
         let hsm = try await AgentServer.logIn(configuration, store: store, environment)

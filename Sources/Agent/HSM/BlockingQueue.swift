@@ -3,21 +3,26 @@ import Platform
 
 /// A bounded queue between tasks, which never wait, and threads, which do. Owners of elements take turns: see `Turns`.
 ///
-/// Threads that wait may do an errand meanwhile, one of them at a time. Who returns from it with something in the queue takes
-/// that, and leaves the errand to the next: so what it brings is not handed from one thread to another. A thread that takes
-/// nothing stands in while all others are busy.
+/// Threads may be on an errand while they wait. Who returns from it with something in the queue takes that: so what it brings is
+/// not handed from one thread to another. While all are busy they look in between whether there is something to do on the
+/// errand, and when they do not come to that, a thread stands in that takes nothing.
 // Sendable: every access to the stored state happens while `condition` is locked, and to `isRung` while `bell` is.
 final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
     private var turns: Turns<Element>
     private var isClosed = false
     private var interruptions = 0
-    /// Threads that wait for an element, and how many of them have been told to look.
+    /// Threads that wait for an element here, and not on an errand.
     private var waiting = 0
-    private var told = 0
     private var errand: Errand?
-    private var runner = Runner.nobody
-    private var isStandInWaiting = false
+    private var runners = ErrandRunners()
+    /// Whether nobody is to go on the errand any more; it is over when all have come back.
+    private var isErrandEnding = false
+    /// How often somebody has gone on the errand.
+    private var visits = 0
+    /// How many elements have been taken since then.
+    private var taken = 0
+    private var isStandInAsleep = false
     private let standInBell = Signal()
     /// For threads that pause: one of their own, since an element's signal wakes one thread, which must be one that takes it.
     private let bell = NSCondition()
@@ -27,13 +32,12 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         turns = Turns(limit: limit)
     }
 
-    /// Who is on the errand.
-    private enum Runner {
-        case nobody
-        case standIn
-        /// A thread that will take what it brings: the first element is its own.
-        case taker(pthread_t, hasOwn: Bool)
-    }
+    /// Elements that are taken one after the other before somebody looks after the errand in between.
+    private static var mostInARow: Int { 4 }
+    /// Milliseconds without anybody going on the errand after which the thread that stands in goes, and for which it stays
+    /// when there is nothing to do: longer and longer, while nobody else goes.
+    private static var patience: Int { 2 }
+    private static var longestStay: Int { 128 }
 
     enum Refusal: Error {
         case full
@@ -56,7 +60,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         switch turns.add(element, of: owner) {
         case .refused: throw .full
         case .taken:
-            callSomebody()
+            if !runners.bring() { callMissing() }
             return nil
         case .takenInstead(let displaced):
             // There are as many as before, and each has had its signal.
@@ -89,12 +93,18 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     func pop(unlessInterruptedSince seen: inout Int, beforeWaiting prepare: () -> Void = {}) -> Popped {
         condition.lock()
         defer {
-            passErrandOn()
+            // What one who was called has taken may have been another one's own.
+            if errand != nil { callMissing() }
+            if runners.areBusy { wakeStandIn() }
             condition.unlock()
         }
         var isPrepared = false
         while true {
-            if let element = turns.next() { return .element(element) }
+            if taken >= Self.mostInARow, turns.count > 0 { go(isOneOnly: false, .none) }
+            if let element = turns.next() {
+                taken += 1
+                return .element(element)
+            }
             if isClosed { return .closed }
             if seen != .min, seen != interruptions {
                 seen = interruptions
@@ -105,103 +115,115 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
                 prepare()
                 condition.lock()
                 isPrepared = true
-            } else if let errand, case .nobody = runner {
-                run(errand, as: .taker(pthread_self(), hasOwn: false))
             } else {
                 wait()
             }
         }
     }
 
-    // MARK: - Who waits and who runs, with `condition` locked
+    // MARK: - Who waits and who is on the errand, with `condition` locked
 
     private func wait() {
-        waiting += 1
-        condition.wait()
-        waiting -= 1
-        if told > 0 { told -= 1 }
-    }
-
-    /// There is one element more. The thread that brings it takes the first itself.
-    private func callSomebody() {
-        if case .taker(let thread, hasOwn: false) = runner {
-            if thread == pthread_self() {
-                runner = .taker(thread, hasOwn: true)
-                return
-            }
-            if !tellOne() { errand?.recall() }
-        } else {
-            _ = tellOne()
+        guard errand != nil else {
+            waiting += 1
+            condition.wait()
+            waiting -= 1
+            return
         }
+        // Who has come for a muster is not to hear the calls that are for the others.
+        guard !isErrandEnding, !runners.areMustering else { return condition.wait() }
+        runners.go()
+        // While others are there too, each takes one thing.
+        go(isOneOnly: runners.areMany, .endless)
+        if runners.comeBack() { allHaveCome() }
     }
 
-    /// Returns whether there was one who had not been told.
-    private func tellOne() -> Bool {
-        let isNew = waiting > told
-        if isNew { told += 1 }
-        // Also when all have been: a signal may have been lost (glibc's bug 25847).
-        if waiting > 0 { condition.signal() }
-        return isNew
+    private func go(isOneOnly: Bool, _ patience: Errand.Patience) {
+        guard let errand, !isErrandEnding else { return }
+        visits += 1
+        taken = 0
+        run(errand, isOneOnly: isOneOnly, patience)
     }
 
-    private func run(_ errand: Errand, as who: Runner) {
-        runner = who
+    private func run(_ errand: Errand, isOneOnly: Bool, _ patience: Errand.Patience) {
         condition.unlock()
-        errand.run(goesOn)
+        let hasHeardCall = errand.run(isOneOnly, patience)
         condition.lock()
-        runner = .nobody
+        if hasHeardCall { runners.hear() }
     }
 
-    /// Whether the runner goes on although there is more to do for it: what it has brought is not to wait for that while others
-    /// could do the rest.
-    private func goesOn() -> Bool {
-        condition.lock()
-        defer { condition.unlock() }
-        if case .taker(_, hasOwn: true) = runner { return waiting <= told }
-        return true
+    /// Calls threads for the elements that nobody comes for, and those that have not come for a muster.
+    private func callMissing() {
+        guard let errand else {
+            // Each time: a signal may have been lost (glibc's bug 25847).
+            if waiting > 0 { condition.signal() }
+            return
+        }
+        let missing = runners.call(for: turns.count)
+        if missing > 0 { errand.recall(missing) }
     }
 
-    /// Has somebody else go on with the errand, since the calling thread does not.
-    private func passErrandOn() {
-        guard errand != nil, case .nobody = runner, !tellOne(), isStandInWaiting else { return }
-        isStandInWaiting = false
+    /// Has every thread that waits come.
+    private func muster() {
+        runners.muster()
+        condition.broadcast()
+        if errand != nil { callMissing() }
+    }
+
+    private func allHaveCome() {
+        if isErrandEnding { errand = nil }
+        condition.broadcast()
+    }
+
+    private func wakeStandIn() {
+        guard isStandInAsleep else { return }
+        isStandInAsleep = false
         standInBell.send()
     }
 
     // MARK: - Errands
 
-    /// Has the threads that wait do something meanwhile.
+    /// Has the threads that wait do something meanwhile. Once.
     func lend(_ errand: Errand) {
         condition.lock()
         defer { condition.unlock() }
         self.errand = errand
-        passErrandOn()
+        condition.broadcast()
     }
 
     /// Nobody begins with the errand any more.
     func endErrand() {
         condition.lock()
         defer { condition.unlock() }
-        errand?.recall()
-        errand = nil
-        isStandInWaiting = false
-        standInBell.send()
+        isErrandEnding = true
+        // For the one who stands in.
+        errand?.recall(1)
+        muster()
+        if !runners.areMustering { allHaveCome() }
+        wakeStandIn()
     }
 
-    /// Does the errand whenever all who could take what it brings are busy. Returns once it has been ended.
+    /// Does the errand whenever none of those who could take what it brings has come for a while. Returns once it has been ended.
     func standIn() {
         condition.lock()
         defer { condition.unlock() }
-        while let errand {
-            if case .nobody = runner, waiting <= told {
-                run(errand, as: .standIn)
-            } else {
-                // Whoever is told goes on with it, or passes it on.
-                if case .nobody = runner { _ = tellOne() }
-                isStandInWaiting = true
+        var (seen, stay) = (-1, 0)
+        while let errand, !isErrandEnding {
+            if visits != seen {
+                (seen, stay) = (visits, Self.patience)
+                condition.unlock()
+                Thread.sleep(forTimeInterval: Double(Self.patience) / 1_000)
+                condition.lock()
+            } else if !runners.areBusy {
+                isStandInAsleep = true
                 condition.unlock()
                 standInBell.wait()
                 condition.lock()
+            } else {
+                run(errand, isOneOnly: false, .milliseconds(stay))
+                // A call may have been meant for somebody else.
+                callMissing()
+                stay = min(2 * stay, Self.longestStay)
             }
         }
     }
@@ -211,13 +233,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         interruptions += 1
-        wakeAll()
-    }
-
-    private func wakeAll() {
-        told = waiting
-        condition.broadcast()
-        errand?.recall()
+        muster()
     }
 
     /// How many interruptions there have been.
@@ -273,7 +289,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         isClosed = true
-        wakeAll()
+        muster()
         bell.lock()
         defer { bell.unlock() }
         isRung = true

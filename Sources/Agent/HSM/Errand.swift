@@ -1,7 +1,16 @@
-/// What one of the threads does that find nothing in their queue, so that what it brings can be taken by the same thread.
+/// What threads do that find nothing in their queue, so that what one brings can be taken by the same thread.
 struct Errand: Sendable {
-    /// Waits for something to do, and does it; a part of it, once it is told not to go on.
-    let run: @Sendable (_ goesOn: () -> Bool) -> Void
-    /// Makes `run` return soon, also one that begins later.
-    let recall: @Sendable () -> Void
+    /// How long somebody who is on the errand waits for something to do.
+    enum Patience: Sendable {
+        case none
+        case milliseconds(Int)
+        case endless
+    }
+
+    /// Waits for something to do and does it: one thing only, or whatever there is. On any number of threads.
+    ///
+    /// Returns whether it has been recalled.
+    let run: @Sendable (_ isOneOnly: Bool, Patience) -> Bool
+    /// Makes so many runs return soon, also ones that begin later.
+    let recall: @Sendable (Int) -> Void
 }

@@ -81,7 +81,7 @@ final class HSM: Sendable {
         try startManagement()
         for number in 1...sessions { startWorker(number) }
         startWatched("recover", replaced: { [weak self] in self?.giveUpRecovery() }) { [recovery] in recovery.run($0) }
-        run("watch") { [weak self] in
+        NamedThread.start("watch") { [weak self] in
             calls.run(every: min(max(configuration.callLimitSeconds / 8, 0.02), 1)) { self?.look() }
         }
     }
@@ -168,18 +168,12 @@ final class HSM: Sendable {
         }
         calls.add(thread)
         threads.begin()
-        run(name) { [threads, calls] in
+        NamedThread.start(name) { [threads, calls] in
             body(thread)
             calls.remove(thread)
             // One that was given up has been counted out by whoever gave it up.
             if thread.finish() { threads.end() }
         }
-    }
-
-    private func run(_ name: String, _ body: @escaping @Sendable () -> Void) {
-        let thread = Thread(block: body)
-        thread.name = "privyseal-\(name)"
-        thread.start()
     }
 
     /// What is done now and then beside the calls: nobody waits in the queue longer than the deadline.
@@ -234,12 +228,12 @@ final class HSM: Sendable {
         }
     }
 
-    /// Has threads that have nothing to sign do something meanwhile, one at a time. Another thread has to stand in.
+    /// Has threads that have nothing to sign do something meanwhile. Another thread has to stand in.
     func lend(_ errand: Errand) {
         queue.lend(errand)
     }
 
-    /// Does the errand while everybody signs. Returns once it has been ended.
+    /// Does the errand when nobody who signs comes to it. Returns once it has been ended.
     func standIn() {
         queue.standIn()
     }

@@ -22,8 +22,7 @@ final class Connection: Sendable {
     fileprivate struct State {
         /// `nil` once the connection has ended.
         var socket: StreamSocket?
-        /// What is waited for on the socket.
-        var interest: Poller.Interest = []
+        var standing = Poller.Standing()
         var framer = LineFramer()
         /// Whether a whole line may have been read that has not been dispatched.
         var mayHaveLine = false
@@ -65,7 +64,7 @@ final class Connection: Sendable {
         change { _, _ in }
     }
 
-    /// Does what the socket is ready for. On one thread at a time.
+    /// Does what the socket is ready for.
     func serve(_ ready: Poller.Interest) {
         var ready = ready
         while let frame = next(&ready) {
@@ -79,8 +78,11 @@ final class Connection: Sendable {
         var aftermath = Aftermath()
         let frame = state.withLock { state -> LineFramer.Frame? in
             // What an event said may have passed.
-            let possible = ready.intersection(state.interest)
+            let possible = ready.intersection(state.standing.interest)
+            if !ready.isEmpty { state.standing.rest() }
             ready = []
+            // It sees what else there is before it goes.
+            if let server = state.server, server != pthread_self() { return nil }
             if possible.contains(.write) { write(&state, &aftermath) }
             if possible.contains(.read) { state.read() }
             if let frame = state.nextFrame() {
@@ -180,15 +182,14 @@ final class Connection: Sendable {
             if !state.mayHaveLine, !state.isFinishing { wanted.insert(.read) }
             aftermath.resumes = wasPaused && state.mayHaveLine
         }
-        guard surroundings.poller.wait(for: wanted, on: socket, id.number, insteadOf: state.interest) else {
+        guard surroundings.poller.wait(for: wanted, on: socket, id.number, &state.standing) else {
             return end(&state, &aftermath)
         }
-        state.interest = wanted
     }
 
     private func end(_ state: inout State, _ aftermath: inout Aftermath) {
         guard let socket = state.socket else { return }
-        _ = surroundings.poller.wait(for: [], on: socket, id.number, insteadOf: state.interest)
+        _ = surroundings.poller.wait(for: [], on: socket, id.number, &state.standing)
         state = State(server: state.server)
         aftermath.hasEnded = true
     }

@@ -83,7 +83,7 @@ final class Connections: Sendable {
         poller.wake()
     }
 
-    /// Dispatches lines that had to wait. On the thread that serves the sockets.
+    /// Dispatches lines that had to wait. On a thread that serves the sockets.
     func serveResumed() {
         let resumed = state.withLock { state -> [Connection] in
             guard !state.resumed.isEmpty else { return [] }

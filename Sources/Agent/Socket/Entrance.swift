@@ -6,7 +6,7 @@ final class Entrance: Sendable {
     private struct State {
         /// `nil` once it is closed.
         var socket: ListeningSocket?
-        var interest: Poller.Interest = []
+        var standing = Poller.Standing()
         /// Whether the log has been told that none can be accepted just now.
         var isNoted = false
     }
@@ -26,18 +26,19 @@ final class Entrance: Sendable {
 
     /// Accepts connections again.
     func open() {
-        wait(for: .read)
+        state.withLock { wait(for: .read, &$0) }
     }
 
     /// The next connection, if there is one.
     func accept() -> StreamSocket? {
+        state.withLock { $0.standing.rest() }
         switch state.withLock({ $0.socket?.accept() }) {
         case .accepted(let connection):
             state.withLock { $0.isNoted = false }
+            open()
             return connection
         case .failed(let error):
             // They wait in the kernel meanwhile: the socket would be ready for ever.
-            wait(for: [])
             let isNews = state.withLock { state in
                 defer { state.isNoted = true }
                 return !state.isNoted
@@ -47,7 +48,9 @@ final class Entrance: Sendable {
                     "accepts no connections for a moment", metadata: ["reason": "\(error.message)", "hint": "\(error.hint)"])
             }
             return nil
-        case .nobody, nil: return nil
+        case .nobody, nil:
+            open()
+            return nil
         }
     }
 
@@ -59,12 +62,8 @@ final class Entrance: Sendable {
         }
     }
 
-    private func wait(for interest: Poller.Interest) {
-        state.withLock { wait(for: interest, &$0) }
-    }
-
     private func wait(for interest: Poller.Interest, _ state: inout State) {
         guard let socket = state.socket else { return }
-        if poller.wait(for: interest, on: socket, Self.number, insteadOf: state.interest) { state.interest = interest }
+        _ = poller.wait(for: interest, on: socket, Self.number, &state.standing)
     }
 }

@@ -1,15 +1,14 @@
-import Foundation
 import Platform
 
 /// Reads from all sockets: on threads that have nothing to sign, which then need not hand over what they read, and on one of
-/// its own while there are none.
+/// its own when none of them has come for a while.
 final class SocketThread: Sendable {
     private let poller: Poller
     private let hsm: HSM
     private let rounds = Rounds()
     private let running = UseCount()
 
-    /// Starts the thread; `serve` is called for everything that sockets are ready for, on one thread at a time.
+    /// Starts the thread; `serve` is called for everything that sockets are ready for, on one thread at a time for each socket.
     ///
     /// - Parameter afterwards: called after such things, on the same thread.
     init(
@@ -20,22 +19,18 @@ final class SocketThread: Sendable {
         self.hsm = hsm
         hsm.lend(
             Errand(
-                run: { [rounds] goesOn in
-                    poller.next { event in
-                        serve(event)
-                        return goesOn()
-                    }
+                run: { [rounds] isOneOnly, patience in
+                    let isWoken = poller.next(isOneOnly ? 1 : Poller.most, milliseconds: patience.milliseconds, serve)
                     afterwards()
                     rounds.complete()
+                    return isWoken
                 },
                 recall: poller.wake))
         running.begin()
-        let thread = Thread { [running] in
+        NamedThread.start("sockets") { [running] in
             hsm.standIn()
             running.end()
         }
-        thread.name = "privyseal-socket"
-        thread.start()
     }
 
     /// Returns once a thread has come round since the call, or when the task is cancelled.
@@ -47,5 +42,15 @@ final class SocketThread: Sendable {
     func stop() async {
         hsm.endErrand()
         await running.drained()
+    }
+}
+
+extension Errand.Patience {
+    fileprivate var milliseconds: Int? {
+        switch self {
+        case .none: 0
+        case .milliseconds(let some): some
+        case .endless: nil
+        }
     }
 }

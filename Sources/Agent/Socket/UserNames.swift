@@ -1,4 +1,3 @@
-import Foundation
 import Platform
 
 /// The names of users who have connected, for the audit log. The user database may be far away: no thread that serves
@@ -58,7 +57,7 @@ final class UserNames: Sendable {
             }
         }
         if let known { answer.give(.success(known)) }
-        if isFirst { Thread { [self] in note(UserAccount.name(ofUser: uid), of: uid) }.start() }
+        if isFirst { NamedThread.start("user names") { [self] in note(UserAccount.name(ofUser: uid), of: uid) } }
     }
 
     private func note(_ name: String?, of uid: UInt32) {

@@ -3,6 +3,7 @@
 // is said, and keeps no state.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -73,6 +74,9 @@ int privyseal_never_wait(int fd);
 /// send(2) with MSG_NOSIGNAL: how many bytes were taken, or -errno.
 ssize_t privyseal_send(int fd, const void *bytes, size_t count);
 
+/// Names the calling thread; 15 bytes of it are shown.
+void privyseal_name_thread(const char *name);
+
 /// An epoll(7) instance with O_CLOEXEC: the descriptor, or -errno.
 int privyseal_poller(void);
 
@@ -83,9 +87,8 @@ enum {
     PRIVYSEAL_WRITE = 2,
 };
 
-/// Changes what is waited for on a descriptor, level-triggered, from `before` to `interest`, which must not both be nothing;
-/// nothing takes it out.
-int privyseal_poller_change(int poller, int fd, uint64_t number, uint8_t before, uint8_t interest);
+/// Says what is waited for on a descriptor, until it has come once: of one that is known, nothing takes it out. 0, or errno.
+int privyseal_poller_change(int poller, int fd, uint64_t number, bool is_known, uint8_t interest);
 
 /// A descriptor that is ready.
 struct privyseal_ready {
@@ -95,13 +98,15 @@ struct privyseal_ready {
     uint8_t interest;
 };
 
-/// Waits until descriptors are ready: how many of them `out` names, or -errno. EINTR counts as none.
-int privyseal_poller_wait(int poller, struct privyseal_ready *out, int capacity);
+/// Waits until descriptors are ready, for so long at most, or for ever with -1: how many of them `out` names, or -errno.
+/// EINTR counts as none.
+int privyseal_poller_wait(int poller, struct privyseal_ready *out, int capacity, int milliseconds);
 
-/// An eventfd(2) with O_CLOEXEC and O_NONBLOCK: the descriptor, or -errno. It is ready from a ring until it is hushed.
-int privyseal_bell(void);
-void privyseal_bell_ring(int bell);
-void privyseal_bell_hush(int bell);
+/// An eventfd(2) with O_CLOEXEC, O_NONBLOCK and EFD_SEMAPHORE that a poller waits for: the descriptor, or -errno. It is ready
+/// until it has been taken as often as it was rung.
+int privyseal_poller_add_bell(int poller, uint64_t number);
+void privyseal_bell_ring(int bell, uint64_t times);
+bool privyseal_bell_take(int bell);
 
 /// Connects to a Unix stream socket and closes the connection again. 0 when somebody is listening.
 int privyseal_probe_stream_socket(const char *path);

@@ -1,0 +1,82 @@
+import Glibc
+
+/// The threads of a queue that are on an errand, and will take what they bring; and which of them are called back for what others
+/// have brought. Whoever has one changes it under a lock of his own.
+///
+/// A call is heard by one thread, not by a certain one. What must not be missed is called for again until somebody comes.
+struct ErrandRunners: Sendable {
+    private struct Runner {
+        let thread: pthread_t
+        /// How many musters there had been when it went.
+        let musters: Int
+        /// Whether it has brought an element, which is its own.
+        var hasOwn = false
+    }
+
+    private var runners: [Runner] = []
+    /// Elements that their own bringers will take.
+    private var own = 0
+    /// Calls that nobody has heard yet.
+    private var calls = 0
+    private var musters = 0
+
+    /// Runners who have brought nothing.
+    private var free: Int { runners.count - own }
+
+    /// Whether none is left who would take an element.
+    var areBusy: Bool { free == 0 }
+    /// Whether there are several who would take an element and have not been called for one.
+    var areMany: Bool { free - calls > 1 }
+    /// Whether some have not come for a muster yet. Who has something of his own comes for that.
+    var areMustering: Bool { late > 0 }
+
+    private var late: Int { runners.count { $0.musters != musters && !$0.hasOwn } }
+
+    /// The calling thread goes on the errand.
+    mutating func go() {
+        runners.append(Runner(thread: pthread_self(), musters: musters))
+    }
+
+    /// The calling thread has come back.
+    ///
+    /// - Returns: whether it was the last to come for a muster.
+    mutating func comeBack() -> Bool {
+        guard let place = place else { return false }
+        let runner = runners.remove(at: place)
+        if runner.hasOwn { own -= 1 }
+        return runner.musters != musters && !areMustering
+    }
+
+    /// An element is brought by the calling thread.
+    ///
+    /// - Returns: whether it is the thread's own, so that nobody has to be called for it.
+    mutating func bring() -> Bool {
+        guard let place, !runners[place].hasOwn else { return false }
+        runners[place].hasOwn = true
+        own += 1
+        return true
+    }
+
+    /// Somebody, not necessarily a runner, has heard a call.
+    mutating func hear() {
+        // Others may have called, too.
+        if calls > 0 { calls -= 1 }
+    }
+
+    /// Wants everybody back who is on the errand.
+    mutating func muster() {
+        musters += 1
+    }
+
+    /// How many calls are to be made now, since so many elements wait.
+    mutating func call(for elements: Int) -> Int {
+        let missing = max(min(late + max(elements - own, 0), free) - calls, 0)
+        calls += missing
+        return missing
+    }
+
+    private var place: Int? {
+        let thread = pthread_self()
+        return runners.firstIndex { $0.thread == thread }
+    }
+}
