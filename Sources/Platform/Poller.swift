@@ -4,7 +4,8 @@ import Glibc
 /// Tells threads which of many sockets have something to do (epoll(7)).
 ///
 /// Each event goes to one of the threads that wait, and nothing more is said of a socket until it is waited for again
-/// (`EPOLLONESHOT`): so no two threads serve one socket. What is there when the waiting begins is said at once.
+/// (`EPOLLONESHOT`). What is there when the waiting begins is said at once. Waiting for something else while an event is on
+/// its way may bring a second thread: who serves the socket is for its owner to decide.
 public final class Poller: Sendable {
     /// What is waited for on a socket. With none of it the socket is not looked at, not even for its end.
     public struct Interest: OptionSet, Sendable {
@@ -93,16 +94,20 @@ public final class Poller: Sendable {
     /// - Parameters:
     ///   - most: how many events are taken, 64 at most; the others are for other threads.
     ///   - milliseconds: for how long is waited at most; `nil` for as long as it takes.
-    /// - Returns: whether this thread has come round for a call of `wake()`.
-    public func next(_ most: Int = most, milliseconds: Int? = nil, _ body: (Event) -> Void) -> Bool {
+    ///   - begins: called once before there is something to do.
+    /// - Returns: whether this thread has come round for a call of `wake()`. One that does not wait leaves these to others.
+    public func next(
+        _ most: Int = most, milliseconds: Int? = nil, begins: () -> Void = {}, _ body: (Event) -> Void
+    ) -> Bool {
         unsafe withUnsafeTemporaryAllocation(of: privyseal_ready.self, capacity: Self.most) { ready in
             let count = unsafe privyseal_poller_wait(
                 poller, ready.baseAddress, CInt(min(most, Self.most)), CInt(milliseconds ?? -1))
             var isWoken = false
+            if count > 0 { begins() }
             for place in 0..<max(Int(count), 0) {
                 let one = unsafe ready[place]
                 if one.number == Self.bellNumber {
-                    isWoken = privyseal_bell_take(bell)
+                    if milliseconds != 0 { isWoken = privyseal_bell_take(bell) }
                 } else {
                     body(Event(number: one.number, ready: Interest(rawValue: one.interest)))
                 }

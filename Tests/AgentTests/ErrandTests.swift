@@ -20,10 +20,10 @@ private final class Doorstep: @unchecked Sendable {
     }
 
     var errand: Errand {
-        Errand(run: { [self] in run(isOneOnly: $0, $1) }, recall: { [self] in recall($0) })
+        Errand(run: { [self] in run(isOneOnly: $0, $1, $2) }, recall: { [self] in recall($0) })
     }
 
-    private func run(isOneOnly: Bool, _ patience: Errand.Patience) -> Bool {
+    private func run(isOneOnly: Bool, _ patience: Errand.Patience, _ begins: () -> Void) -> Bool {
         condition.lock()
         present += 1
         condition.broadcast()
@@ -35,6 +35,7 @@ private final class Doorstep: @unchecked Sendable {
         present -= 1
         condition.broadcast()
         condition.unlock()
+        if !brought.isEmpty { begins() }
         for parcel in brought { bring(parcel) }
         condition.lock()
         delivered += brought.count
@@ -253,6 +254,63 @@ struct ErrandTests {
             element += 1
         }
         #expect(runner.withLock { $0.last } == "taker")
+        queue.endErrand()
+        queue.close()
+        group.wait()
+    }
+
+    @Test("who is held up on the errand is known, stood in for, and nobody waits for it")
+    func heldUp() {
+        let queue = BlockingQueue<Int>(limit: 64)
+        let (holding, held, released, interrupted) = (Signal(), Signal(), Signal(), Signal())
+        let taken = Taken()
+        let door = Doorstep { parcel in
+            guard parcel == 0 else { return _ = try? queue.push(parcel) }
+            held.send()
+            holding.wait()
+            released.send()
+        }
+        queue.lend(door.errand)
+        start("held up") {
+            var seen = 0
+            while true {
+                switch queue.pop(unlessInterruptedSince: &seen) {
+                case .element(let element): taken.note(element, by: "")
+                case .interrupted: interrupted.send()
+                case .closed: return
+                }
+            }
+        }
+        start("stand-in") { queue.standIn() }
+        door.await(1)
+        start { door.put([0]) }
+        held.wait()
+        #expect(queue.errandsUnderWay.count == 1)
+        let before = queue.errandsUnderWay
+        // Brought by the one who stands in, for whom nobody else is left.
+        door.put([1])
+        #expect(queue.count == 1 && queue.errandsUnderWay.isSuperset(of: before))
+        start("other") {
+            var seen = 0
+            while true {
+                switch queue.pop(unlessInterruptedSince: &seen) {
+                case .element(let element): taken.note(element, by: "other")
+                case .interrupted: interrupted.send()
+                case .closed: return
+                }
+            }
+        }
+        taken.wait(for: 1)
+        door.await(1)
+        queue.interrupt()
+        interrupted.wait()
+        door.put([2])
+        taken.wait(for: 1)
+        #expect(taken[1] == "other" && taken[2] == "other" && queue.errandsUnderWay.isSuperset(of: before))
+        holding.send()
+        released.wait()
+        interrupted.wait()
+        #expect(queue.errandsUnderWay.isDisjoint(with: before))
         queue.endErrand()
         queue.close()
         group.wait()

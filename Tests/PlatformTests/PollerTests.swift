@@ -78,6 +78,7 @@ struct PollerTests {
             var standing = Poller.Standing()
             poller.wake(2)
             poller.wake()
+            #expect(!poller.next(milliseconds: 0) { _ in })
             #expect(poller.next(1) { _ in } && poller.next(1) { _ in })
             #expect(poller.wait(for: .write, on: here, 1, &standing))
             var seen = 0

@@ -89,7 +89,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - seen: how many interruptions the caller has seen; `Int.min` for one that none concerns.
-    ///   - prepare: called once before the caller has to wait.
+    ///   - prepare: called once before the caller waits, or does anything else that may take long.
     func pop(unlessInterruptedSince seen: inout Int, beforeWaiting prepare: () -> Void = {}) -> Popped {
         condition.lock()
         defer {
@@ -100,7 +100,12 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         }
         var isPrepared = false
         while true {
-            if taken >= Self.mostInARow, turns.count > 0 { go(isOneOnly: false, .none) }
+            if taken >= Self.mostInARow, turns.count > 0 {
+                // It may take long.
+                if !isPrepared { unlocked(prepare) }
+                isPrepared = true
+                go(isOneOnly: false, .none)
+            }
             if let element = turns.next() {
                 taken += 1
                 return .element(element)
@@ -111,9 +116,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
                 return .interrupted
             }
             if !isPrepared {
-                condition.unlock()
-                prepare()
-                condition.lock()
+                unlocked(prepare)
                 isPrepared = true
             } else {
                 wait()
@@ -123,6 +126,12 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
 
     // MARK: - Who waits and who is on the errand, with `condition` locked
 
+    private func unlocked(_ body: () -> Void) {
+        condition.unlock()
+        body()
+        condition.lock()
+    }
+
     private func wait() {
         guard errand != nil else {
             waiting += 1
@@ -131,7 +140,10 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
             return
         }
         // Who has come for a muster is not to hear the calls that are for the others.
-        guard !isErrandEnding, !runners.areMustering else { return condition.wait() }
+        guard !isErrandEnding, !runners.areMustering else {
+            callMissing()
+            return condition.wait()
+        }
         runners.go()
         // While others are there too, each takes one thing.
         go(isOneOnly: runners.areMany, .endless)
@@ -147,9 +159,18 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
 
     private func run(_ errand: Errand, isOneOnly: Bool, _ patience: Errand.Patience) {
         condition.unlock()
-        let hasHeardCall = errand.run(isOneOnly, patience)
+        let hasHeardCall = errand.run(isOneOnly, patience, begin)
         condition.lock()
+        runners.end()
         if hasHeardCall { runners.hear() }
+    }
+
+    /// The calling thread has found something to do on the errand. Not with `condition` locked.
+    private func begin() {
+        condition.lock()
+        defer { condition.unlock() }
+        if runners.begin() { allHaveCome() }
+        if runners.areBusy { wakeStandIn() }
     }
 
     /// Calls threads for the elements that nobody comes for, and those that have not come for a muster.
@@ -203,6 +224,13 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         wakeStandIn()
     }
 
+    /// What is being done on the errand just now, each with a number of its own.
+    var errandsUnderWay: Set<Int> {
+        condition.lock()
+        defer { condition.unlock() }
+        return runners.underWay
+    }
+
     /// Does the errand whenever none of those who could take what it brings has come for a while. Returns once it has been ended.
     func standIn() {
         condition.lock()
@@ -219,6 +247,8 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
                 condition.unlock()
                 standInBell.wait()
                 condition.lock()
+                // Whoever has just become busy is given the same time as ever.
+                seen = -1
             } else {
                 run(errand, isOneOnly: false, .milliseconds(stay))
                 // A call may have been meant for somebody else.

@@ -9,8 +9,8 @@ struct Errand: Sendable {
 
     /// Waits for something to do and does it: one thing only, or whatever there is. On any number of threads.
     ///
-    /// Returns whether it has been recalled.
-    let run: @Sendable (_ isOneOnly: Bool, Patience) -> Bool
+    /// Calls `begins` once the waiting is over and there is something, and returns whether it has been recalled.
+    let run: @Sendable (_ isOneOnly: Bool, Patience, _ begins: () -> Void) -> Bool
     /// Makes so many runs return soon, also ones that begin later.
     let recall: @Sendable (Int) -> Void
 }

@@ -9,28 +9,35 @@ struct ErrandRunners: Sendable {
         let thread: pthread_t
         /// How many musters there had been when it went.
         let musters: Int
+        /// Whether it has found something to do, and so comes back without being called.
+        var isBusy = false
         /// Whether it has brought an element, which is its own.
         var hasOwn = false
     }
 
     private var runners: [Runner] = []
+    /// Who does something on the errand, runners and others, with a number for each time.
+    private var busy: [(thread: pthread_t, number: Int)] = []
+    private var count = 0
     /// Elements that their own bringers will take.
     private var own = 0
     /// Calls that nobody has heard yet.
     private var calls = 0
     private var musters = 0
 
-    /// Runners who have brought nothing.
-    private var free: Int { runners.count - own }
+    /// Runners who would take an element if they were called.
+    private var free: Int { runners.count { !$0.isBusy } }
 
     /// Whether none is left who would take an element.
     var areBusy: Bool { free == 0 }
     /// Whether there are several who would take an element and have not been called for one.
     var areMany: Bool { free - calls > 1 }
-    /// Whether some have not come for a muster yet. Who has something of his own comes for that.
+    /// Whether some have to come for a muster yet.
     var areMustering: Bool { late > 0 }
 
-    private var late: Int { runners.count { $0.musters != musters && !$0.hasOwn } }
+    private var late: Int { runners.count { $0.musters != musters && !$0.isBusy } }
+    /// The numbers of what is being done.
+    var underWay: Set<Int> { Set(busy.map(\.number)) }
 
     /// The calling thread goes on the errand.
     mutating func go() {
@@ -41,10 +48,27 @@ struct ErrandRunners: Sendable {
     ///
     /// - Returns: whether it was the last to come for a muster.
     mutating func comeBack() -> Bool {
-        guard let place = place else { return false }
+        guard let place else { return false }
         let runner = runners.remove(at: place)
         if runner.hasOwn { own -= 1 }
         return runner.musters != musters && !areMustering
+    }
+
+    /// The calling thread, a runner or not, begins to do something, which may take it long.
+    ///
+    /// - Returns: whether it was the last that had to come for a muster.
+    mutating func begin() -> Bool {
+        count += 1
+        busy.append((pthread_self(), count))
+        guard let place else { return false }
+        runners[place].isBusy = true
+        return runners[place].musters != musters && !areMustering
+    }
+
+    /// The calling thread has done what there was to do, if anything.
+    mutating func end() {
+        let thread = pthread_self()
+        busy.removeAll { $0.thread == thread }
     }
 
     /// An element is brought by the calling thread.

@@ -238,6 +238,9 @@ final class HSM: Sendable {
         queue.standIn()
     }
 
+    /// What is being done on the errand just now, each with a number of its own.
+    var errandsUnderWay: Set<Int> { queue.errandsUnderWay }
+
     /// No thread begins with the errand any more.
     func endErrand() {
         queue.endErrand()

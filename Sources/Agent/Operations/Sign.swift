@@ -4,7 +4,7 @@ import KeyLifecycle
 import Metrics
 
 /// `sign`: reads the claims, judges them, queues the signature, records it. Runs on a thread that serves the sockets, and
-/// never waits there.
+/// does not wait there for the token.
 final class Sign: Sendable {
     private let gate: Gate
     private let board: SigningBoard

@@ -8,7 +8,7 @@ final class SocketThread: Sendable {
     private let rounds = Rounds()
     private let running = UseCount()
 
-    /// Starts the thread; `serve` is called for everything that sockets are ready for, on one thread at a time for each socket.
+    /// Starts the thread; `serve` is called for everything that sockets are ready for, on any thread.
     ///
     /// - Parameter afterwards: called after such things, on the same thread.
     init(
@@ -19,8 +19,9 @@ final class SocketThread: Sendable {
         self.hsm = hsm
         hsm.lend(
             Errand(
-                run: { [rounds] isOneOnly, patience in
-                    let isWoken = poller.next(isOneOnly ? 1 : Poller.most, milliseconds: patience.milliseconds, serve)
+                run: { [rounds] isOneOnly, patience, begins in
+                    let isWoken = poller.next(
+                        isOneOnly ? 1 : Poller.most, milliseconds: patience.milliseconds, begins: begins, serve)
                     afterwards()
                     rounds.complete()
                     return isWoken
@@ -33,9 +34,14 @@ final class SocketThread: Sendable {
         }
     }
 
-    /// Returns once a thread has come round since the call, or when the task is cancelled.
+    /// Returns once a thread has come round since the call, and everyone who served a socket then; or when the task is
+    /// cancelled.
     func goneOn() async {
+        let before = hsm.errandsUnderWay
         await rounds.next { poller.wake() }
+        while !Task.isCancelled, !hsm.errandsUnderWay.isDisjoint(with: before) {
+            try? await Task.sleep(for: .milliseconds(10))
+        }
     }
 
     /// Returns once the thread has ended. One that signs may be at the sockets for a moment more.
