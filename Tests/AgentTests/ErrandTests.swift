@@ -111,6 +111,22 @@ struct ErrandTests {
         }
     }
 
+    /// Starts a thread that takes elements until the queue is closed.
+    private func startTaker(
+        _ name: String = "", of queue: BlockingQueue<Int>, _ taken: Taken, interrupted: @escaping @Sendable () -> Void = {}
+    ) {
+        start(name) {
+            var seen = 0
+            while true {
+                switch queue.pop(unlessInterruptedSince: &seen) {
+                case .element(let element): taken.note(element, by: name)
+                case .interrupted: interrupted()
+                case .closed: return
+                }
+            }
+        }
+    }
+
     /// The name of the thread that asks.
     @Sendable private func here() -> String { names.withLock { $0[pthread_self()] ?? "" } }
 
@@ -158,16 +174,7 @@ struct ErrandTests {
         let door = Doorstep { try? queue.push($0) }
         queue.lend(door.errand)
         for name in ["one", "two", "three"] {
-            start {
-                var seen = 0
-                while true {
-                    switch queue.pop(unlessInterruptedSince: &seen) {
-                    case .element(let element): taken.note(element, by: name)
-                    case .interrupted: break
-                    case .closed: return
-                    }
-                }
-            }
+            startTaker(name, of: queue, taken)
         }
         start { queue.standIn() }
         for source in 0..<sources {
@@ -194,16 +201,7 @@ struct ErrandTests {
         let door = Doorstep { _ in }
         queue.lend(door.errand)
         let (taken, interrupted) = (Taken(), Signal())
-        start {
-            var seen = 0
-            while true {
-                switch queue.pop(unlessInterruptedSince: &seen) {
-                case .element(let element): taken.note(element, by: "")
-                case .interrupted: interrupted.send()
-                case .closed: return
-                }
-            }
-        }
+        startTaker(of: queue, taken, interrupted: interrupted.send)
         door.await(1)
         try? queue.push(1)
         taken.wait(for: 1)
@@ -271,16 +269,7 @@ struct ErrandTests {
             released.send()
         }
         queue.lend(door.errand)
-        start("held up") {
-            var seen = 0
-            while true {
-                switch queue.pop(unlessInterruptedSince: &seen) {
-                case .element(let element): taken.note(element, by: "")
-                case .interrupted: interrupted.send()
-                case .closed: return
-                }
-            }
-        }
+        startTaker("held up", of: queue, taken, interrupted: interrupted.send)
         start("stand-in") { queue.standIn() }
         door.await(1)
         start { door.put([0]) }
@@ -290,16 +279,7 @@ struct ErrandTests {
         // Brought by the one who stands in, for whom nobody else is left.
         door.put([1])
         #expect(queue.count == 1 && queue.errandsUnderWay.isSuperset(of: before))
-        start("other") {
-            var seen = 0
-            while true {
-                switch queue.pop(unlessInterruptedSince: &seen) {
-                case .element(let element): taken.note(element, by: "other")
-                case .interrupted: interrupted.send()
-                case .closed: return
-                }
-            }
-        }
+        startTaker("other", of: queue, taken, interrupted: interrupted.send)
         taken.wait(for: 1)
         door.await(1)
         queue.interrupt()

@@ -1,4 +1,3 @@
-import Foundation
 public import IssuerStore
 import JOSE
 import KeyLifecycle

@@ -12,8 +12,6 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     private var turns: Turns<Element>
     private var isClosed = false
     private var interruptions = 0
-    /// Threads that wait for an element here, and not on an errand.
-    private var waiting = 0
     private var errand: Errand?
     private var runners = ErrandRunners()
     /// Whether nobody is to go on the errand any more; it is over when all have come back.
@@ -60,7 +58,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         switch turns.add(element, of: owner) {
         case .refused: throw .full
         case .taken:
-            if !runners.bring() { callMissing() }
+            announce()
             return nil
         case .takenInstead(let displaced):
             // There are as many as before, and each has had its signal.
@@ -94,7 +92,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         condition.lock()
         defer {
             // What one who was called has taken may have been another one's own.
-            if errand != nil { callMissing() }
+            callMissing()
             if runners.areBusy { wakeStandIn() }
             condition.unlock()
         }
@@ -126,21 +124,15 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
 
     // MARK: - Who waits and who is on the errand, with `condition` locked
 
-    private func unlocked(_ body: () -> Void) {
+    private func unlocked<Result>(_ body: () -> Result) -> Result {
         condition.unlock()
-        body()
-        condition.lock()
+        defer { condition.lock() }
+        return body()
     }
 
     private func wait() {
-        guard errand != nil else {
-            waiting += 1
-            condition.wait()
-            waiting -= 1
-            return
-        }
         // Who has come for a muster is not to hear the calls that are for the others.
-        guard !isErrandEnding, !runners.areMustering else {
+        guard errand != nil, !isErrandEnding, !runners.areMustering else {
             callMissing()
             return condition.wait()
         }
@@ -158,9 +150,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     }
 
     private func run(_ errand: Errand, isOneOnly: Bool, _ patience: Errand.Patience) {
-        condition.unlock()
-        let hasHeardCall = errand.run(isOneOnly, patience, begin)
-        condition.lock()
+        let hasHeardCall = unlocked { errand.run(isOneOnly, patience, begin) }
         runners.end()
         if hasHeardCall { runners.hear() }
     }
@@ -173,13 +163,16 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         if runners.areBusy { wakeStandIn() }
     }
 
-    /// Calls threads for the elements that nobody comes for, and those that have not come for a muster.
+    /// There is one element more.
+    private func announce() {
+        // Each time: a signal may have been lost (glibc's bug 25847).
+        guard errand != nil else { return condition.signal() }
+        if !runners.bring() { callMissing() }
+    }
+
+    /// Calls runners for the elements that nobody comes for, and those that have not come for a muster.
     private func callMissing() {
-        guard let errand else {
-            // Each time: a signal may have been lost (glibc's bug 25847).
-            if waiting > 0 { condition.signal() }
-            return
-        }
+        guard let errand else { return }
         let missing = runners.call(for: turns.count)
         if missing > 0 { errand.recall(missing) }
     }
@@ -188,7 +181,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     private func muster() {
         runners.muster()
         condition.broadcast()
-        if errand != nil { callMissing() }
+        callMissing()
     }
 
     private func allHaveCome() {
@@ -239,14 +232,10 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         while let errand, !isErrandEnding {
             if visits != seen {
                 (seen, stay) = (visits, Self.patience)
-                condition.unlock()
-                Thread.sleep(forTimeInterval: Double(Self.patience) / 1_000)
-                condition.lock()
+                unlocked { Thread.sleep(forTimeInterval: Double(Self.patience) / 1_000) }
             } else if !runners.areBusy {
                 isStandInAsleep = true
-                condition.unlock()
-                standInBell.wait()
-                condition.lock()
+                unlocked(standInBell.wait)
                 // Whoever has just become busy is given the same time as ever.
                 seen = -1
             } else {

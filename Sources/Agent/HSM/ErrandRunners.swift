@@ -19,12 +19,12 @@ struct ErrandRunners: Sendable {
     /// Who does something on the errand, runners and others, with a number for each time.
     private var busy: [(thread: pthread_t, number: Int)] = []
     private var count = 0
-    /// Elements that their own bringers will take.
-    private var own = 0
     /// Calls that nobody has heard yet.
     private var calls = 0
     private var musters = 0
 
+    /// Elements that their own bringers will take.
+    private var own: Int { runners.count(where: \.hasOwn) }
     /// Runners who would take an element if they were called.
     private var free: Int { runners.count { !$0.isBusy } }
 
@@ -50,7 +50,6 @@ struct ErrandRunners: Sendable {
     mutating func comeBack() -> Bool {
         guard let place else { return false }
         let runner = runners.remove(at: place)
-        if runner.hasOwn { own -= 1 }
         return runner.musters != musters && !areMustering
     }
 
@@ -77,7 +76,6 @@ struct ErrandRunners: Sendable {
     mutating func bring() -> Bool {
         guard let place, !runners[place].hasOwn else { return false }
         runners[place].hasOwn = true
-        own += 1
         return true
     }
 

@@ -1,4 +1,3 @@
-import Foundation
 import JOSE
 import KeyLifecycle
 import Logging

@@ -31,8 +31,11 @@ final class Entrance: Sendable {
 
     /// The next connection, if there is one.
     func accept() -> StreamSocket? {
-        state.withLock { $0.standing.rest() }
-        switch state.withLock({ $0.socket?.accept() }) {
+        let accepted = state.withLock { state in
+            state.standing.rest()
+            return state.socket?.accept()
+        }
+        switch accepted {
         case .accepted(let connection):
             state.withLock { $0.isNoted = false }
             open()
