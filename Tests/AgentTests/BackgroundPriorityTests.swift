@@ -2,6 +2,7 @@ import AgentClient
 import AgentProtocol
 import FaultyTokenSupport
 import Foundation
+import KeyLifecycle
 import Platform
 import Testing
 
@@ -69,6 +70,31 @@ struct BackgroundGenerationTests {
             try await created
             await agent.settle()
             #expect(try await client.status().keyCounts.standby == 1)
+        }
+    }
+
+    @Test(
+        "one keeps the lower priority while others that nobody waits for get in line",
+        .enabled(if: canLower, "takes the right to raise a priority again"))
+    func nobodyElseWaits() async throws {
+        try await AgentFixture.with { agent, token, client in
+            try await client.create()
+            await agent.settle()
+            try await holdStandby(of: "demo", client, token)
+            let custody = try await #require(agent.server).registry.custody
+            let timesAsked = Locked(0)
+            async let checked: Void = custody.requireUnused(
+                KeyID(SystemRandom.bytes(KeyID.length))!,
+                isAwaited: {
+                    timesAsked.withLock { $0 += 1 }
+                    return false
+                })
+            // Before it is put in line, and once it is.
+            #expect(await eventually { timesAsked.withLock { $0 >= 2 } })
+            try token.clear()
+            try await checked
+            await agent.settle()
+            #expect(try token.count("C_GenerateKeyPair:held-raised") == 0)
         }
     }
 

@@ -13,12 +13,17 @@ protocol KeyCustody: Sendable {
     /// Makes sure that the token can generate such a key and sign with it, as far as its mechanisms tell. Asked before an
     /// intent is recorded.
     ///
+    /// - Parameter isAwaited: whether somebody waits for the key it is asked for. Otherwise it waits its turn among those.
     /// - Throws: `HSMError` with `.unsupported`, naming the mechanism that is missing.
-    func requireMechanisms(for specification: KeySpecification) async throws
+    func requireMechanisms(
+        for specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool
+    ) async throws
 
     /// Makes sure that the token answers, and has nothing under a `CKA_ID` that was never given to a key. Asked before an
     /// intent is recorded.
-    func requireUnused(_ keyID: KeyID) async throws
+    ///
+    /// - Parameter isAwaited: as of `requireMechanisms`.
+    func requireUnused(_ keyID: KeyID, isAwaited: @escaping @Sendable () -> Bool) async throws
 
     /// Generates a key pair under a `CKA_ID` that has been recorded as an intent, and checks how the token holds it.
     ///
@@ -56,6 +61,11 @@ protocol KeyCustody: Sendable {
 }
 
 extension KeyCustody {
+    /// As for a key that somebody waits for.
+    func requireMechanisms(for specification: KeySpecification) async throws {
+        try await requireMechanisms(for: specification, isAwaited: { true })
+    }
+
     /// Generates a key pair that somebody waits for.
     func generate(_ specification: KeySpecification, keyID: KeyID, label: String) async throws -> GeneratedKey {
         try await generate(specification, keyID: keyID, label: label, isAwaited: { true })

@@ -7,8 +7,8 @@ import Platform
 ///
 /// Its session stays open for as long as it is good, which keeps the process logged in.
 ///
-/// What nobody waits for is done at a lower priority. It takes turns with the rest, so that the rest is never behind more
-/// than what is under way and one piece more.
+/// What nobody waits for takes turns with the rest, so that the rest is never behind more than what is under way and one
+/// piece more. If it takes long, it is done at a lower priority.
 final class ManagementThread: Sendable {
     /// What work may be done with.
     struct Kind: Sendable {
@@ -89,7 +89,7 @@ final class ManagementThread: Sendable {
                 kind: kind, isAwaited: isAwaited,
                 run: { [self] session, isLast in
                     do {
-                        answer.give(.success(try atItsPriority(isAwaited) { () throws in try work(session) }))
+                        answer.give(.success(try atPriority(of: kind, isAwaited) { () throws in try work(session) }))
                         return nil
                     } catch {
                         let mayRepeat = kind.isRepeatable && !isLast && Reaction(to: error).mayHelpToRepeat
@@ -125,8 +125,8 @@ final class ManagementThread: Sendable {
     }
 
     /// Whatever comes of the work, the priority is the ordinary one again before anybody is told.
-    private func atItsPriority<Value>(_ isAwaited: () -> Bool, _ work: () throws -> Value) throws -> Value {
-        if !isAwaited() { priority.lower { isAwaited() || queue.count(of: Waiting.somebody) > 0 } }
+    private func atPriority<Value>(of kind: Kind, _ isAwaited: () -> Bool, _ work: () throws -> Value) throws -> Value {
+        if kind.isLong, !isAwaited() { priority.lower { isAwaited() || queue.count(of: Waiting.somebody) > 0 } }
         defer { priority.restore() }
         return try work()
     }

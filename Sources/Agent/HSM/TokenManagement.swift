@@ -18,10 +18,12 @@ final class TokenManagement: Sendable {
     /// Runs work that finds what it needs by itself, and may so be run a second time on another session.
     func perform<Value: Sendable>(
         writing isWriting: Bool = false, long isLong: Bool = false,
+        isAwaited: @escaping @Sendable () -> Bool = { true },
         _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
         try await thread.perform(
-            ManagementThread.Kind(isWriting: isWriting, isLong: isWriting || isLong, isRepeatable: true), work)
+            ManagementThread.Kind(isWriting: isWriting, isLong: isWriting || isLong, isRepeatable: true),
+            isAwaited: isAwaited, work)
     }
 
     /// Runs work that must not be run a second time before somebody has looked what came of the first.
@@ -36,8 +38,10 @@ final class TokenManagement: Sendable {
 extension TokenManagement: KeyCustody {
     var tokenGeneration: Int { access.generation }
 
-    func requireMechanisms(for specification: KeySpecification) async throws {
-        try await perform { session in try specification.requireMechanisms(of: session.slot) }
+    func requireMechanisms(
+        for specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool
+    ) async throws {
+        try await perform(isAwaited: isAwaited) { session in try specification.requireMechanisms(of: session.slot) }
     }
 
     func hasten() { thread.hasten() }
@@ -54,8 +58,8 @@ extension TokenManagement: KeyCustody {
         }
     }
 
-    func requireUnused(_ keyID: KeyID) async throws {
-        let isUsed = try await perform { [access] session in
+    func requireUnused(_ keyID: KeyID, isAwaited: @escaping @Sendable () -> Bool) async throws {
+        let isUsed = try await perform(isAwaited: isAwaited) { [access] session in
             // A search costs time in proportion to the objects on the token: one that has been looked at as a whole is asked
             // for a key that it has, to see that it answers.
             let generation = access.generation

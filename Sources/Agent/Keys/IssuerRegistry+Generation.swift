@@ -23,12 +23,12 @@ extension IssuerRegistry {
     func makeKey(
         for issuer: IssuerName, _ specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool = { true }
     ) async throws -> GeneratedKey {
-        try await custody.requireMechanisms(for: specification)
+        try await custody.requireMechanisms(for: specification, isAwaited: isAwaited)
         let tokenGeneration = custody.tokenGeneration
         // 16 bytes are what a KeyID takes.
         let keyID = KeyID(SystemRandom.bytes(KeyID.length))!
         // A token that does not answer gets no intent: it would leave a tombstone at each try.
-        try await custody.requireUnused(keyID)
+        try await custody.requireUnused(keyID, isAwaited: isAwaited)
         let intent = GenerationIntent(
             keyID: keyID, issuer: issuer, algorithm: specification.algorithm, recordedAt: clock.wall())
         underWay.insert(keyID)
