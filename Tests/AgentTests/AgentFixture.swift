@@ -134,10 +134,15 @@ final class AgentFixture: Sendable {
 
     /// Lets time pass on both clocks, and the agent do what that makes due.
     func pass(_ seconds: Int) async {
+        await passUnnoticed(seconds)
+        await settle()
+    }
+
+    /// Lets time pass without the agent looking what that makes due.
+    func passUnnoticed(_ seconds: Int) async {
         // A key that is being generated would have taken all that time.
         await server?.registry.drain()
         clock.pass(seconds)
-        await settle()
     }
 
     func connect() async throws -> AgentConnection {

@@ -121,7 +121,7 @@ struct RotationTests {
             await agent.settle()
             try await client.rotate()
             // Nobody ticks: the rotation itself has to see that the overlap is over.
-            agent.clock.pass(86_400)
+            await agent.passUnnoticed(86_400)
             let result = try await client.rotate()
             #expect(result.plan.revoked == [])
             #expect(result.plan.incoming?.source == "standby")

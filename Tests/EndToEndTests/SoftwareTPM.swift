@@ -95,6 +95,7 @@ final class SoftwareTPM {
         try """
         socket: { path: \(socket), mode: "0600" }
         token: { uri: "pkcs11:token=\(Self.label)", module: \(module), pinFile: \(directory)/pin\(custody) }
+        signing: { callLimit: 60s, deadline: 60s }
         store: { sqlite: \(directory)/store.db }
         publicBaseURL: https://oidc.example.com
 
