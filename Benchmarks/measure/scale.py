@@ -26,10 +26,10 @@ def load(programs, agent, algorithm, requests, keys, seconds, rate=0, replies=0,
     return measured(command, agent.token.environment, f"load, {algorithm}", seconds)
 
 
-def raw(programs, token, algorithm, seconds, generate=0):
+def raw(programs, token, algorithm, seconds, generate=0, keys=0):
     command = [
         f"{programs}/raw", *token.arguments, "--public-key", token.public_keys[algorithm], "--threads", str(CONNECTIONS),
-        "--algorithm", algorithm, "--seconds", str(seconds), "--generate", str(generate),
+        "--algorithm", algorithm, "--seconds", str(seconds), "--generate", str(generate), "--keys", str(keys),
     ]
     return measured(command, token.environment, f"raw, {algorithm}", seconds)
 
@@ -195,6 +195,9 @@ class Scale:
         return {
             "raw, one issuer's token": lambda: raw(self.programs, self.few.token, self.algorithm, self.options.seconds),
             f"raw, token of {count}": lambda: raw(self.programs, self.many.token, self.algorithm, self.options.seconds),
+            f"raw, {count} keys in turn": lambda: raw(
+                self.programs, self.many.token, self.algorithm, self.options.seconds, keys=count
+            ),
             "one issuer": of(self.few, self.one.requests, self.one.keys),
             f"one of {count}": of(self.many, self.all.first_request, self.all.first_key),
             f"{count} in turn": of(self.many, self.all.requests, self.all.keys),
@@ -211,14 +214,15 @@ class Scale:
         base = list(cases.values())
         rows = []
         for place, case in enumerate(base):
-            ratio = self.results.ratio(case, base[0] if place < 2 else base[2])
+            ratio = self.results.ratio(case, base[0] if place < 3 else base[3])
             rows.append([
                 case.name, *(self.results.spread(case, number).text(0) for number in ("rate", "p50", "p99")),
-                ratio.text(2) if place not in (0, 2) else "",
+                ratio.text(2) if place not in (0, 3) else "",
             ])
         print()
         table([f"{self.algorithm}, {CONNECTIONS} connections", "a second", "p50 µs", "p99 µs", "× one issuer"], rows)
-        self.flat = self.results.ratio(base[4], base[2])
+        self.flat = self.results.ratio(base[5], base[3])
+        self.raw_flat = self.results.ratio(base[2], base[0])
 
     def use_every_key(self):
         """In every session, as far as chance gives it to each of them."""
@@ -308,7 +312,8 @@ class Scale:
         count = self.issuers
         start = self.results.fact(f"start, {count} issuers, signature").median
         return (
-            f"{count} issuers in turn sign at {self.flat.median:.2f} × the rate of one; with the long audit log at "
+            f"{count} issuers in turn sign at {self.flat.median:.2f} × the rate of one (the token alone, with as many keys in "
+            f"turn, at {self.raw_flat.median:.2f}); with the long audit log at "
             f"{self.log_ratio.median:.2f} × that with an empty one; first signature {start:.2f} s after a start; memory "
             f"{self.growth:+.1f} MiB over the last three quarters of {self.options.signatures:,} signatures"
         )

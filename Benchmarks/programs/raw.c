@@ -1,10 +1,11 @@
 /* usage: raw --module FILE --label LABEL --pin-file FILE --algorithm NAME --public-key FILE [--threads N]
- *            [--processes N] [--seconds N] [--warm-up N] [--server-pid PID] [--generate N]
+ *            [--processes N] [--seconds N] [--warm-up N] [--server-pid PID] [--generate N] [--keys N]
  *
  * Signs one digest after the other with the token, in as many threads and processes as are asked for, each with a
- * session. With --generate one more thread of each process generates so many key pairs a second meanwhile, as far as the
- * token lets it; they are destroyed afterwards. Prints the rate, the latencies in microseconds, the processor time per
- * signature and the pairs generated a second.
+ * session. With --keys so many keys of the token sign in turn, each thread beginning elsewhere, once each session has
+ * used them all; otherwise the one that make-keys made does. With --generate one more thread of each process generates
+ * so many key pairs a second meanwhile, as far as the token lets it; they are destroyed afterwards. Prints the rate, the
+ * latencies in microseconds, the processor time per signature and the pairs generated a second.
  */
 #include "histogram.h"
 #include "options.h"
@@ -35,6 +36,7 @@ struct worker {
     const struct verifier *verifier;
     enum algorithm algorithm;
     unsigned number;
+    size_t keys;
 };
 
 static void *work(void *argument) {
@@ -44,17 +46,26 @@ static void *work(void *argument) {
     CK_OBJECT_HANDLE key = token_key(worker->token, session, worker->algorithm);
     size_t length = token_sign(worker->token, session, key, worker->algorithm, digest, signature);
     if (!verifier_accepts_digest(worker->verifier, digest, signature, length)) fail("a signature does not verify");
+    size_t count = worker->keys > 0 ? worker->keys : 1;
+    CK_OBJECT_HANDLE *keys = calloc(count, sizeof *keys);
+    keys[0] = key;
+    if (worker->keys > 0) token_keys(worker->token, session, worker->algorithm, keys, count);
+    for (size_t place = 0; place < count; place++)
+        token_sign(worker->token, session, keys[place], worker->algorithm, digest, signature);
     atomic_fetch_add(&worker->shared->ready, 1);
     while (atomic_load(&worker->shared->phase) == PREPARING) usleep(200);
     for (uint64_t round = 0;; round++) {
         int before = atomic_load(&worker->shared->phase);
-        if (before == ENDED) return NULL;
+        if (before == ENDED) break;
         memcpy(digest + 8, &round, sizeof round);
+        key = keys[(worker->number * 97 + round) % count];
         uint64_t begun = monotonic_ns();
         token_sign(worker->token, session, key, worker->algorithm, digest, signature);
         if (before == MEASURING && atomic_load(&worker->shared->phase) == MEASURING)
             histogram_note(worker->histogram, monotonic_ns() - begun);
     }
+    free(keys);
+    return NULL;
 }
 
 enum { MOST_GENERATED = 10000 };
@@ -112,7 +123,8 @@ static void *run(void *place) {
     for (int thread = 0; thread < threads; thread++) {
         int number = *(int *)place * threads + thread;
         workers[thread] = (struct worker){ shared, &shared->histograms[number], &token, verifier,
-                                           algorithm_named(name), (unsigned)number };
+                                           algorithm_named(name), (unsigned)number,
+                                           (size_t)option_number(count, arguments, "--keys", "0") };
         if (pthread_create(&started[thread], NULL, work, &workers[thread])) fail("no thread can be started");
     }
     pthread_t generating;

@@ -74,18 +74,32 @@ CK_SESSION_HANDLE token_session(const struct token *token) {
     return session;
 }
 
-CK_OBJECT_HANDLE token_key(const struct token *token, CK_SESSION_HANDLE session, enum algorithm algorithm) {
-    const char *identifier = key_identifiers[algorithm];
+/* Private keys of which one attribute is so, at most so many. */
+static CK_ULONG find(const struct token *token, CK_SESSION_HANDLE session, CK_ATTRIBUTE attribute,
+                     CK_OBJECT_HANDLE *keys, CK_ULONG most) {
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-    CK_ATTRIBUTE template[] = { { CKA_CLASS, &class, sizeof class },
-                                { CKA_ID, (void *)identifier, strlen(identifier) } };
-    CK_OBJECT_HANDLE keys[2];
+    CK_ATTRIBUTE template[] = { { CKA_CLASS, &class, sizeof class }, attribute };
     CK_ULONG count = 0;
     check(token->functions->C_FindObjectsInit(session, template, 2), "C_FindObjectsInit");
-    check(token->functions->C_FindObjects(session, keys, 2, &count), "C_FindObjects");
+    check(token->functions->C_FindObjects(session, keys, most, &count), "C_FindObjects");
     check(token->functions->C_FindObjectsFinal(session), "C_FindObjectsFinal");
+    return count;
+}
+
+CK_OBJECT_HANDLE token_key(const struct token *token, CK_SESSION_HANDLE session, enum algorithm algorithm) {
+    const char *identifier = key_identifiers[algorithm];
+    CK_OBJECT_HANDLE keys[2];
+    CK_ULONG count =
+        find(token, session, (CK_ATTRIBUTE){ CKA_ID, (void *)identifier, strlen(identifier) }, keys, 2);
     if (count != 1) fail("the token has %lu keys called %s, not one", (unsigned long)count, identifier);
     return keys[0];
+}
+
+void token_keys(const struct token *token, CK_SESSION_HANDLE session, enum algorithm algorithm, CK_OBJECT_HANDLE *keys,
+                CK_ULONG count) {
+    CK_KEY_TYPE type = algorithm == ES256 ? CKK_EC : CKK_RSA;
+    CK_ULONG found = find(token, session, (CK_ATTRIBUTE){ CKA_KEY_TYPE, &type, sizeof type }, keys, count);
+    if (found < count) fail("the token has %lu keys of the algorithm, not %lu", (unsigned long)found, (unsigned long)count);
 }
 
 struct key_pair token_generate(const struct token *token, CK_SESSION_HANDLE session, enum algorithm algorithm,

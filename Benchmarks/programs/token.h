@@ -29,6 +29,10 @@ CK_SESSION_HANDLE token_session(const struct token *token);
 /* The private key of the algorithm that make-keys made. */
 CK_OBJECT_HANDLE token_key(const struct token *token, CK_SESSION_HANDLE session, enum algorithm algorithm);
 
+/* So many private keys of the algorithm's type, whoever made them. */
+void token_keys(const struct token *token, CK_SESSION_HANDLE session, enum algorithm algorithm, CK_OBJECT_HANDLE *keys,
+                CK_ULONG count);
+
 struct key_pair {
     CK_OBJECT_HANDLE public, private;
 };

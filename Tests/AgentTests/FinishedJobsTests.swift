@@ -8,27 +8,35 @@ import Testing
 
 @Suite("Signatures that are handed over together")
 struct FinishedJobsTests {
-    @Test("quick signatures with one key wait for each other, and for nothing else")
+    @Test("quick signatures wait for each other, and for nothing else")
     func waiting() throws {
         let ends = Ends()
-        let (key, other) = (try Self.key(), try Self.key())
+        let (key, other, slower) = (try Self.key(), try Self.key(), try Self.key(.es384))
         var finished = FinishedJobs()
-        let next = SigningAttempt(job: NotedJob(key, ends), deadline: .max)
-        #expect(!finished.mustEnd(before: next, at: 1_000))
+        func mustEnd(before key: KeyReference, at now: Int64 = 1_000, trial: Bool = false, hasSigned: Bool = true) -> Bool {
+            var attempt = SigningAttempt(job: NotedJob(key, ends), deadline: .max)
+            attempt.isTrial = trial
+            return finished.mustEnd(before: attempt, at: now) { asked in
+                #expect(asked === key)
+                return hasSigned
+            }
+        }
+        #expect(!mustEnd(before: key, hasSigned: false))
 
         finished.append(NotedJob(key, ends), Self.signed, begunAt: 1_000)
-        #expect(!finished.mustEnd(before: next, at: 1_000 + FinishedJobs.patience - 1))
-        #expect(finished.mustEnd(before: next, at: 1_000 + FinishedJobs.patience))
-        #expect(finished.mustEnd(before: SigningAttempt(job: NotedJob(other, ends), deadline: .max), at: 1_000))
-        var trial = next
-        trial.isTrial = true
-        #expect(finished.mustEnd(before: trial, at: 1_000))
+        #expect(!mustEnd(before: key, at: 1_000 + FinishedJobs.patience - 1))
+        #expect(mustEnd(before: key, at: 1_000 + FinishedJobs.patience))
+        #expect(mustEnd(before: key, trial: true))
+        #expect(!mustEnd(before: key, hasSigned: false), "it has just signed")
+        #expect(!mustEnd(before: other))
+        #expect(mustEnd(before: other, hasSigned: false))
+        #expect(mustEnd(before: slower))
 
         for _ in 1..<FinishedJobs.most {
-            #expect(!finished.mustEnd(before: next, at: 1_000))
+            #expect(!mustEnd(before: key))
             finished.append(NotedJob(key, ends), Self.signed, begunAt: 2_000)
         }
-        #expect(finished.mustEnd(before: next, at: 1_000))
+        #expect(mustEnd(before: key))
     }
 
     @Test("each ends once, in their order; several together, one by itself")
@@ -73,11 +81,15 @@ struct FinishedJobsTests {
 
     private static let signed = SignedInput(input: [], signature: [])
 
-    private static func key() throws -> KeyReference {
-        let publicKey = try PublicKey(ecPoint: Array(P256.Signing.PrivateKey().publicKey.x963Representation), on: .p256)
+    private static func key(_ algorithm: SignatureAlgorithm = .es256) throws -> KeyReference {
+        let publicKey =
+            switch algorithm {
+            case .es384: try PublicKey(ecPoint: Array(P384.Signing.PrivateKey().publicKey.x963Representation), on: .p384)
+            default: try PublicKey(ecPoint: Array(P256.Signing.PrivateKey().publicKey.x963Representation), on: .p256)
+            }
         return try KeyReference(
             SigningKey(
-                kid: publicKey.kid, keyID: try #require(KeyID([UInt8](repeating: 1, count: 16))), algorithm: .es256,
+                kid: publicKey.kid, keyID: try #require(KeyID([UInt8](repeating: 1, count: 16))), algorithm: algorithm,
                 publicKey: publicKey.subjectPublicKeyInfo, state: .active, publishedAt: Timestamp(seconds: 0),
                 knownFrom: Timestamp(seconds: 0)))
     }

@@ -1,8 +1,8 @@
 /// Signatures that a worker has made and not handed over yet.
 ///
 /// Recording a signature costs a system call, and so does writing to a connection: several can share them. One that was
-/// made quickly waits for the next ones with the same key, if they are begun soon enough: those will be as quick. A slow
-/// token's are handed over as they come.
+/// made quickly waits for the next ones that will be as quick, if they are begun soon enough. A slow token's are handed over
+/// as they come.
 struct FinishedJobs: Sendable {
     private var finished: [(job: any SigningJob, signed: SignedInput)] = []
     /// When the first of them was begun, in nanoseconds of the monotonic clock.
@@ -19,10 +19,14 @@ struct FinishedJobs: Sendable {
 
     /// Whether there is any that must not wait for this signature, which would begin now.
     ///
-    /// A key that has not just signed may have to be searched for, and a trial may take any time.
-    func mustEnd(before attempt: SigningAttempt, at now: Int64) -> Bool {
-        guard let last = finished.last else { return false }
-        return finished.count >= Self.most || now - began >= Self.patience || attempt.job.key !== last.job.key || attempt.isTrial
+    /// A trial may take any time, another algorithm another one, and a key that the session has not signed with may have to
+    /// be searched for.
+    /// - Parameter hasSigned: whether the session has signed with this key; asked of another key than the last.
+    func mustEnd(before attempt: SigningAttempt, at now: Int64, hasSigned: (KeyReference) -> Bool) -> Bool {
+        guard let last = finished.last?.job.key else { return false }
+        if finished.count >= Self.most || now - began >= Self.patience || attempt.isTrial { return true }
+        let key = attempt.job.key
+        return key !== last && (key.algorithm != last.algorithm || !hasSigned(key))
     }
 
     /// Hands all of them over, which is to be done once.

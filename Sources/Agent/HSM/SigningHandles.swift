@@ -27,6 +27,11 @@ struct SigningHandles {
     /// Entries before the cache starts anew, so that ended keys do not stay for ever.
     private static let limit = 4_096
 
+    /// Whether the next signature with this key needs no search.
+    func hasSigned(with key: KeyReference) -> Bool {
+        handles[key.keyID] != nil
+    }
+
     /// Signs, and verifies what has to be verified before it may leave.
     ///
     /// - Parameter verifying: verify whatever else would do.
