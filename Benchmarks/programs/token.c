@@ -79,9 +79,10 @@ static CK_ULONG find(const struct token *token, CK_SESSION_HANDLE session, CK_AT
                      CK_OBJECT_HANDLE *keys, CK_ULONG most) {
     CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
     CK_ATTRIBUTE template[] = { { CKA_CLASS, &class, sizeof class }, attribute };
-    CK_ULONG count = 0;
+    CK_ULONG count = 0, more = 1;
     check(token->functions->C_FindObjectsInit(session, template, 2), "C_FindObjectsInit");
-    check(token->functions->C_FindObjects(session, keys, most, &count), "C_FindObjects");
+    for (; more > 0 && count < most; count += more)
+        check(token->functions->C_FindObjects(session, keys + count, most - count, &more), "C_FindObjects");
     check(token->functions->C_FindObjectsFinal(session), "C_FindObjectsFinal");
     return count;
 }

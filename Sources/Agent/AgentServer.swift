@@ -314,8 +314,7 @@ public final class AgentServer: Service {
         await listener.stop()
         // Connections may have ended before what was asked for on them.
         await Self.forAtMost(Self.patience) { [underWay] in await underWay.drained() }
-        hsm.hasten()
-        await registry.drain()
+        await registry.finish()
         await Self.forAtMost(Self.patience) { [audit] in await audit.signHead() }
         await hsm.shutdown()
         await Self.forAtMost(Self.patience) { [audit] in await audit.close() }

@@ -108,6 +108,9 @@ struct BackgroundGenerationTests {
             let before = try generations(token)
             try await holdStandby(of: "a", client, token)
             try await client.rotate("b")
+            // Its next standby key gets in line, and nobody waits for it either.
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(try token.count("C_GenerateKeyPair:held-raised") == 0)
             let revoked = Locked(0)
             async let rotated = agent.connected { client in
                 let result = try await client.rotate("b")
@@ -120,6 +123,24 @@ struct BackgroundGenerationTests {
             await agent.settle()
             // At the lower one: a's standby key, and b's last. At the ordinary one: the one b waited for, and the fresh one.
             #expect(try generations(token) == [before[0] + 2, before[1] + 2])
+        }
+    }
+
+    @Test(
+        "one that is under way or queued when the agent ends is given the ordinary priority",
+        .enabled(if: canLower, "takes the right to raise a priority again"))
+    func endingWaits() async throws {
+        try await AgentFixture.with { agent, token, client in
+            for name in ["a", "b"] { try await client.create(name) }
+            await agent.settle()
+            let before = try generations(token)
+            try await holdStandby(of: "a", client, token)
+            try await client.rotate("b")
+            async let stopped: Void = agent.stop()
+            #expect(try await token.waitFor("C_GenerateKeyPair:held-raised"))
+            try token.clear()
+            await stopped
+            #expect(try generations(token) == [before[0] + 1, before[1] + 1])
         }
     }
 

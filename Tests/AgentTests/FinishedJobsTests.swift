@@ -12,24 +12,25 @@ struct FinishedJobsTests {
     func waiting() throws {
         let ends = Ends()
         let (key, other, slower) = (try Self.key(), try Self.key(), try Self.key(.es384))
+        let (rsa, otherRSA) = (try Self.key(.rs256), try Self.key(.rs256))
         var finished = FinishedJobs()
-        func mustEnd(before key: KeyReference, at now: Int64 = 1_000, trial: Bool = false, hasSigned: Bool = true) -> Bool {
+        func mustEnd(before key: KeyReference, at now: Int64 = 1_000, trial: Bool = false, isFound: Bool = true) -> Bool {
             var attempt = SigningAttempt(job: NotedJob(key, ends), deadline: .max)
             attempt.isTrial = trial
             return finished.mustEnd(before: attempt, at: now) { asked in
                 #expect(asked === key)
-                return hasSigned
+                return isFound
             }
         }
-        #expect(!mustEnd(before: key, hasSigned: false))
+        #expect(!mustEnd(before: key, isFound: false))
 
         finished.append(NotedJob(key, ends), Self.signed, begunAt: 1_000)
         #expect(!mustEnd(before: key, at: 1_000 + FinishedJobs.patience - 1))
         #expect(mustEnd(before: key, at: 1_000 + FinishedJobs.patience))
         #expect(mustEnd(before: key, trial: true))
-        #expect(!mustEnd(before: key, hasSigned: false), "it has just signed")
+        #expect(!mustEnd(before: key, isFound: false), "it has just signed")
         #expect(!mustEnd(before: other))
-        #expect(mustEnd(before: other, hasSigned: false))
+        #expect(mustEnd(before: other, isFound: false))
         #expect(mustEnd(before: slower))
 
         for _ in 1..<FinishedJobs.most {
@@ -37,6 +38,11 @@ struct FinishedJobsTests {
             finished.append(NotedJob(key, ends), Self.signed, begunAt: 2_000)
         }
         #expect(mustEnd(before: key))
+
+        finished.removeAll()
+        finished.append(NotedJob(rsa, ends), Self.signed, begunAt: 1_000)
+        #expect(!mustEnd(before: rsa))
+        #expect(mustEnd(before: otherRSA), "it may be a longer one")
     }
 
     @Test("each ends once, in their order; several together, one by itself")
@@ -84,6 +90,8 @@ struct FinishedJobsTests {
     private static func key(_ algorithm: SignatureAlgorithm = .es256) throws -> KeyReference {
         let publicKey =
             switch algorithm {
+            case .rs256:
+                try PublicKey(rsaModulus: [0xC0] + SystemRandom.bytes(254) + [1], exponent: [1, 0, 1])
             case .es384: try PublicKey(ecPoint: Array(P384.Signing.PrivateKey().publicKey.x963Representation), on: .p384)
             default: try PublicKey(ecPoint: Array(P256.Signing.PrivateKey().publicKey.x963Representation), on: .p256)
             }

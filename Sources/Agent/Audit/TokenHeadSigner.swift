@@ -68,7 +68,7 @@ final class TokenHeadSigner: HeadSigner {
                 hint: "check that it is the token the key was made on; an agent that is started anew makes another key")
         }
         let specification = KeySpecification(.es256, rsaBits: nil)
-        try await token.requireMechanisms(for: specification)
+        try await token.requireMechanisms(for: specification, isAwaited: { true })
         guard let keyID = KeyID(SystemRandom.bytes(KeyID.length)) else { preconditionFailure("a CKA_ID has 16 bytes") }
         let made = try await token.generate(specification, keyID: keyID, label: label)
         key.withLock { $0 = made }

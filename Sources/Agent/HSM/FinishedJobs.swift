@@ -1,3 +1,5 @@
+import KeyLifecycle
+
 /// Signatures that a worker has made and not handed over yet.
 ///
 /// Recording a signature costs a system call, and so does writing to a connection: several can share them. One that was
@@ -19,14 +21,16 @@ struct FinishedJobs: Sendable {
 
     /// Whether there is any that must not wait for this signature, which would begin now.
     ///
-    /// A trial may take any time, another algorithm another one, and a key that the session has not signed with may have to
-    /// be searched for.
-    /// - Parameter hasSigned: whether the session has signed with this key; asked of another key than the last.
-    func mustEnd(before attempt: SigningAttempt, at now: Int64, hasSigned: (KeyReference) -> Bool) -> Bool {
+    /// A trial may take any time, a key of another algorithm or length another one, and a key that the session has not used
+    /// may have to be searched for.
+    /// - Parameter isFound: whether the session has used this key; asked of another key than the last.
+    func mustEnd(before attempt: SigningAttempt, at now: Int64, isFound: (KeyReference) -> Bool) -> Bool {
         guard let last = finished.last?.job.key else { return false }
         if finished.count >= Self.most || now - began >= Self.patience || attempt.isTrial { return true }
         let key = attempt.job.key
-        return key !== last && (key.algorithm != last.algorithm || !hasSigned(key))
+        if key === last { return false }
+        // How long an RSA key is, its algorithm does not say.
+        return key.algorithm != last.algorithm || key.algorithm.isRSA || !isFound(key)
     }
 
     /// Hands all of them over, which is to be done once.

@@ -204,9 +204,6 @@ final class HSM: Sendable {
     /// Why keys that nobody waits for are generated at the priority of signatures; `nil` when they are not.
     var priorityObstacle: PlatformError? { priority.obstacle }
 
-    /// Somebody waits for what nobody waited for.
-    func hasten() { management.hasten() }
-
     /// Queues a signature for its user; the job is ended once, from another thread or at once when it cannot be queued.
     ///
     /// Users take turns. Full is the queue only for one that has its share in it.

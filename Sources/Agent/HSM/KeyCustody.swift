@@ -61,11 +61,6 @@ protocol KeyCustody: Sendable {
 }
 
 extension KeyCustody {
-    /// As for a key that somebody waits for.
-    func requireMechanisms(for specification: KeySpecification) async throws {
-        try await requireMechanisms(for: specification, isAwaited: { true })
-    }
-
     /// Generates a key pair that somebody waits for.
     func generate(_ specification: KeySpecification, keyID: KeyID, label: String) async throws -> GeneratedKey {
         try await generate(specification, keyID: keyID, label: label, isAwaited: { true })

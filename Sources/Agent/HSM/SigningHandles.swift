@@ -28,7 +28,7 @@ struct SigningHandles {
     private static let limit = 4_096
 
     /// Whether the next signature with this key needs no search.
-    func hasSigned(with key: KeyReference) -> Bool {
+    func hasFound(_ key: KeyReference) -> Bool {
         handles[key.keyID] != nil
     }
 

@@ -108,7 +108,7 @@ final class SigningWorker: Sendable {
             guard case .attempt(let taken) = next else { return .reopen(nil, isLost: access.generation != generation) }
             guard var attempt = taken else { return .finished }
             var began = clock.monotonic()
-            if finished.mustEnd(before: attempt, at: began, hasSigned: handles.hasSigned) {
+            if finished.mustEnd(before: attempt, at: began, isFound: handles.hasFound) {
                 handOver(&finished)
                 began = clock.monotonic()
             }

@@ -5,8 +5,14 @@ import Platform
 ///
 /// A change runs to its end even when whoever asked for it is gone: its commits are not to be cut in two.
 actor ChangeQueue {
-    /// How many changes of each issuer somebody waits for that have not begun.
-    private let awaited = Locked<[IssuerName: Int]>([:])
+    private struct Awaited {
+        /// How many changes of each issuer somebody waits for that have not begun.
+        var changes: [IssuerName: Int] = [:]
+        /// Whether somebody waits for whatever there is to be done.
+        var isEverything = false
+    }
+
+    private let awaited = Locked(Awaited())
     /// Called when somebody begins to wait for the changes of an issuer that are under way or queued.
     private let hasten: @Sendable () -> Void
     private var tails: [IssuerName: (number: Int, task: Task<Void, Never>)] = [:]
@@ -18,19 +24,25 @@ actor ChangeQueue {
 
     /// Whether somebody waits for a change of the issuer that has not begun, and so for those before it.
     nonisolated func isAwaited(_ issuer: IssuerName) -> Bool {
-        awaited.withLock { $0[issuer] != nil }
+        awaited.withLock { $0.isEverything || $0.changes[issuer] != nil }
+    }
+
+    /// Somebody waits for all changes from now on.
+    nonisolated func awaitEverything() {
+        awaited.withLock { $0.isEverything = true }
+        hasten()
     }
 
     /// Runs `change` once every change enqueued earlier for this issuer has ended.
     func run<Value: Sendable>(
         _ issuer: IssuerName, _ change: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
-        awaited.withLock { $0[issuer, default: 0] += 1 }
+        awaited.withLock { $0.changes[issuer, default: 0] += 1 }
         if tails[issuer] != nil { hasten() }
         return try await enqueue(issuer) { [awaited] in
             awaited.withLock { awaited in
-                let others = (awaited[issuer] ?? 1) - 1
-                awaited[issuer] = others == 0 ? nil : others
+                let others = (awaited.changes[issuer] ?? 1) - 1
+                awaited.changes[issuer] = others == 0 ? nil : others
             }
             return try await change()
         }.value

@@ -55,7 +55,7 @@ extension IssuerRegistry {
         try update.settings?.validate()
         let wanted = (update.settings ?? before.settings).keySpecification
         // Also where no key is generated now: what the token lacks is refused before it is wanted.
-        if wanted != before.settings.keySpecification { try await custody.requireMechanisms(for: wanted) }
+        if wanted != before.settings.keySpecification { try await custody.requireMechanisms(for: wanted, isAwaited: { true }) }
         let fresh = before.needsFreshStandby(for: update) ? try await generateKey(for: name, wanted) : nil
         let moment = board.freeze(name.text, clock: clock)
         defer { board.thaw(name.text) }

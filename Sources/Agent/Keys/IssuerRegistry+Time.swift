@@ -85,6 +85,12 @@ extension IssuerRegistry {
         }
     }
 
+    /// As `drain()`, for an agent that ends: somebody waits for all there is.
+    func finish() async {
+        queue.awaitEverything()
+        await drain()
+    }
+
     /// Returns once nothing is under way.
     func drain() async {
         await tokenCheck?.value
