@@ -66,7 +66,7 @@ public struct AgentEnvironment: Sendable {
 
 /// A running agent: token, store, audit log and socket put together.
 public final class AgentServer: Service {
-    private let hsm: HSM
+    let hsm: HSM
     let gate: Gate
     let registry: IssuerRegistry
     let audit: AuditLog

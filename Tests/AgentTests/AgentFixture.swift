@@ -8,6 +8,7 @@ import Logging
 import PKCS11
 import Platform
 import SoftHSMSupport
+import Testing
 
 @testable import Agent
 
@@ -161,8 +162,17 @@ final class AgentFixture: Sendable {
     }
 
     /// Uses the token beside the agent, or without it once it has stopped.
+    ///
+    /// The agent may initialise the module anew meanwhile, which is done while nobody is inside; so it is told.
     func onToken<Value>(_ body: (borrowing Session) throws -> Value) throws -> Value {
-        try body(token.session())
+        let gate = server?.hsm.access.gate
+        let latest = ContinuousClock.now + .seconds(60)
+        while let gate, !gate.enter() {
+            try #require(ContinuousClock.now < latest, "the agent does not let anybody into the module")
+            Thread.sleep(forTimeInterval: 0.001)
+        }
+        defer { gate?.leave() }
+        return try body(token.session())
     }
 
     /// `CKA_ID` of each private key on the token, in hexadecimal.

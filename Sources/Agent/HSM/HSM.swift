@@ -12,7 +12,7 @@ final class HSM: Sendable {
     let custody: any KeyCustody
     private let tokenManagement: TokenManagement
     let status: HSMStatus
-    private let access: TokenAccess
+    let access: TokenAccess
     private let management: ManagementThread
     private let priority: BackgroundPriority
     private let recovery: TokenRecovery
