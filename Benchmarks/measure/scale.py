@@ -211,18 +211,18 @@ class Scale:
             progress(f"rates, round {round + 1} of {self.options.rounds}")
             for name, measure in measures.items():
                 self.results.add(cases[name], round, undisturbed(measure, self.options.tries))
-        base = list(cases.values())
+        raw_single, single = cases["raw, one issuer's token"], cases["one issuer"]
         rows = []
-        for place, case in enumerate(base):
-            ratio = self.results.ratio(case, base[0] if place < 3 else base[3])
+        for name, case in cases.items():
+            base = raw_single if name.startswith("raw") else single
             rows.append([
-                case.name, *(self.results.spread(case, number).text(0) for number in ("rate", "p50", "p99")),
-                ratio.text(2) if place not in (0, 3) else "",
+                name, *(self.results.spread(case, number).text(0) for number in ("rate", "p50", "p99")),
+                self.results.ratio(case, base).text(2) if case is not base else "",
             ])
         print()
         table([f"{self.algorithm}, {CONNECTIONS} connections", "a second", "p50 µs", "p99 µs", "× one issuer"], rows)
-        self.flat = self.results.ratio(base[5], base[3])
-        self.raw_flat = self.results.ratio(base[2], base[0])
+        self.flat = self.results.ratio(cases[f"{self.issuers} in turn"], single)
+        self.raw_flat = self.results.ratio(cases[f"raw, {self.issuers} keys in turn"], raw_single)
 
     def use_every_key(self):
         """In every session, as far as chance gives it to each of them."""

@@ -29,6 +29,18 @@ struct BackgroundGenerationTests {
         #expect(try token.count("C_GenerateKeyPair:held-raised") == 0)
     }
 
+    /// Has a standby key of issuer `a` held at the lower priority, and one of `b` to be made after it; generations before.
+    private func holdOneBeforeAnother(
+        _ agent: AgentFixture, _ client: AgentConnection, _ token: FaultyToken
+    ) async throws -> [Int] {
+        for name in ["a", "b"] { try await client.create(name) }
+        await agent.settle()
+        let before = try generations(token)
+        try await holdStandby(of: "a", client, token)
+        try await client.rotate("b")
+        return before
+    }
+
     @Test(
         "standby keys are generated at a lower priority, and what an operation waits for at the ordinary one",
         .enabled(if: canLower, "takes the right to raise a priority again"))
@@ -103,12 +115,8 @@ struct BackgroundGenerationTests {
         .enabled(if: canLower, "takes the right to raise a priority again"))
     func ownIssuerWaits() async throws {
         try await AgentFixture.with { agent, token, client in
-            for name in ["a", "b"] { try await client.create(name) }
-            await agent.settle()
-            let before = try generations(token)
-            try await holdStandby(of: "a", client, token)
-            try await client.rotate("b")
-            // Its next standby key gets in line, and nobody waits for it either.
+            let before = try await holdOneBeforeAnother(agent, client, token)
+            // The one of b gets in line, and nobody waits for it either.
             try await Task.sleep(for: .milliseconds(200))
             #expect(try token.count("C_GenerateKeyPair:held-raised") == 0)
             let revoked = Locked(0)
@@ -131,11 +139,7 @@ struct BackgroundGenerationTests {
         .enabled(if: canLower, "takes the right to raise a priority again"))
     func endingWaits() async throws {
         try await AgentFixture.with { agent, token, client in
-            for name in ["a", "b"] { try await client.create(name) }
-            await agent.settle()
-            let before = try generations(token)
-            try await holdStandby(of: "a", client, token)
-            try await client.rotate("b")
+            let before = try await holdOneBeforeAnother(agent, client, token)
             async let stopped: Void = agent.stop()
             #expect(try await token.waitFor("C_GenerateKeyPair:held-raised"))
             try token.clear()

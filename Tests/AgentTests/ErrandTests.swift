@@ -270,8 +270,9 @@ struct ErrandTests {
         }
         queue.lend(door.errand)
         startTaker("held up", of: queue, taken, interrupted: interrupted.send)
-        start("stand-in") { queue.standIn() }
+        // Or the one who stands in might be there first, and be held up.
         door.await(1)
+        start("stand-in") { queue.standIn() }
         start { door.put([0]) }
         held.wait()
         #expect(queue.errandsUnderWay.count == 1)

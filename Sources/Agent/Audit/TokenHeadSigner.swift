@@ -70,7 +70,7 @@ final class TokenHeadSigner: HeadSigner {
         let specification = KeySpecification(.es256, rsaBits: nil)
         try await token.requireMechanisms(for: specification, isAwaited: { true })
         guard let keyID = KeyID(SystemRandom.bytes(KeyID.length)) else { preconditionFailure("a CKA_ID has 16 bytes") }
-        let made = try await token.generate(specification, keyID: keyID, label: label)
+        let made = try await token.generate(specification, keyID: keyID, label: label, isAwaited: { true })
         key.withLock { $0 = made }
     }
 }

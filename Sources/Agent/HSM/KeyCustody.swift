@@ -59,10 +59,3 @@ protocol KeyCustody: Sendable {
     /// What the token says about a private key; `nil` when it does not show it.
     func attributes(of keyID: KeyID) async throws -> CustodyAttributes?
 }
-
-extension KeyCustody {
-    /// Generates a key pair that somebody waits for.
-    func generate(_ specification: KeySpecification, keyID: KeyID, label: String) async throws -> GeneratedKey {
-        try await generate(specification, keyID: keyID, label: label, isAwaited: { true })
-    }
-}
