@@ -10,6 +10,44 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// Every package that a build takes in, and the one version of it. The last are imported by none of the targets: they come
+/// with the others and are named so that they, too, change on purpose alone.
+let pins: KeyValuePairs<String, Version> = [
+    "apple/swift-argument-parser": "1.8.2",
+    "apple/swift-crypto": "4.5.2",
+    "apple/swift-log": "1.16.2",
+    "apple/swift-metrics": "2.13.0",
+    "apple/swift-nio": "2.101.2",
+    "apple/swift-nio-ssl": "2.37.6",
+    "groue/GRDB.swift": "7.10.0",
+    "hummingbird-project/hummingbird": "2.28.1",
+    "jpsim/Yams": "6.2.2",
+    "swift-server/swift-service-lifecycle": "2.13.0",
+    "swiftlang/swift-subprocess": "1.0.2",
+    "vapor/jwt-kit": "5.7.1",
+
+    "apple/swift-algorithms": "1.2.1",
+    "apple/swift-asn1": "1.7.4",
+    "apple/swift-async-algorithms": "1.1.4",
+    "apple/swift-atomics": "1.3.0",
+    "apple/swift-certificates": "1.21.1",
+    "apple/swift-collections": "1.6.0",
+    "apple/swift-configuration": "1.4.0",
+    "apple/swift-distributed-tracing": "1.7.3",
+    "apple/swift-http-structured-headers": "1.7.0",
+    "apple/swift-http-types": "1.8.0",
+    "apple/swift-nio-extras": "1.35.2",
+    "apple/swift-nio-http2": "1.46.0",
+    "apple/swift-nio-transport-services": "1.28.0",
+    "apple/swift-numerics": "1.1.1",
+    "apple/swift-service-context": "1.5.1",
+    "apple/swift-system": "1.8.1",
+    "swift-server/async-http-client": "1.37.0",
+]
+
+/// Of which not even the default traits are wanted: what those bring is built and never used.
+let withoutTraits: Set = ["apple/swift-configuration", "hummingbird-project/hummingbird"]
+
 extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
@@ -67,20 +105,11 @@ let package = Package(
         // Loaded by tests, and by the processes they start, from a copy.
         .library(name: "FaultyToken", type: .dynamic, targets: ["FaultyToken"]),
     ],
-    dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
-        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
-    ],
+    dependencies: pins.map { repository, version in
+        .package(
+            url: "https://github.com/\(repository)", exact: version,
+            traits: withoutTraits.contains(repository) ? [] : [.defaults])
+    },
     targets: [
         .systemLibrary(name: "CCryptoki", pkgConfig: "p11-kit-1", providers: [.apt(["libp11-kit-dev"])]),
         .systemLibrary(name: "CLibP11", pkgConfig: "libp11", providers: [.apt(["libp11-dev", "libssl-dev"])]),

@@ -10,15 +10,44 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// What measures; what the steps import; and what comes with the packages that PrivySeal names, at the versions it has there:
+/// its pins of them do not count here.
+let pins: KeyValuePairs<String, Version> = [
+    "HdrHistogram/hdrhistogram-swift": "0.2.0",
+    "ordo-one/TextTable": "0.0.2",
+    "ordo-one/benchmark": "1.38.1",
+
+    "apple/swift-log": "1.16.2",
+    "apple/swift-metrics": "2.13.0",
+
+    "apple/swift-algorithms": "1.2.1",
+    "apple/swift-asn1": "1.7.4",
+    "apple/swift-async-algorithms": "1.1.4",
+    "apple/swift-atomics": "1.3.0",
+    "apple/swift-certificates": "1.21.1",
+    "apple/swift-collections": "1.6.0",
+    "apple/swift-configuration": "1.4.0",
+    "apple/swift-distributed-tracing": "1.7.3",
+    "apple/swift-http-structured-headers": "1.7.0",
+    "apple/swift-http-types": "1.8.0",
+    "apple/swift-nio-extras": "1.35.2",
+    "apple/swift-nio-http2": "1.46.0",
+    "apple/swift-nio-transport-services": "1.28.0",
+    "apple/swift-numerics": "1.1.1",
+    "apple/swift-service-context": "1.5.1",
+    "apple/swift-system": "1.8.1",
+    "swift-server/async-http-client": "1.37.0",
+]
+
 let package = Package(
     name: "PrivySealBenchmarks",
     platforms: [.macOS(.v15)],
-    dependencies: [
-        .package(name: "PrivySeal", path: ".."),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
-        .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
-    ],
+    dependencies: [.package(name: "PrivySeal", path: "..")]
+        + pins.map { repository, version in
+            .package(
+                url: "https://github.com/\(repository)", exact: version,
+                traits: ["apple/swift-configuration", "ordo-one/benchmark"].contains(repository) ? [] : [.defaults])
+        },
     targets: [
         // Also compiled, and each step done once, by the tests of the root package.
         .target(
