@@ -86,6 +86,21 @@ int privyseal_close_from(int first) {
     return 0;
 }
 
+int privyseal_descriptor_limit(uint64_t *soft, uint64_t *hard) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return errno;
+    *soft = limit.rlim_cur;
+    *hard = limit.rlim_max;
+    return 0;
+}
+
+int privyseal_raise_descriptor_limit(uint64_t soft) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return errno;
+    limit.rlim_cur = soft;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? 0 : errno;
+}
+
 int privyseal_listening_path(int fd, char *path, size_t capacity) {
     struct sockaddr_un address;
     socklen_t length = sizeof address;

@@ -45,6 +45,24 @@ struct HardeningTests {
         }
     }
 
+    @Test("both may open as many descriptors as they are allowed to, whatever a shell's soft limit says")
+    func descriptorLimit() async throws {
+        try await Installation.with { site in
+            let agent = try site.start(
+                Launcher.arguments(
+                    passing: ["descriptors:256:700"], "privyseald", ["serve", "--config", site.agentConfiguration]))
+            #expect(await site.agentAnswers(), "\(agent.text)")
+            let frontend = try site.start(
+                Launcher.arguments(
+                    passing: ["descriptors:256:700"], "privyseal-issuer", ["serve", "--config", site.issuerConfiguration]))
+            #expect(await poll("the frontend") { try await site.get("/healthz").status == 200 }, "\(frontend.text)")
+            for daemon in [agent, frontend] {
+                let limits = try String(contentsOfFile: "/proc/\(daemon.process.processIdentifier)/limits", encoding: .utf8)
+                #expect(limits.contains(/Max open files {1,}700 {1,}700 {1,}files/), "\(limits)")
+            }
+        }
+    }
+
     @Test("a closed standard input or output is not taken by the store or the socket")
     func closedStandardDescriptors() async throws {
         try await Installation.with { site in

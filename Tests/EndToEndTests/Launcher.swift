@@ -6,10 +6,11 @@ enum Launcher {
     ///
     /// Arguments: what to pass, separated by commas, and then the program with its arguments. `unix:PATH` and `tcp` are
     /// sockets that listen, `bound:PATH` one that does not, each counted in LISTEN_FDS; `file:PATH` is an open file that is not
-    /// counted, and `closed` says that standard input and output are closed.
+    /// counted, `closed` says that standard input and output are closed, and `descriptors:SOFT:HARD` are the limits of how many
+    /// there may be.
     private static let script = """
-        import os, socket, sys
-        passed, kept = [], []
+        import os, resource, socket, sys
+        passed, kept, limits = [], [], None
         for item in sys.argv[1].split(","):
             kind, _, path = item.partition(":")
             if kind == "file":
@@ -17,6 +18,9 @@ enum Launcher {
                 continue
             if kind == "closed":
                 os.close(0); os.close(1)
+                continue
+            if kind == "descriptors":
+                limits = tuple(int(limit) for limit in path.split(":"))
                 continue
             s = socket.socket(socket.AF_INET if kind == "tcp" else socket.AF_UNIX, socket.SOCK_STREAM)
             if kind == "tcp":
@@ -36,6 +40,8 @@ enum Launcher {
         if passed:
             os.environ["LISTEN_PID"] = str(os.getpid())
             os.environ["LISTEN_FDS"] = str(len(passed))
+        if limits:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         os.execv(sys.argv[2], sys.argv[2:])
         """
 

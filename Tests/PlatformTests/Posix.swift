@@ -63,6 +63,19 @@ func withSocketPair(_ body: (CInt, CInt) throws -> Void) rethrows {
     try body(pair[0], pair[1])
 }
 
+/// Lowers the limits of descriptors of this process.
+func lowerDescriptorLimits(soft: UInt, hard: UInt) -> Bool {
+    var limit = rlimit(rlim_cur: soft, rlim_max: hard)
+    return unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+}
+
+/// Opens files until the kernel gives no more: how many.
+func openAsManyAsPossible() -> Int {
+    var count = 0
+    while unsafe open("/dev/null", O_RDONLY) >= 0 { count += 1 }
+    return count
+}
+
 func coreFileLimit() -> (soft: UInt, hard: UInt) {
     var limit = rlimit()
     unsafe getrlimit(__rlimit_resource_t(4), &limit)

@@ -44,6 +44,12 @@ int privyseal_has_forgone_privileges(void);
 /// Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed, so that no file can become one of them.
 int privyseal_open_standard_descriptors(void);
 
+/// Reads RLIMIT_NOFILE; UINT64_MAX stands for no limit.
+int privyseal_descriptor_limit(uint64_t *soft, uint64_t *hard);
+
+/// Sets the soft limit of RLIMIT_NOFILE, and leaves the hard one as it is.
+int privyseal_raise_descriptor_limit(uint64_t soft);
+
 /// Closes every descriptor from `first` on: close_range(2), and one after the other where the kernel or a filter refuses that.
 int privyseal_close_from(int first);
 

@@ -3,7 +3,8 @@ import Platform
 
 /// The very beginning of a daemon's process, and of every other command of its program.
 public enum ProcessStart {
-    /// Lets go of what the process inherited and hardens it, or ends it with two lines on standard error.
+    /// Lets go of what the process inherited, hardens it and raises its limit of descriptors, or ends it with two lines on
+    /// standard error.
     ///
     /// The first thing that `main` does, on the main thread: see ``ProcessHardening``.
     @MainActor
@@ -11,6 +12,7 @@ public enum ProcessStart {
         do {
             try ProcessHardening.closeInheritedDescriptors()
             try ProcessHardening.apply()
+            DescriptorLimit.raise()
         } catch {
             let failure = StartupFailure(error)
             failure.report()
