@@ -25,10 +25,36 @@ public final class AgentConnection: Sendable {
 
     /// Connects to the socket at `socketPath`.
     ///
-    /// - Parameter group: Runs the connection; NIO's own singleton unless given.
-    /// - Throws: ``AgentUnreachable``.
+    /// A backlog that is full, which a Unix socket says at once with `EAGAIN` (connect(2)), is tried again after short pauses.
+    ///
+    /// - Parameters:
+    ///   - group: Runs the connection; NIO's own singleton unless given.
+    ///   - patience: How long all these pauses may be together. Cancelling the task ends them as well.
+    /// - Throws: ``AgentUnreachable``; with the code `busy` when the backlog was full to the end.
     public static func connect(
-        socketPath: String, group: (any EventLoopGroup)? = nil
+        socketPath: String, group: (any EventLoopGroup)? = nil, patience: Duration = .seconds(10)
+    ) async throws(AgentUnreachable) -> AgentConnection {
+        try await connect(socketPath: socketPath, group: group, patience: patience) { try await Task.sleep(for: $0) }
+    }
+
+    static func connect(
+        socketPath: String, group: (any EventLoopGroup)? = nil, patience: Duration,
+        wait: @Sendable (Duration) async throws -> Void
+    ) async throws(AgentUnreachable) -> AgentConnection {
+        var pauses = ConnectPauses(patience: patience)
+        while true {
+            do {
+                return try await attempt(socketPath, group)
+            } catch {
+                guard error.code == .busy, let pause = pauses.pause(random: .random(in: 0...1)),
+                    (try? await wait(pause)) != nil
+                else { throw error }
+            }
+        }
+    }
+
+    private static func attempt(
+        _ socketPath: String, _ group: (any EventLoopGroup)?
     ) async throws(AgentUnreachable) -> AgentConnection {
         do {
             let path = try UnixSocketPath(socketPath)

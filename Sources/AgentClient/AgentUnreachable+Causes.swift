@@ -27,6 +27,10 @@ extension AgentUnreachable {
             AgentUnreachable(
                 .refused, path: path, message: "nobody answers at \(path)",
                 hint: "privyseald is not running, or this is not its socket: start it", cause: error)
+        case EAGAIN:
+            AgentUnreachable(
+                .busy, path: path, message: "too many connections wait at \(path) already",
+                hint: "try again; see who connects so often with ss -xp, and whether privyseald takes connections", cause: error)
         case EACCES, EPERM:
             AgentUnreachable(
                 .permissionDenied, path: path, message: "this user may not connect to \(path)",

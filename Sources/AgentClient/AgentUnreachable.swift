@@ -14,6 +14,8 @@ public struct AgentUnreachable: Error, Sendable, Equatable, CustomStringConverti
         public static let socketMissing = Code(rawValue: "socket-missing")
         /// Nobody listens on the socket.
         public static let refused = Code(rawValue: "refused")
+        /// Somebody listens, and takes no connection for all those that wait already.
+        public static let busy = Code(rawValue: "busy")
         /// The operating system does not let this user connect.
         public static let permissionDenied = Code(rawValue: "permission-denied")
         /// Connecting failed in another way.

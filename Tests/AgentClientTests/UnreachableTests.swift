@@ -39,7 +39,7 @@ struct UnreachableTests {
         "what the system says becomes a code",
         arguments: [
             (ENOENT, .socketMissing), (ENOTDIR, .socketMissing), (ECONNREFUSED, .refused), (EACCES, .permissionDenied),
-            (EPERM, .permissionDenied), (EMFILE, .connectFailed),
+            (EPERM, .permissionDenied), (EAGAIN, .busy), (EMFILE, .connectFailed),
         ] as [(CInt, AgentUnreachable.Code)])
     func codes(_ errno: CInt, _ code: AgentUnreachable.Code) {
         let error = AgentUnreachable.connecting(to: "/s", IOError(errnoCode: errno, reason: "connect"))
@@ -119,14 +119,5 @@ struct UnreachableTests {
 
 /// Leaves a socket file on which nobody listens, nor did: a child of another test may still hold what was open here.
 private func leaveSocketFile(at path: String) throws {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: Array(path.utf8)) }
-    let size = socklen_t(MemoryLayout<sockaddr_un>.size)
-    let result = unsafe withUnsafePointer(to: &address) { pointer in
-        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe bind(descriptor, $0, size) }
-    }
-    try #require(result == 0)
+    close(try bindSocket(at: path))
 }
