@@ -2,7 +2,8 @@ import Glibc
 
 /// A regular file that is only ever added to, by one process at a time.
 ///
-/// Opened with `O_APPEND`, mode 0600 when it is made, and held by a flock(2), which the kernel lets go of with the process.
+/// Opened with `O_APPEND`, mode 0600 when it is made, and held by a flock(2), which the kernel lets go of with the process; see
+/// ``FileLock`` for what a forked child has of it.
 public final class AppendedFile: Sendable {
     public let path: String
     /// Device and inode.
@@ -44,6 +45,7 @@ public final class AppendedFile: Sendable {
     }
 
     deinit {
+        unlock()
         close(descriptor)
     }
 

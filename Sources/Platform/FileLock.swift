@@ -2,8 +2,10 @@ import Glibc
 
 /// An exclusive lock on a file, held until this object goes: it says "one process at a time" about what lies beside it.
 ///
-/// flock(2), which belongs to the open file, so the kernel lets go of it when the process ends, however it ends. The file
-/// stays behind on purpose: removing it would let two processes lock two files of the same name.
+/// flock(2), which belongs to the open file, so the kernel lets go of it when the process ends, however it ends. A child that is
+/// forked meanwhile holds it too until it executes its program, so it is let go of in so many words and not by closing. A
+/// lock of fcntl(2) would end with any other descriptor of the file that this process closes, and would not keep two objects
+/// of one process apart. The file stays behind on purpose: removing it would let two processes lock two files of the same name.
 public final class FileLock: Sendable {
     /// Where the file is.
     public let path: String
@@ -29,6 +31,7 @@ public final class FileLock: Sendable {
     }
 
     deinit {
+        _ = flock(descriptor, LOCK_UN)
         close(descriptor)
     }
 

@@ -62,6 +62,22 @@ import Testing
         }
     }
 
+    /// As a child has one that another test forks just then: a child shares what was open, until it executes its program.
+    @Test("a lock is free once it is let go of, though a copy of its descriptor is still open")
+    func lockWithCopy() throws {
+        try withTemporaryDirectory { directory in
+            let lock = "\(directory)/lock"
+            var copy = try withExtendedLifetime(try FileLock(path: lock)) { try #require(copyDescriptor(of: lock)) }
+            defer { closeDescriptor(copy) }
+            _ = try FileLock(path: lock)
+
+            let log = "\(directory)/log"
+            closeDescriptor(copy)
+            copy = try withExtendedLifetime(try AppendedFile(path: log)) { try #require(copyDescriptor(of: log)) }
+            _ = try AppendedFile(path: log)
+        }
+    }
+
     @Test("a lock ends with the process that held it, however it ends")
     func lockOfADeadProcess() async throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("privyseal-\(UUID().uuidString).lock").path

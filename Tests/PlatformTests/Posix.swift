@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 
 // What the tests need from libc. Descriptors are closed by whoever made them.
@@ -25,10 +26,10 @@ func becomeNobody() -> Bool {
 final class BoundSocket {
     let descriptor: CInt
 
-    /// `name` may begin with `@` for an abstract address.
-    init?(_ name: String, datagrams: Bool = false) {
+    /// `name` may begin with `@` for an abstract address. Kept from programs that are executed, unless it `isInherited`.
+    init?(_ name: String, datagrams: Bool = false, isInherited: Bool = false) {
         let type = Int32(datagrams ? SOCK_DGRAM.rawValue : SOCK_STREAM.rawValue)
-        descriptor = socket(AF_UNIX, type, 0)
+        descriptor = socket(AF_UNIX, isInherited ? type : type | closedOnExecution, 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(name.utf8)
@@ -52,13 +53,19 @@ final class BoundSocket {
         return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // Nobody gets through any more, though a child that another test has just forked may still have it open.
+        shutdown(descriptor, Int32(SHUT_RDWR))
+        close(descriptor)
+    }
 }
+
+private let closedOnExecution = Int32(SOCK_CLOEXEC.rawValue)
 
 /// Two connected Unix stream sockets.
 func withSocketPair(_ body: (CInt, CInt) throws -> Void) rethrows {
     var pair: [CInt] = [0, 0]
-    precondition(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
+    precondition(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closedOnExecution, 0, &pair) == 0)
     defer { pair.forEach { close($0) } }
     try body(pair[0], pair[1])
 }
@@ -96,6 +103,15 @@ func closeReaderOfStandardError() {
     ends.forEach { close($0) }
 }
 
+/// Another descriptor of what this process has open at a path; nil when it has nothing open there.
+func copyDescriptor(of path: String) -> Int32? {
+    let real = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    let found = (0..<Int32(1 << 16)).first { number in
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")) == real
+    }
+    return found.map { fcntl($0, F_DUPFD_CLOEXEC, 0) }
+}
+
 func closeDescriptor(_ descriptor: Int32) { close(descriptor) }
 
 /// Whether the descriptor is open, and on /dev/null.
@@ -106,7 +122,7 @@ func isNullDevice(_ descriptor: Int32) -> Bool {
 
 /// A stream socket: of the network and listening, or a Unix one that does not listen; for a moment.
 func withOtherSocket(_ family: Int32, _ body: (CInt) throws -> Void) rethrows {
-    let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(family, Int32(SOCK_STREAM.rawValue) | closedOnExecution, 0)
     defer { close(descriptor) }
     if family == AF_INET { precondition(listen(descriptor, 1) == 0) }
     try body(descriptor)
