@@ -13,7 +13,7 @@ final class RawSocket: Sendable {
     }
 
     private static func connect(_ path: String) throws -> Int32 {
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         let result = unsafe withSocketAddress(path) { unsafe Glibc.connect(descriptor, $0, $1) }
         guard result == 0 else {
             Glibc.close(descriptor)
@@ -72,7 +72,7 @@ enum RawSocketError: Error {
 
 /// Leaves a socket file on which nobody listens.
 func leaveStaleSocket(at path: String) throws {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     defer { close(descriptor) }
     let result = unsafe withSocketAddress(path) { unsafe bind(descriptor, $0, $1) }
     guard result == 0 else { throw RawSocketError.notConnected(errno) }

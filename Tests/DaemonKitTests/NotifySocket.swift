@@ -3,7 +3,7 @@ import Foundation
 /// What a service manager listens on (sd_notify(3)).
 final class NotifySocket {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("notify-\(UUID().uuidString.prefix(8))").path
-    private let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+    private let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
 
     struct NotBound: Error {}
 

@@ -24,7 +24,7 @@ enum FreePort {
     }
 
     private static func isFree(_ port: Int) throws -> Bool {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         try #require(descriptor >= 0)
         defer { close(descriptor) }
         // As servers do, whose predecessors' connections may still be in TIME_WAIT.

@@ -5,7 +5,7 @@ import Testing
 extension Installation {
     /// Sends one line, whatever is in it, and returns the line that the agent answers.
     func answer(to line: String) async throws -> String {
-        let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

@@ -34,4 +34,4 @@ final class NotifySocket {
     deinit { close(descriptor) }
 }
 
-private func notifySocket() -> Int32 { socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0) }
+private func notifySocket() -> Int32 { socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0) }

@@ -6,7 +6,7 @@ struct ActivatedSocketTests {
     @Test("is taken with the path of its file, and kept from programs that are executed")
     func listening() throws {
         try withTemporaryDirectory { directory in
-            let socket = try #require(BoundSocket("\(directory)/agent.sock"))
+            let socket = try #require(BoundSocket("\(directory)/agent.sock", isInherited: true))
             let activated = try ActivatedSocket(descriptor: socket.descriptor)
             #expect(activated.path.path == "\(directory)/agent.sock")
             #expect(activated.descriptor == socket.descriptor)

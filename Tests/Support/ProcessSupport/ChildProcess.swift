@@ -46,6 +46,8 @@ public final class ChildProcess: Sendable {
         for (number, file) in files.enumerated() {
             unsafe posix_spawn_file_actions_addopen(&actions, Int32(number), file.path, file.flags, 0)
         }
+        // What other tests have open: a connection they close would not end while the child lives.
+        unsafe closeDescriptors(&actions, Int32(files.count))
         // Threads of a test block signals, which a child would inherit.
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
@@ -65,6 +67,11 @@ public final class ChildProcess: Sendable {
         return pid
     }
 }
+
+/// posix_spawn_file_actions_addclosefrom_np(3), which the module Glibc does not show.
+@_silgen_name("posix_spawn_file_actions_addclosefrom_np")
+@discardableResult
+private func closeDescriptors(_ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ from: Int32) -> Int32
 
 /// The end of a process, for any number of tasks to wait for.
 private final class Ending: Sendable {
