@@ -5,7 +5,7 @@ import Testing
 
 @testable import AgentClient
 
-@Suite("Agent client", .timeLimit(.minutes(1)))
+@Suite("Agent client")
 struct AgentClientTests {
     private static let version = VersionResult(agentVersion: "1", protocolVersion: "1.0", oldestClient: "1")
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import AgentClient
 
-@Suite("An agent at which too many wait already", .timeLimit(.minutes(1)))
+@Suite("An agent at which too many wait already")
 struct BusyAgentTests {
     @Test("is connected to as soon as there is room again")
     func roomAgain() async throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import AgentClient
 
-@Suite("An agent that cannot be reached", .timeLimit(.minutes(1)))
+@Suite("An agent that cannot be reached")
 struct UnreachableTests {
     @Test("a missing socket, a socket nobody listens on and a file each have their hint")
     func connecting() async throws {

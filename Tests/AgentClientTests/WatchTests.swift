@@ -3,7 +3,7 @@ import Testing
 
 @testable import AgentClient
 
-@Suite("Watching", .timeLimit(.minutes(1)))
+@Suite("Watching")
 struct WatchTests {
     private static let snapshot = WatchSnapshot(revision: 1, issuers: [WatchedIssuer(name: "a", generation: 1)])
 

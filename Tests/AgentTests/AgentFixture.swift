@@ -166,7 +166,7 @@ final class AgentFixture: Sendable {
     /// The agent may initialise the module anew meanwhile, which is done while nobody is inside; so it is told.
     func onToken<Value>(_ body: (borrowing Session) throws -> Value) throws -> Value {
         let gate = server?.hsm.access.gate
-        let latest = ContinuousClock.now + .seconds(60)
+        let latest = ContinuousClock.now + .seconds(120)
         while let gate, !gate.enter() {
             try #require(ContinuousClock.now < latest, "the agent does not let anybody into the module")
             Thread.sleep(forTimeInterval: 0.001)

@@ -97,9 +97,9 @@ final class SigningClients: Sendable {
     }
 }
 
-/// Waits until something is so, for a minute at most, since all tests run at once. False when it does not come about.
+/// Waits until something is so, for two minutes at most, since all tests run at once. False when it does not come about.
 func eventually(_ isSo: () async throws -> Bool) async -> Bool {
-    let deadline = ContinuousClock.now + .seconds(60)
+    let deadline = ContinuousClock.now + .seconds(120)
     repeat {
         if (try? await isSo()) == true { return true }
         try? await Task.sleep(for: .milliseconds(10))

@@ -43,7 +43,7 @@ private struct Returning: Service {
 private let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
 @Suite struct LifecycleTests {
-    @Test("SIGTERM ends the services in reverse order, after SIGHUP has run the reload", .timeLimit(.minutes(1)))
+    @Test("SIGTERM ends the services in reverse order, after SIGHUP has run the reload")
     func signals() async {
         await #expect(processExitsWith: .success) {
             // Until the daemon's handler is in place; the default action would end the process.
