@@ -159,7 +159,7 @@ let package = Package(
         support("IssuerStoreSupport", ["IssuerStore", "KeyLifecycle"]),
         support(
             "FuzzProperties",
-            ["Agent", "AgentProtocol", "DaemonKit", "JOSE", "KeyLifecycle", "PKCS11", "Platform", .crypto]),
+            ["Agent", "AgentProtocol", "DaemonKit", "JOSE", "KeyLifecycle", "PKCS11", "Platform", "ProcessSupport", .crypto]),
         tests("PKCS11Tests", ["PKCS11", "SoftHSMSupport", .crypto, .cryptoExtras]),
         tests("TokenProvisioningTests", ["TokenProvisioning", "PKCS11", "SoftHSMSupport", .subprocess]),
         tests("PlatformTests", ["Platform"]),
@@ -198,7 +198,7 @@ let package = Package(
         tests(
             "FaultyTokenTests",
             ["CCryptoki", "FaultyTokenSupport", "PKCS11", "Platform", "ProcessSupport", "SoftHSMSupport", .crypto]),
-        tests("FuzzTests", ["FuzzProperties", "privyseald"]),
+        tests("FuzzTests", ["AgentProtocol", "FuzzProperties", "ProcessSupport", "privyseald"]),
         // The steps that Benchmarks/ counts the instructions of, through a symbolic link: they are built for release there.
         tests(
             "SigningStepsTests",

@@ -1,6 +1,7 @@
 import AgentClient
 import AgentProtocol
 import Foundation
+import JOSE
 import Platform
 import Testing
 
@@ -110,6 +111,45 @@ struct AccessTests {
             let long = try await refusal { try await client.sign(claims: ["sub": "billing", "aud": "api"], lifetime: nil) }
             #expect(long.reason == .tokenLifetimeExceeded)
             #expect(try await refusal { _ = try await client.status("prod") }.reason == .permissionDenied)
+        }
+    }
+
+    @Test(
+        "a rule's bounds hold for relying parties that do not regard the case of names, as Go's do not",
+        arguments: [
+            #""SUB":"system:admin","AUD":"victim","EXP":4102444800"#, #""SUB":"system:admin""#, #""\u017fub":"system:admin""#,
+            #""ſub":"system:admin""#, #""Aud":["victim"]"#, #""eXp":4102444800"#, #""ISS":"https://other.example.com/""#,
+            #""s_ub":"system:admin""#, #""sub\u0000":"system:admin""#, #""__proto__":{"nbf":1}"#, #""Groups":["admin"]"#,
+            #""groups":[{"a":1,"A":2}]"#,
+        ])
+    func caseless(_ more: String) async throws {
+        try await restricted(
+            {
+                $0.subjects = [Glob("system:serviceaccount:shop:*")].compactMap(\.self)
+                $0.audiences = [Glob("sts.amazonaws.com")].compactMap(\.self)
+                $0.claims = ["groups"]
+                $0.maximumLifetime = 1_200
+            }, methods: [.sign, .issuerStatus]
+        ) { agent, client in
+            let now = agent.clock.now
+            let issuer = try await client.status("prod").issuer
+            let allowed = #""sub":"system:serviceaccount:shop:cart","aud":"sts.amazonaws.com","exp":\#(now + 600)"#
+            let complete = allowed + ",\"iss\":\"\(issuer)\",\"iat\":\(now)"
+            func sign(_ members: String, _ payload: String) async throws {
+                for parameter in [
+                    "\"claims\":{\(members)}", "\"payload\":\"\(Base64URL.encodeToString(Array("{\(payload)}".utf8)))\"",
+                ] {
+                    let params = Array("{\"issuer\":\"prod\",\(parameter)}".utf8)
+                    _ = try await client.callRaw(.sign, params: JSONSlice(validating: params))
+                }
+            }
+            try await sign(allowed, complete)
+            for (claims, payload) in [
+                (allowed + "," + more, complete + "," + more), (more + "," + allowed, more + "," + complete),
+            ] {
+                #expect(try await refusal { try await sign(claims, complete) }.reason == .claimsInvalid)
+                #expect(try await refusal { try await sign(allowed, payload) }.reason == .claimsInvalid)
+            }
         }
     }
 

@@ -28,6 +28,7 @@ struct AccessRuleTests {
         Fault("- { user: root, allow: [sign, \"*\"] }", naming: "agent.yaml:6", "\"*\""),
         Fault("- { user: root, allow: [sign], issuers: [] }", naming: "agent.yaml:6", "empty list"),
         Fault("- { user: root, allow: [sign], subjects: [\"a?c\"] }", naming: "agent.yaml:6", "\"a?c\""),
+        Fault("- { user: root, allow: [sign], claims: [Sub] }", naming: "agent.yaml:6", "\"Sub\"", "\"sub\""),
         Fault("- { user: root, allow: [sign], maxLifetime: 3600 }", naming: "agent.yaml:6", "unit"),
         Fault("- { user: root, allow: [sign], maxLifetime: 48h }", naming: "agent.yaml:6", "10m to 24h"),
         Fault("- { user: root, allow: [sign], rate: { perSecond: 0 } }", naming: "agent.yaml:6", "perSecond"),

@@ -8,7 +8,7 @@ import Glibc
 /// libFuzzer starts itself anew with the same ones when it merges.
 @main
 struct Fuzz {
-    static let targets = FuzzTarget.all { path in _ = try AgentSettings(path: path) }
+    static let targets = FuzzTarget.all(directory: "Fuzz") { path in _ = try AgentSettings(path: path) }
 
     /// What the input goes to; set once, before the first.
     nonisolated(unsafe) static var target = targets[0]

@@ -17,7 +17,8 @@ public struct SignatureFacts: Sendable {
 extension AccessRule {
     /// Holds what is to be signed against the rule's bounds.
     ///
-    /// - Throws: `PERMISSION_DENIED`, naming what was refused and not what would be allowed.
+    /// - Throws: `PERMISSION_DENIED`, naming what was refused and not what would be allowed; `CLAIMS_INVALID` for a claim that
+    ///   some relying parties take for an allowed one.
     public func check(_ facts: SignatureFacts) throws(ProtocolError) {
         if let subjects {
             guard let subject = facts.subject else {
@@ -34,6 +35,12 @@ extension AccessRule {
         if let claims,
             let other = facts.otherClaims().first(where: { name in !claims.contains { $0.utf8.elementsEqual(name.utf8) } })
         {
+            if claims.contains(where: { ClaimsObject.areSameButForCase($0, other) }) {
+                throw ProtocolError(
+                    .claimsInvalid,
+                    "the claims are ambiguous: \(quoted(other)) differs in case alone from a claim that has a meaning",
+                    hint: "spell the claim as the relying party does")
+            }
             throw .outOfBounds("the claim \(quoted(other))")
         }
     }

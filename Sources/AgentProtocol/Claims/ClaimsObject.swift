@@ -38,8 +38,10 @@ public struct ClaimsObject: Sendable {
 
     /// Reads claims that are part of a request.
     ///
-    /// - Throws: `CLAIMS_INVALID`: for what is no object, a repeated member at any depth, a number that parsers disagree on,
-    ///   an absent or empty `aud`, a date that is no literal integer, or a registered claim of another type.
+    /// - Throws: `CLAIMS_INVALID`: for what is no object, a repeated member at any depth, also one that is so but for the case
+    ///   of letters, a name that some parser takes for a registered claim or misreads otherwise, NUL in a string, a number that
+    ///   parsers disagree on, an absent or empty `aud`, a date that is no literal integer, or a registered claim of another
+    ///   type or with a control character in it.
     public init(_ slice: JSONSlice) throws(ProtocolError) {
         try self.init(slice, whole: slice.range)
     }
@@ -50,7 +52,7 @@ public struct ClaimsObject: Sendable {
         do throws(ClaimsFailure) {
             try members.scan(slice)
         } catch {
-            throw Self.invalid(error.message)
+            throw Self.invalid(error.message, hint: error.hint)
         }
         guard let audience = members.audience else {
             throw Self.invalid("the claims must hold \"aud\"", hint: "name the relying parties the JWT is for in \"aud\"")

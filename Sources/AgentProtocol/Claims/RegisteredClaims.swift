@@ -1,6 +1,7 @@
-/// What is wrong with claims, in one line.
+/// What is wrong with claims, and what to do about it where that is not the same in other words; a line each.
 struct ClaimsFailure: Error {
     let message: String
+    var hint: String?
 }
 
 /// The registered claims (RFC 7519 §4.1) and the names of the others, found in one pass over a claims object.
@@ -23,20 +24,22 @@ struct RegisteredClaims {
 
     /// Passes the whole object, and refuses at any depth what parsers disagree on.
     mutating func scan(_ claims: JSONSlice) throws(ClaimsFailure) {
-        var scanner = JSONScanner(claims, checking: [.names, .numbers])
+        var scanner = JSONScanner(claims, checking: [.names, .numbers, .readings])
         do throws(JSONError) {
             var object = try scanner.openObject()
             while let name = try scanner.nextMember(&object) {
                 // Every registered claim looked at has three letters.
                 guard name.isEscaped || name.count == 3 else {
-                    note(name)
+                    note(name, scanner)
                     try scanner.skipValue()
                     continue
                 }
                 try scanMember(name, &scanner)
             }
         } catch {
-            throw ClaimsFailure(message: "the claims are ambiguous: \(error.message) of the claims")
+            throw ClaimsFailure(
+                message: "the claims are ambiguous: \(error.message) of the claims",
+                hint: error.code == .memberOfOtherCase ? "give one of the two another name" : nil)
         }
         if let failure { throw failure }
     }
@@ -44,7 +47,12 @@ struct RegisteredClaims {
     /// The first claim of a wrong type; kept until the scan is through.
     private var failure: ClaimsFailure?
 
-    private mutating func note(_ other: JSONScanner.StringToken) {
+    private mutating func note(_ other: JSONScanner.StringToken, _ scanner: JSONScanner) {
+        if let registered = RegisteredClaimName.imitated(by: other, in: scanner) {
+            refuse(
+                "the claims are ambiguous: some parsers read member \(quoted(scanner.string(other))) as \"\(registered)\"",
+                hint: "spell it \"\(registered)\", or give it another name")
+        }
         if let others, others.count >= mostOthers { self.others = nil }
         others?.append(other)
     }
@@ -65,7 +73,7 @@ struct RegisteredClaims {
         } else if scanner.string(name, is: "jti") {
             id = try scanString("jti", &scanner)
         } else {
-            note(name)
+            note(name, scanner)
             try scanner.skipValue()
         }
     }
@@ -76,12 +84,24 @@ struct RegisteredClaims {
             try scanner.skipValue()
             return nil
         }
-        return scanner.string(try scanner.scanString())
+        return try scanText(name, &scanner)
+    }
+
+    /// Passes a string of the claim `name`.
+    private mutating func scanText(_ name: String, _ scanner: inout JSONScanner) throws(JSONError) -> String {
+        let token = try scanner.scanString()
+        // To whoever reads it line by line, or ends it with a line, it would be another.
+        if scanner.hasControlCharacter(token) {
+            refuse("claim \"\(name)\" must not hold a control character")
+        }
+        return scanner.string(token)
     }
 
     private mutating func scanDate(_ name: String, _ scanner: inout JSONScanner) throws(JSONError) -> Int64? {
         if scanner.isAtNumber {
-            if let value = scanner.integer(try scanner.scanNumber()) { return value }
+            let token = try scanner.scanNumber()
+            // -0 is a number of its own to those who read it as a double.
+            if let value = scanner.integer(token), value != 0 || token.count == 1 { return value }
         } else {
             try scanner.skipValue()
         }
@@ -93,7 +113,7 @@ struct RegisteredClaims {
         var values: [String] = []
         switch scanner.next {
         case UInt8(ascii: "\""):
-            values.append(scanner.string(try scanner.scanString()))
+            values.append(try scanText("aud", &scanner))
         case UInt8(ascii: "["):
             var array = try scanner.openArray()
             while try scanner.nextElement(&array) {
@@ -102,7 +122,7 @@ struct RegisteredClaims {
                     try scanner.skipValue()
                     continue
                 }
-                values.append(scanner.string(try scanner.scanString()))
+                values.append(try scanText("aud", &scanner))
             }
         default:
             refuse("claim \"aud\" must be a string or an array of strings")
@@ -114,7 +134,7 @@ struct RegisteredClaims {
         return values
     }
 
-    private mutating func refuse(_ message: String) {
-        failure = failure ?? ClaimsFailure(message: message)
+    private mutating func refuse(_ message: String, hint: String? = nil) {
+        failure = failure ?? ClaimsFailure(message: message, hint: hint)
     }
 }

@@ -30,12 +30,18 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let tooDeep = Code(rawValue: "too-deep")
         /// A name that stands twice in one object: parsers differ in which one counts.
         public static let repeatedMember = Code(rawValue: "repeated-member")
+        /// A name that another of its object is equal to but for the case of letters: to some parsers they are one.
+        public static let memberOfOtherCase = Code(rawValue: "member-of-other-case")
+        /// A name that some parsers read as another, or not as a member: it has a control character or a meaning to them.
+        public static let misreadMember = Code(rawValue: "misread-member")
+        /// An escape of NUL, where some parsers end a string.
+        public static let nul = Code(rawValue: "nul")
     }
 
     public let code: Code
     /// Bytes from the start of the text to where it went wrong.
     public let offset: Int
-    /// The name a repeated member has.
+    /// The name of the member that is repeated, or misread.
     public let member: String?
 
     init(_ code: Code, at offset: Int, member: String? = nil) {
@@ -67,6 +73,9 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
         case .numberOutOfRange: "number that parsers disagree on (beyond ±(2^53-1), or of a double)"
         case .tooDeep: "nesting deeper than \(ProtocolLimits.depth)"
         case .repeatedMember: "repeated member \(quoted(member ?? ""))"
+        case .memberOfOtherCase: "member \(quoted(member ?? "")) that differs from another in case alone"
+        case .misreadMember: "member \(quoted(member ?? "")) that some parsers read otherwise"
+        case .nul: "escape of NUL"
         default: code.rawValue
         }
     }

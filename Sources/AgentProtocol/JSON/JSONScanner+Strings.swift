@@ -4,19 +4,21 @@ extension JSONScanner {
         let start = index + 1
         var position = start
         var isEscaped = false
+        var isASCII = true
         while true {
             position = PlainText.end(in: bytes.span, from: position, to: end)
             guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
             let byte = bytes[position]
             if byte == UInt8(ascii: "\"") {
                 index = position + 1
-                return StringToken(start: start, end: position, isEscaped: isEscaped)
+                return StringToken(start: start, end: position, isEscaped: isEscaped, isASCII: isASCII)
             } else if byte == UInt8(ascii: "\\") {
                 isEscaped = true
                 position = try endOfEscape(at: position)
             } else if byte < 0x20 {
                 throw JSONError(.controlCharacter, at: position)
             } else {
+                isASCII = false
                 position = try endOfUTF8(at: position)
             }
         }
@@ -39,6 +41,22 @@ extension JSONScanner {
             return true
         }
         return unescaped(token).elementsEqual(text.utf8)
+    }
+
+    /// The UTF-8 of the string's value.
+    func value(of token: StringToken) -> [UInt8] {
+        token.isEscaped ? unescaped(token) : Array(bytes[token.start..<token.end])
+    }
+
+    /// Whether there is a control character in the string's value (Unicode's category Cc).
+    func hasControlCharacter(_ token: StringToken) -> Bool {
+        guard token.isPlain else {
+            return string(token).unicodeScalars.contains { $0.properties.generalCategory == .control }
+        }
+        // The others cannot stand unescaped.
+        let text = bytes.span
+        for place in token.start..<token.end where text[place] == 0x7F { return true }
+        return false
     }
 
     /// The UTF-8 of an escaped string's value. It has been scanned, so every escape in it is whole.
@@ -93,6 +111,8 @@ extension JSONScanner {
                 return second + 6
             case 0xDC00...0xDFFF:
                 throw JSONError(.loneSurrogate, at: start)
+            case 0 where checks.contains(.readings):
+                throw JSONError(.nul, at: start)
             default:
                 return start + 6
             }

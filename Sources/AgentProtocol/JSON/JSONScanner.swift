@@ -11,6 +11,9 @@ struct JSONScanner {
         static let names = Checks(rawValue: 1)
         /// Integers beyond ±(2⁵³−1), and numbers that overflow a double.
         static let numbers = Checks(rawValue: 2)
+        /// With `names`: names of one object that are equal but for their letters' case too, names with a control character
+        /// or with a meaning of their own to a parser; and NUL in any string.
+        static let readings = Checks(rawValue: 4)
     }
 
     /// A string's place in the text, without its quotes.
@@ -19,8 +22,12 @@ struct JSONScanner {
         let end: Int
         /// Whether there is a backslash in it.
         let isEscaped: Bool
+        /// Whether its bytes are ASCII; what its escapes stand for may be other.
+        let isASCII: Bool
 
         var count: Int { end - start }
+        /// Whether its bytes are its value, and ASCII.
+        var isPlain: Bool { isASCII && !isEscaped }
     }
 
     /// A number's place in the text.
@@ -29,6 +36,8 @@ struct JSONScanner {
         let end: Int
         /// Neither a fraction nor an exponent.
         let isInteger: Bool
+
+        var count: Int { end - start }
     }
 
     let bytes: [UInt8]
@@ -142,8 +151,8 @@ struct JSONScanner {
         var isFirst = true
         /// Index in `names` of the object's first name.
         var base: Int
-        /// The names of a large object; empty for a small one.
-        var large: Set<[UInt8]> = []
+        /// The names of an object that has many, or one that bytes alone do not compare; empty for any other.
+        var index: [MemberName: StringToken] = [:]
     }
 
     /// Passes `{`.

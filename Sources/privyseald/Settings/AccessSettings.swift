@@ -124,6 +124,12 @@ extension AccessRule {
         for name in names where name.isEmpty || name.contains("*") {
             throw place.invalid("claims", "\"\(name)\" is no claim's name", hint: "name claims one by one, or [\"*\"] for any")
         }
+        for name in names {
+            guard let registered = RegisteredClaimName.imitated(by: name) else { continue }
+            throw place.invalid(
+                "claims", "\(quoted(name)) is read as \"\(registered)\" by some parsers, so nothing is signed with it",
+                hint: "leave it out; registered claims are not bounded by claims")
+        }
         return Set(names)
     }
 

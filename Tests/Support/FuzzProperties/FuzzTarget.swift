@@ -25,12 +25,14 @@ public struct FuzzTarget: Sendable {
 
     /// Every target.
     ///
-    /// - Parameter loadConfiguration: reads the agent's configuration file at a path; given from outside, since only those
-    ///   who build the program see that.
-    public static func all(loadConfiguration: @escaping ConfigurationLoader) -> [FuzzTarget] {
+    /// - Parameters:
+    ///   - directory: of the fuzzer, where other people's parsers are.
+    ///   - loadConfiguration: reads the agent's configuration file at a path; given from outside, since only those who build
+    ///     the program see that.
+    public static func all(directory: String, loadConfiguration: @escaping ConfigurationLoader) -> [FuzzTarget] {
         [
             .framing, .request, .reply, .sign, .json, .publicKey, .tokenKey, .tokenURI, .jws, .values, .glob,
-            .configuration(loadConfiguration),
+            .readings(OtherParsers(directory: directory + "/Parsers")), .configuration(loadConfiguration),
         ]
     }
 }
