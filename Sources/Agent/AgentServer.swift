@@ -70,7 +70,7 @@ public final class AgentServer: Service {
     let gate: Gate
     let registry: IssuerRegistry
     let audit: AuditLog
-    private let listener: Listener
+    let listener: Listener
     private let store: any IssuerStorage
     private let pin: PINSource
     /// The state of the PIN's source when it was last tried.
@@ -180,9 +180,10 @@ public final class AgentServer: Service {
                 registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, environment),
             readiness: readiness, underWay: underWay)
         listener = Listener(
-            configuration.servedSocket, names: names,
+            configuration.servedSocket,
             connections: Connections(
-                configuration.limits, dispatcher: dispatcher, writes: writes, feed: registry.feed, log: environment.log),
+                configuration.limits.within(.current, sessions: configuration.hsm.sessions, environment.log),
+                dispatcher: dispatcher, writes: writes, feed: registry.feed, names: names, log: environment.log),
             hsm: hsm, log: environment.log)
         self.store = store
         pin = configuration.pin

@@ -21,6 +21,9 @@ public struct LineFramer: Sendable {
     /// Whether the rest of a line that was too long is still to come.
     private var isSkipping = false
 
+    /// Bytes that have been taken in and not handed out.
+    public var count: Int { buffer.count - start }
+
     public init(limit: Int = ProtocolLimits.requestLine) {
         self.limit = limit
     }

@@ -222,7 +222,7 @@ int privyseal_poller_wait(int poller, struct privyseal_ready *out, int capacity,
         out[i].number = events[i].data.u64;
         out[i].interest = (uint8_t)((flags & (EPOLLIN | EPOLLRDHUP) ? PRIVYSEAL_READ : 0) |
                                     (flags & EPOLLOUT ? PRIVYSEAL_WRITE : 0) |
-                                    (flags & (EPOLLHUP | EPOLLERR) ? PRIVYSEAL_READ | PRIVYSEAL_WRITE : 0));
+                                    (flags & (EPOLLHUP | EPOLLERR) ? PRIVYSEAL_READ | PRIVYSEAL_WRITE | PRIVYSEAL_END : 0));
     }
     return count;
 }

@@ -36,8 +36,10 @@ public final class ListeningSocket: Sendable {
     /// What came of an attempt to accept a connection.
     public enum Acceptance {
         case accepted(StreamSocket)
-        /// Nobody waits, or who waited has gone.
+        /// Nobody waits.
         case nobody
+        /// Who waited has gone.
+        case gone
         /// It cannot be done now, such as for want of descriptors: it may be later.
         case failed(PlatformError)
     }
@@ -49,11 +51,12 @@ public final class ListeningSocket: Sendable {
             do throws(PlatformError) {
                 return .accepted(try StreamSocket(taking: result))
             } catch {
-                return .nobody
+                return .gone
             }
         }
         switch -result {
-        case EAGAIN, ECONNABORTED: return .nobody
+        case EAGAIN: return .nobody
+        case ECONNABORTED: return .gone
         case let number:
             let isShort = number == EMFILE || number == ENFILE
             return .failed(

@@ -19,9 +19,11 @@ public final class Poller: Sendable {
         public static let read = Interest(rawValue: UInt8(PRIVYSEAL_READ))
         /// Room to write.
         public static let write = Interest(rawValue: UInt8(PRIVYSEAL_WRITE))
+        /// That the other side has closed both directions, whatever it sent before, or the connection is broken.
+        public static let end = Interest(rawValue: UInt8(PRIVYSEAL_END))
     }
 
-    /// What can be done on a socket; for one that is broken, reading and writing.
+    /// What can be done on a socket; for one that is broken, everything.
     public struct Event: Sendable {
         /// The number the socket was added with.
         public let number: UInt64

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct TurnsTests {
     @Test func `Owners take turns, and each keeps its order`() {
-        var turns = Turns<String>(limit: 10)
+        var turns = Turns<UInt32, String>(limit: 10)
         for element in ["a1", "a2", "a3"] { add(element, 1, to: &turns) }
         for element in ["b1", "b2"] { add(element, 2, to: &turns) }
         add("c1", 3, to: &turns)
@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test func `What one owner no longer wants there is taken out, and nobody else's`() {
-        var turns = Turns<String>(limit: 10)
+        var turns = Turns<UInt32, String>(limit: 10)
         for element in ["a1", "a2", "a3"] { add(element, 1, to: &turns) }
         for element in ["b1", "b2"] { add(element, 2, to: &turns) }
         #expect(turns.remove(of: 1) { $0.hasSuffix("1") || $0.hasSuffix("3") } == ["a1", "a3"])
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test func `An owner that comes back waits for the others' turns`() {
-        var turns = Turns<String>(limit: 10)
+        var turns = Turns<UInt32, String>(limit: 10)
         add("a1", 1, to: &turns)
         add("b1", 2, to: &turns)
         add("b2", 2, to: &turns)
@@ -36,14 +36,14 @@ import Testing
     }
 
     @Test func `One owner alone may fill the queue, and no more`() {
-        var turns = Turns<Int>(limit: 4)
+        var turns = Turns<UInt32, Int>(limit: 4)
         for number in 1...4 { add(number, 1, to: &turns) }
         expectRefusal(5, 1, by: &turns)
         #expect(turns.removeAll() == [1, 2, 3, 4])
     }
 
     @Test func `Whoever comes to a full queue takes the place of the newest of the one with the most`() {
-        var turns = Turns<String>(limit: 4)
+        var turns = Turns<UInt32, String>(limit: 4)
         for element in ["a1", "a2", "a3"] { add(element, 1, to: &turns) }
         add("b1", 2, to: &turns)
         guard case .takenInstead(of: "a3") = turns.add("c1", of: 3) else {
@@ -58,7 +58,7 @@ import Testing
     @Test(arguments: [2, 3, 5, 8])
     func `However much the others put in, an owner gets its share in`(others: Int) {
         let limit = 64
-        var turns = Turns<Int>(limit: limit)
+        var turns = Turns<UInt32, Int>(limit: limit)
         for owner in 1...others { for _ in 0..<limit { _ = turns.add(owner, of: UInt32(owner)) } }
         let share = limit / (others + 1)
         for _ in 0..<share {
@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test func `With more owners than places, who has none yet displaces only one that has two`() {
-        var turns = Turns<Int>(limit: 2)
+        var turns = Turns<UInt32, Int>(limit: 2)
         add(1, 1, to: &turns)
         add(2, 1, to: &turns)
         guard case .takenInstead(of: 2) = turns.add(3, of: 2) else {
@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func `What is taken out by a condition leaves the rest in its turns`() {
-        var turns = Turns<Int>(limit: 10)
+        var turns = Turns<UInt32, Int>(limit: 10)
         for number in [1, 2, 3] { add(number, 1, to: &turns) }
         for number in [10, 12] { add(number, 2, to: &turns) }
         #expect(turns.remove { $0 % 2 == 0 } == [2, 10, 12])
@@ -96,7 +96,7 @@ import Testing
     }
 
     @Test func `Long queues keep their order when places are freed`() {
-        var turns = Turns<Int>(limit: 5_000)
+        var turns = Turns<UInt32, Int>(limit: 5_000)
         var handedOut: [Int] = []
         for number in 0..<3_000 { add(number, 1, to: &turns) }
         for _ in 0..<2_000 { if let next = turns.next() { handedOut.append(next) } }
@@ -144,14 +144,14 @@ import Testing
         }
     }
 
-    private func add<E>(_ element: E, _ owner: UInt32, to turns: inout Turns<E>) {
+    private func add<E>(_ element: E, _ owner: UInt32, to turns: inout Turns<UInt32, E>) {
         guard case .taken = turns.add(element, of: owner) else {
             Issue.record("\(element) has not simply been taken")
             return
         }
     }
 
-    private func expectRefusal<E>(_ element: E, _ owner: UInt32, by turns: inout Turns<E>) {
+    private func expectRefusal<E>(_ element: E, _ owner: UInt32, by turns: inout Turns<UInt32, E>) {
         guard case .refused = turns.add(element, of: owner) else {
             Issue.record("\(element) has not been refused")
             return

@@ -104,7 +104,7 @@ struct PollerTests {
         close(ends[1])
         #expect(events(poller) == [:])
         #expect(poller.wait(for: .read, on: here, 7, &standing))
-        #expect(events(poller) == [7: [.read, .write]])
+        #expect(events(poller) == [7: [.read, .write, .end]])
         // Neither once its event has come.
         standing.rest()
         #expect(poller.wait(for: [], on: here, 7, &standing))
@@ -112,6 +112,21 @@ struct PollerTests {
         guard case .ended = here.read(atMost: 1), case .ended = here.write([0], from: 0) else {
             return #expect(Bool(false))
         }
+    }
+
+    @Test("tell the end of both directions from that of one, and from bytes")
+    func end() throws {
+        var ends: [CInt] = [0, 0]
+        try #require(unsafe socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0, &ends) == 0)
+        let poller = try Poller()
+        let here = try StreamSocket(taking: ends[0])
+        var standing = Poller.Standing()
+        #expect(poller.wait(for: .end, on: here, 7, &standing))
+        #expect(unsafe send(ends[1], [1, 2, 3], 3, 0) == 3)
+        #expect(shutdown(ends[1], CInt(SHUT_WR)) == 0)
+        #expect(events(poller) == [:])
+        close(ends[1])
+        #expect(events(poller)[7]?.contains(.end) == true)
     }
 
     @Test("take what there is room for")

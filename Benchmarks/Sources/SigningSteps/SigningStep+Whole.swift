@@ -59,7 +59,10 @@ private final class WholeRequests: Sendable {
     func perform() throws -> Int {
         let reply = Locked([UInt8]())
         let hasReplied = Signal()
-        dispatcher.dispatch(.line(SampleIssuer.line), context) { line in
+        guard case .admitted(let request) = dispatcher.read(.line(SampleIssuer.line), context.caller) else {
+            throw StepError("the agent does not admit the request")
+        }
+        dispatcher.carryOut(request, context) { line in
             reply.withLock { $0 = line }
             hasReplied.send()
         }

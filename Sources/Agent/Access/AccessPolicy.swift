@@ -28,8 +28,14 @@ public struct AccessPolicy: Sendable {
     /// Connections this caller may have open at once; `nil` where no rule says.
     func connectionLimit(_ caller: Caller) -> Int? {
         // One that can only be refused needs few.
-        guard caller.uid != overflowUID, rules.contains(where: { $0.concerns(caller) }) else { return 4 }
+        guard party(of: caller) != .strangers else { return 4 }
         return rules.first { $0.connections != nil && $0.concerns(caller) }?.connections
+    }
+
+    /// A caller whom no rule is for, whatever it asks, is a stranger.
+    func party(of caller: Caller) -> Party {
+        guard caller.uid != overflowUID, rules.contains(where: { $0.concerns(caller) }) else { return .strangers }
+        return .user(caller.uid)
     }
 }
 

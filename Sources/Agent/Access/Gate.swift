@@ -11,6 +11,8 @@ final class Gate: Sendable {
     /// The number of the configuration that the policy is from.
     private let number = Locked(0)
     private let rates: RateLimiter
+    /// What callers have sent that was of no use.
+    let conduct: Conduct
     /// Denials that have not been logged, by user, and when one was: a flood of them must not fill a disk.
     private let denials = Locked<[UInt32: Denials]>([:])
     private let clock: AgentClock
@@ -19,6 +21,7 @@ final class Gate: Sendable {
     init(policy: AccessPolicy, clock: AgentClock, log: Logger) {
         self.policy = Locked(policy)
         rates = RateLimiter(clock: clock)
+        conduct = Conduct(clock: clock)
         self.clock = clock
         self.log = log
     }
@@ -80,6 +83,15 @@ final class Gate: Sendable {
         policy.withLock { $0 }.connectionLimit(caller)
     }
 
+    func party(of caller: Caller) -> Party {
+        policy.withLock { $0 }.party(of: caller)
+    }
+
+    /// The caller has sent a line that no operation came of.
+    func noteUseless(_ caller: Caller) {
+        conduct.note(party(of: caller))
+    }
+
     private struct Denials {
         var loggedAt: Int64
         var unlogged = 0
@@ -107,6 +119,7 @@ final class Gate: Sendable {
             log.info("denied", metadata: ["method": "\(name)", "caller": "\(caller)", "notLoggedBefore": "\(unlogged)"])
         }
         deniedRequests.increment()
+        noteUseless(caller)
         let what = issuer.map { " for issuer \(quoted($0))" } ?? ""
         return ProtocolError(
             .permissionDenied, "uid \(caller.uid) may not call \(name)\(what)",

@@ -9,7 +9,7 @@ import Platform
 // Sendable: every access to the stored state happens while `condition` is locked, and to `isRung` while `bell` is.
 final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
-    private var turns: Turns<Element>
+    private var turns: Turns<UInt32, Element>
     private var isClosed = false
     private var interruptions = 0
     private var errand: Errand?

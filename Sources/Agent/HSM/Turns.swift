@@ -2,11 +2,11 @@
 ///
 /// One owner alone may fill it. When it is full, an owner that has less than others still gets in: the newest element of
 /// the owner with the most goes. So nobody is kept out by what others have put in.
-struct Turns<Element: Sendable>: Sendable {
+struct Turns<Owner: Hashable & Sendable, Element: Sendable>: Sendable {
     private let limit: Int
-    private var lines: [UInt32: Line<Element>] = [:]
+    private var lines: [Owner: Line<Element>] = [:]
     /// The owners with something waiting, each once, in the order of their turns.
-    private var owners = Line<UInt32>()
+    private var owners = Line<Owner>()
     private(set) var count = 0
 
     init(limit: Int) {
@@ -22,7 +22,7 @@ struct Turns<Element: Sendable>: Sendable {
     }
 
     /// O(1); when it is full and the owner is below its share, it looks once at each owner that waits.
-    mutating func add(_ element: Element, of owner: UInt32) -> Admission {
+    mutating func add(_ element: Element, of owner: Owner) -> Admission {
         guard count >= limit else {
             append(element, of: owner)
             return .taken
@@ -36,7 +36,7 @@ struct Turns<Element: Sendable>: Sendable {
     }
 
     /// How many elements of an owner wait.
-    func count(of owner: UInt32) -> Int { lines[owner]?.count ?? 0 }
+    func count(of owner: Owner) -> Int { lines[owner]?.count ?? 0 }
 
     /// The oldest element of the owner whose turn it is. O(1).
     mutating func next() -> Element? {
@@ -60,9 +60,9 @@ struct Turns<Element: Sendable>: Sendable {
     }
 
     /// The same, of one owner alone unless it is `nil`.
-    mutating func remove(of chosen: UInt32?, where isRemoved: (Element) -> Bool) -> [Element] {
+    mutating func remove(of chosen: Owner?, where isRemoved: (Element) -> Bool) -> [Element] {
         var removed: [Element] = []
-        var remaining = Line<UInt32>()
+        var remaining = Line<Owner>()
         while let owner = owners.removeFirst() {
             guard var line = lines[owner] else { continue }
             if chosen == nil || chosen == owner { removed += line.remove(where: isRemoved) }
@@ -74,14 +74,14 @@ struct Turns<Element: Sendable>: Sendable {
         return removed
     }
 
-    private mutating func append(_ element: Element, of owner: UInt32) {
+    private mutating func append(_ element: Element, of owner: Owner) {
         if lines[owner] == nil { owners.append(owner) }
         lines[owner, default: Line()].append(element)
         count += 1
     }
 
     /// Of an owner that has two at least, so that its turn stays.
-    private mutating func removeNewest(of owner: UInt32) -> Element? {
+    private mutating func removeNewest(of owner: Owner) -> Element? {
         guard let element = lines[owner]?.removeLast() else { return nil }
         count -= 1
         return element

@@ -4,45 +4,43 @@ import Platform
 
 /// One connection: cuts what comes in into lines, hands each to the dispatcher, writes the replies.
 ///
-/// A caller that has many requests under way, or does not read its replies, is not read from until that has passed. What a
-/// caller sent before it closed its side is answered. Lines are read by one thread at a time, and written by whatever thread
-/// has them.
+/// A caller that has many requests under way, does not read its replies, or has used up its party's share is not read from until
+/// that has passed. What a caller sent before it closed its side is answered. Lines are read by one thread at a time, and
+/// written by whatever thread has them.
 final class Connection: Sendable {
     /// What a connection has to do with.
     struct Surroundings: Sendable {
         let poller: Poller
         let dispatcher: Dispatcher
         let writes: WriteGathering
-        /// Has the connection served although its socket may not be ready.
-        let resume: @Sendable (ConnectionID) -> Void
+        let share: PartyShare
+        /// Has the connection served in its turn, although its socket may not be ready.
+        let resume: @Sendable (Connection) -> Void
+        /// Called when connections have to go for want of memory.
+        let exhausted: @Sendable () -> Void
         /// Called once, when the connection has ended.
         let ended: @Sendable (ConnectionID) -> Void
     }
 
-    fileprivate struct State {
-        /// `nil` once the connection has ended.
-        var socket: StreamSocket?
-        var standing = Poller.Standing()
-        var framer = LineFramer()
-        /// Whether a whole line may have been read that has not been dispatched.
-        var mayHaveLine = false
-        /// Whether such lines wait, and nothing is read, until less is under way.
-        var isPaused = false
-        /// The thread that is dispatching lines. It will write what it replies to them, and see what is to be waited for.
-        var server: pthread_t?
-        var outgoing = OutgoingLines()
-        var underWay = 0
-        /// Whether nothing more is read: the caller closed its side, or the agent is shutting down.
-        var isFinishing = false
-        /// Whether a whole line has come since idleness was last looked at.
-        var hasSentLine = false
-        /// How often in a row it was found idle.
-        var idleLooks = 0
+    /// What a thread does for a connection before it is another one's turn.
+    private struct Turn {
+        var ready: Poller.Interest
+        /// Lines that may be dispatched, whatever they are.
+        var lines = Connection.linesInATurn
+    }
+
+    /// What is to be done next.
+    private enum Work {
+        case line(LineFramer.Frame, weight: Int)
+        /// One that had to wait.
+        case request(Dispatcher.AdmittedRequest, weight: Int)
     }
 
     /// What is to be done when the state is no longer locked.
     private struct Aftermath {
         var taken: [@Sendable () -> Void] = []
+        /// Bytes that are held more than before.
+        var held = 0
         var resumes = false
         var hasEnded = false
     }
@@ -52,6 +50,9 @@ final class Connection: Sendable {
     private let surroundings: Surroundings
     private let state: Locked<State>
 
+    /// Lines that are dispatched before it is another connection's turn, however short they are.
+    private static let linesInATurn = 8
+
     init(_ socket: StreamSocket, id: ConnectionID, caller: Caller, _ surroundings: Surroundings) {
         self.id = id
         self.caller = caller
@@ -59,35 +60,86 @@ final class Connection: Sendable {
         state = Locked(State(socket: socket))
     }
 
+    /// Whose turn it is when this connection is served.
+    var party: Party { surroundings.share.party }
+
+    /// Bytes that are held for it, as far as they have been counted.
+    var held: Int { state.withLock { $0.counted } }
+
+    /// Whether nothing is under way and nothing waits to be taken.
+    var isQuiet: Bool { state.withLock { $0.underWay == 0 && $0.outgoing.count == 0 } }
+
     /// Begins to read.
     func begin() {
         change { _, _ in }
     }
 
-    /// Does what the socket is ready for.
+    /// Does what the socket is ready for, for one turn.
     func serve(_ ready: Poller.Interest) {
-        var ready = ready
-        while let frame = next(&ready) {
-            surroundings.dispatcher.dispatch(
-                frame, OperationContext(caller: caller, connection: id, notifications: self), reply: reply)
+        var turn = Turn(ready: ready)
+        while let work = next(&turn) {
+            switch work {
+            case .request(let request, let weight): begin(request, weight)
+            case .line(let line, let weight):
+                switch surroundings.dispatcher.read(line, caller) {
+                case .answered(let reply): finishRequest(weight, reply)
+                case .admitted(let request): begin(request, weight)
+                }
+            }
         }
     }
 
-    /// Reads and writes what is ready, and returns the next line there is; without one, sees what is to be waited for.
-    private func next(_ ready: inout Poller.Interest) -> LineFramer.Frame? {
+    private func begin(_ request: Dispatcher.AdmittedRequest, _ weight: Int) {
+        let context = OperationContext(caller: caller, connection: id, notifications: self)
+        guard surroundings.dispatcher.isOperation(request) else {
+            return surroundings.dispatcher.carryOut(request, context) { [self] in finishRequest(weight, $0) }
+        }
+        guard beginOperation(request, weight) else { return }
+        surroundings.dispatcher.carryOut(request, context) { [self] reply in
+            finishRequest(weight, reply, isOperation: true)
+            surroundings.share.endOperation()
+        }
+    }
+
+    /// Whether there is room for an operation; if not, it stays in hand until there is.
+    private func beginOperation(_ request: Dispatcher.AdmittedRequest, _ weight: Int) -> Bool {
+        let mayAsk = state.withLock { state in
+            guard state.take(request, weight), state.hasRoomForOperation else { return false }
+            // Before anybody can call.
+            state.isWaiting = true
+            return true
+        }
+        guard mayAsk, surroundings.share.beginOperation(id) else { return false }
+        let isStillThere = state.withLock { state in
+            guard state.inHand != nil else { return false }
+            state.inHand = nil
+            state.isWaiting = false
+            state.operations += 1
+            return true
+        }
+        if !isStillThere { surroundings.share.endOperation() }
+        return isStillThere
+    }
+
+    /// Reads and writes what is ready, and returns what is to be done next; without it, sees what is to be waited for.
+    private func next(_ turn: inout Turn) -> Work? {
         var aftermath = Aftermath()
-        let frame = state.withLock { state -> LineFramer.Frame? in
+        let work = state.withLock { state -> Work? in
             // What an event said may have passed.
-            let possible = ready.intersection(state.standing.interest)
-            if !ready.isEmpty { state.standing.rest() }
-            ready = []
+            let possible = turn.ready.intersection(state.standing.interest)
+            if !turn.ready.isEmpty { state.standing.rest() }
+            turn.ready = []
+            state.isInLine = false
             // It sees what else there is before it goes.
             if let server = state.server, server != pthread_self() { return nil }
+            // What it sent is more than its party may have done, and nobody would read the replies.
+            if possible.contains(.end), state.isWaiting { end(&state, &aftermath) }
             if possible.contains(.write) { write(&state, &aftermath) }
-            if possible.contains(.read) { state.read() }
-            if let frame = state.nextFrame() {
+            if possible.contains(.read), goesOn(&state) { state.read() }
+            if turn.lines > 0, let work = nextWork(&state) {
+                turn.lines -= 1
                 state.server = pthread_self()
-                return frame
+                return work
             }
             state.server = nil
             writeNew(&state, &aftermath)
@@ -95,25 +147,36 @@ final class Connection: Sendable {
             return nil
         }
         finish(aftermath)
-        return frame
+        return work
     }
 
     /// Sends the reply to one request.
-    private func reply(_ line: [UInt8]) {
+    private func finishRequest(_ weight: Int, _ line: [UInt8], isOperation: Bool = false) {
         add { state in
             state.outgoing.append(line)
+        } always: { state in
             state.underWay -= 1
+            state.underWayWeight -= weight
+            if isOperation { state.operations -= 1 }
         }
     }
 
     /// What is added is written when this returns, if there is room for it and nobody gathers. What comes while a thread
     /// dispatches, from itself, is written together.
-    private func add(_ change: (inout sending State) -> Void) {
+    private func add(
+        _ change: (inout sending State) -> Void, always: (inout sending State) -> Void = { _ in }
+    ) {
+        var held = 0
         let isToBeWritten = state.withLock { state in
-            guard state.socket != nil else { return false }
+            always(&state)
+            guard state.socket != nil else {
+                held = state.count()
+                return false
+            }
             change(&state)
             return state.server != pthread_self()
         }
+        surroundings.share.hold(held)
         if isToBeWritten { surroundings.writes.write(self) }
     }
 
@@ -125,6 +188,11 @@ final class Connection: Sendable {
     /// Closes at once.
     func abort() {
         change { state, aftermath in end(&state, &aftermath) }
+    }
+
+    /// There may be room for what it waits with.
+    func callAgain() {
+        change { state, _ in state.isWaiting = false }
     }
 
     /// Closes the connection when it has been of no use for so many looks in a row: one that sends a byte now and then is not.
@@ -148,11 +216,32 @@ final class Connection: Sendable {
 
     private func finish(_ aftermath: Aftermath) {
         for taken in aftermath.taken { taken() }
-        if aftermath.resumes { surroundings.resume(id) }
+        surroundings.share.hold(aftermath.held)
+        if aftermath.resumes { surroundings.resume(self) }
         if aftermath.hasEnded { surroundings.ended(id) }
+        if aftermath.held > 0, surroundings.share.isMemoryExhausted { surroundings.exhausted() }
     }
 
     // MARK: - With the state locked
+
+    /// Whether more may be read, and be dispatched.
+    private func goesOn(_ state: inout State) -> Bool {
+        guard state.hasRoom else { return false }
+        guard state.socket == nil || surroundings.share.admits(id) else {
+            state.isWaiting = true
+            return false
+        }
+        return true
+    }
+
+    private func nextWork(_ state: inout State) -> Work? {
+        guard state.mayHaveWork, goesOn(&state) else { return nil }
+        if let inHand = state.inHand {
+            state.inHand = nil
+            return .request(inHand.request, weight: inHand.weight)
+        }
+        return state.nextLine().map { .line($0, weight: $1) }
+    }
 
     /// Writes what has been added; a socket that is full says when it is not.
     private func writeNew(_ state: inout State, _ aftermath: inout Aftermath) {
@@ -169,19 +258,26 @@ final class Connection: Sendable {
 
     /// Waits for what is possible next, or closes.
     private func settle(_ state: inout State, _ aftermath: inout Aftermath) {
-        guard let socket = state.socket, state.server == nil else { return }
+        guard let socket = state.socket, state.server == nil else {
+            // Whoever serves it counts when it is done.
+            if state.server == nil { aftermath.held += state.count() }
+            return
+        }
         if state.isFinishing, state.underWay == 0, !state.mayHaveLine, state.outgoing.count == 0 {
             return end(&state, &aftermath)
         }
-        let wasPaused = state.isPaused
-        state.look()
         var wanted = Poller.Interest()
         if state.outgoing.isHeldUp { wanted.insert(.write) }
-        if !state.isPaused {
-            // Lines that have been read come first.
-            if !state.mayHaveLine, !state.isFinishing { wanted.insert(.read) }
-            aftermath.resumes = wasPaused && state.mayHaveLine
+        if state.mayHaveWork {
+            if !state.isInLine, goesOn(&state) {
+                state.isInLine = true
+                aftermath.resumes = true
+            }
+        } else if !state.isFinishing, goesOn(&state) {
+            wanted.insert(.read)
         }
+        if state.isWaiting { wanted.insert(.end) }
+        aftermath.held += state.count()
         guard surroundings.poller.wait(for: wanted, on: socket, id.number, &state.standing) else {
             return end(&state, &aftermath)
         }
@@ -190,7 +286,8 @@ final class Connection: Sendable {
     private func end(_ state: inout State, _ aftermath: inout Aftermath) {
         guard let socket = state.socket else { return }
         _ = surroundings.poller.wait(for: [], on: socket, id.number, &state.standing)
-        state = State(server: state.server)
+        state.end()
+        aftermath.held += state.count()
         aftermath.hasEnded = true
     }
 }
@@ -207,44 +304,5 @@ extension Connection: NotificationSink {
     func notify(_ changes: IssuerChanges, written: @escaping @Sendable () -> Void) {
         let line = ReplyLine.notification(changes)
         add { $0.outgoing.append(line, taken: written) }
-    }
-}
-
-extension Connection.State {
-    /// Requests a connection may have under way before it is read from no further, until there are half as many.
-    private static let pipelineLimit = 256
-    /// The same for bytes of replies that have not been taken.
-    private static let outgoingLimit = 65_536
-    /// Bytes read from a connection before it is the next one's turn: some requests of the usual size, and what malloc has
-    /// at hand.
-    private static let turn = 960
-
-    /// Sees whether there is too much under way.
-    fileprivate mutating func look() {
-        let part = isPaused ? 2 : 1
-        isPaused = underWay >= Self.pipelineLimit / part || outgoing.count >= Self.outgoingLimit / part
-    }
-
-    fileprivate mutating func read() {
-        switch socket?.read(atMost: Self.turn) {
-        case .done(let bytes):
-            framer.feed(bytes)
-            mayHaveLine = true
-        case .ended: isFinishing = true
-        case .notNow, nil: break
-        }
-    }
-
-    /// The next line that may be dispatched.
-    fileprivate mutating func nextFrame() -> LineFramer.Frame? {
-        look()
-        guard mayHaveLine, !isPaused else { return nil }
-        guard let frame = framer.next() else {
-            mayHaveLine = false
-            return nil
-        }
-        underWay += 1
-        hasSentLine = true
-        return frame
     }
 }

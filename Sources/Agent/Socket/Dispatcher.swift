@@ -10,31 +10,58 @@ struct Dispatcher: Sendable {
     /// What is carried out, beside signatures.
     let underWay: UseCount
 
-    /// `reply` is called exactly once, from whatever thread finishes the work.
-    func dispatch(_ frame: LineFramer.Frame, _ context: OperationContext, reply: @escaping @Sendable ([UInt8]) -> Void) {
+    /// What a line turned out to be.
+    enum Reading: Sendable {
+        /// One that is answered with this line, and nothing is to be done.
+        case answered([UInt8])
+        case admitted(AdmittedRequest)
+    }
+
+    /// A request whose caller may call the method at all.
+    struct AdmittedRequest: Sendable {
+        fileprivate let request: Request
+        /// When it came, in nanoseconds of the monotonic clock.
+        fileprivate let began: Int64
+    }
+
+    func read(_ frame: LineFramer.Frame, _ caller: Caller) -> Reading {
         do throws(RequestFailure) {
             let began = audit.clock.monotonic()
             let request = try Request(frame)
             do throws(ProtocolError) {
-                try gate.admit(context.caller, request.method)
+                try gate.admit(caller, request.method)
             } catch {
-                audit.refused(audit.entry(context.caller, request.method, at: began), error)
-                return reply(ReplyLine.failure(id: request.id, error))
+                audit.refused(audit.entry(caller, request.method, at: began), error)
+                return .answered(ReplyLine.failure(id: request.id, error))
             }
             if let trouble = audit.trouble, request.method.isRecorded {
-                return reply(ReplyLine.failure(id: request.id, ProtocolError(trouble)))
+                return .answered(ReplyLine.failure(id: request.id, ProtocolError(trouble)))
             }
-            if request.method == .health || request.method == .version { return carryOut(request, context, began, reply) }
-            readiness.whenOpen { isOpen in
-                if isOpen { return carryOut(request, context, began, reply) }
-                reply(ReplyLine.failure(id: request.id, .ending))
-            }
+            return .admitted(AdmittedRequest(request: request, began: began))
         } catch {
-            reply(ReplyLine.failure(id: error.id, error.error))
+            gate.noteUseless(caller)
+            return .answered(ReplyLine.failure(id: error.id, error.error))
         }
     }
 
-    private func carryOut(
+    /// Whether the request takes more of the agent than a place in the queue of signatures.
+    func isOperation(_ admitted: AdmittedRequest) -> Bool {
+        admitted.request.method != .sign || !readiness.isOpenNow
+    }
+
+    /// `reply` is called exactly once, from whatever thread finishes the work.
+    func carryOut(
+        _ admitted: AdmittedRequest, _ context: OperationContext, reply: @escaping @Sendable ([UInt8]) -> Void
+    ) {
+        let (request, began) = (admitted.request, admitted.began)
+        if request.method == .health || request.method == .version { return begin(request, context, began, reply) }
+        readiness.whenOpen { isOpen in
+            if isOpen { return begin(request, context, began, reply) }
+            reply(ReplyLine.failure(id: request.id, .ending))
+        }
+    }
+
+    private func begin(
         _ request: Request, _ context: OperationContext, _ began: Int64, _ reply: @escaping @Sendable ([UInt8]) -> Void
     ) {
         if request.method == .sign { return sign.run(request, context.caller, at: began, reply: reply) }
@@ -42,6 +69,7 @@ struct Dispatcher: Sendable {
         guard let handler = operations[request.method] else {
             let error = ProtocolError.unknown(request.method)
             audit.refused(entry, error)
+            gate.noteUseless(context.caller)
             return reply(ReplyLine.failure(id: request.id, error))
         }
         underWay.begin()

@@ -1,7 +1,8 @@
 import Logging
 import Platform
 
-/// Where connections come in: accepts one at a time, and none for a while when that fails.
+/// Where connections come in: accepts some at a time, so that one caller cannot keep the kernel's line full, and none for a while
+/// when that fails.
 final class Entrance: Sendable {
     private struct State {
         /// `nil` once it is closed.
@@ -13,6 +14,8 @@ final class Entrance: Sendable {
 
     /// What the poller calls the listening socket; connections have other numbers.
     static let number: UInt64 = 0
+    /// Connections that are accepted before it is the others' turn.
+    private static let most = 64
 
     private let poller: Poller
     private let log: Logger
@@ -29,31 +32,31 @@ final class Entrance: Sendable {
         state.withLock { wait(for: .read, &$0) }
     }
 
-    /// The next connection, if there is one.
-    func accept() -> StreamSocket? {
-        let accepted = state.withLock { state in
-            state.standing.rest()
-            return state.socket?.accept()
+    /// The next connections, one after the other until nobody waits or it is the others' turn.
+    func accept(_ body: (StreamSocket) -> Void) {
+        state.withLock { $0.standing.rest() }
+        for _ in 0..<Self.most {
+            switch state.withLock({ $0.socket?.accept() }) {
+            case .accepted(let connection):
+                state.withLock { $0.isNoted = false }
+                body(connection)
+            case .failed(let error):
+                // They wait in the kernel meanwhile: the socket would be ready for ever.
+                return note(error)
+            case .gone: continue
+            case .nobody, nil: return open()
+            }
         }
-        switch accepted {
-        case .accepted(let connection):
-            state.withLock { $0.isNoted = false }
-            open()
-            return connection
-        case .failed(let error):
-            // They wait in the kernel meanwhile: the socket would be ready for ever.
-            let isNews = state.withLock { state in
-                defer { state.isNoted = true }
-                return !state.isNoted
-            }
-            if isNews {
-                log.error(
-                    "accepts no connections for a moment", metadata: ["reason": "\(error.message)", "hint": "\(error.hint)"])
-            }
-            return nil
-        case .nobody, nil:
-            open()
-            return nil
+        open()
+    }
+
+    private func note(_ error: PlatformError) {
+        let isNews = state.withLock { state in
+            defer { state.isNoted = true }
+            return !state.isNoted
+        }
+        if isNews {
+            log.error("accepts no connections for a moment", metadata: ["reason": "\(error.message)", "hint": "\(error.hint)"])
         }
     }
 

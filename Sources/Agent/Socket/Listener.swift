@@ -16,22 +16,20 @@ final class Listener: Sendable {
     }
 
     private let path: UnixSocketPath
-    private let names: UserNames
     private let hsm: HSM
-    private let connections: Connections
+    let connections: Connections
     private let log: Logger
     private let service = Locked(Service?.none)
 
     /// Connections that wait to be accepted.
-    private static let backlog: CInt = 512
+    private static let backlog: CInt = 4_096
     private static let tick = Duration.seconds(1)
     /// How long an ending agent waits for a caller.
     private static let farewell = Duration.seconds(5)
 
-    init(_ path: UnixSocketPath, names: UserNames, connections: Connections, hsm: HSM, log: Logger) {
+    init(_ path: UnixSocketPath, connections: Connections, hsm: HSM, log: Logger) {
         self.path = path
         self.hsm = hsm
-        self.names = names
         self.connections = connections
         self.log = log
     }
@@ -71,18 +69,16 @@ final class Listener: Sendable {
     private func serve(_ socket: ListeningSocket, _ lock: FileLock?) throws {
         let poller = try Poller()
         let entrance = Entrance(socket, poller, log: log)
-        let serve: @Sendable (Poller.Event) -> Void = { [connections, names] event in
-            guard event.number == Entrance.number else {
-                connections[event.number]?.serve(event.ready)
-                return
-            }
-            guard let connection = entrance.accept() else { return }
-            names.name(of: connection.credentials.uid) { name in
-                let caller = Caller(connection.credentials, connection.groups, user: name)
-                connections.admit(connection, caller, poller)
+        let turns = ServingTurns(poller)
+        let thread = SocketThread(poller, hsm, turns) { [connections] event in
+            if event.number == Entrance.number { return .entrance }
+            return connections[event.number].map { .connection($0, ready: event.ready) }
+        } serve: { [connections] guest in
+            switch guest {
+            case .entrance: entrance.accept { connections.admit($0, poller, turns) }
+            case .connection(let connection, let ready): connection.serve(ready)
             }
         }
-        let thread = SocketThread(poller, hsm, serve: serve, afterwards: connections.serveResumed)
         entrance.open()
         let ticker = Task { [connections] in
             while (try? await Task.sleep(for: Self.tick)) != nil {

@@ -12,9 +12,12 @@ final class Readiness: Sendable {
     private let isOpen = Atomic(false)
     private let state = Locked(State.waiting([]))
 
+    /// Whether the agent serves, so that nothing waits.
+    var isOpenNow: Bool { isOpen.load(ordering: .acquiring) }
+
     /// Calls once: at once when the agent serves or never will, else when that is known.
     func whenOpen(_ work: @escaping @Sendable (_ isOpen: Bool) -> Void) {
-        if isOpen.load(ordering: .acquiring) { return work(true) }
+        if isOpenNow { return work(true) }
         let answer = state.withLock { state -> Bool? in
             switch state {
             case .waiting(let others):

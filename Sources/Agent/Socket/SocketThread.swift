@@ -8,21 +8,23 @@ final class SocketThread: Sendable {
     private let rounds = Rounds()
     private let running = UseCount()
 
-    /// Starts the thread; `serve` is called for everything that sockets are ready for, on any thread.
+    /// Starts the thread.
     ///
-    /// - Parameter afterwards: called after such things, on the same thread.
+    /// - Parameters:
+    ///   - guest: whom an event is about; `nil` for one who has gone.
+    ///   - serve: called for everybody who has something to do, in their turns, on any thread.
     init(
-        _ poller: Poller, _ hsm: HSM, serve: @escaping @Sendable (Poller.Event) -> Void,
-        afterwards: @escaping @Sendable () -> Void
+        _ poller: Poller, _ hsm: HSM, _ turns: ServingTurns,
+        guest: @escaping @Sendable (Poller.Event) -> ServingTurns.Guest?,
+        serve: @escaping @Sendable (ServingTurns.Guest) -> Void
     ) {
         self.poller = poller
         self.hsm = hsm
         hsm.lend(
             Errand(
                 run: { [rounds] isOneOnly, patience, begins in
-                    let isWoken = poller.next(
-                        isOneOnly ? 1 : Poller.most, milliseconds: patience.milliseconds, begins: begins, serve)
-                    afterwards()
+                    let isWoken = turns.visit(
+                        isOneOnly: isOneOnly, milliseconds: patience.milliseconds, begins: begins, guest: guest, serve: serve)
                     rounds.complete()
                     return isWoken
                 },

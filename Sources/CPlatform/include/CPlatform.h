@@ -91,6 +91,8 @@ enum {
     /// Bytes, a connection, or the end.
     PRIVYSEAL_READ = 1,
     PRIVYSEAL_WRITE = 2,
+    /// The other side has closed both directions, which is also said with the others.
+    PRIVYSEAL_END = 4,
 };
 
 /// Says what is waited for on a descriptor, until it has come once: of one that is known, nothing takes it out. 0, or errno.
