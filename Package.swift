@@ -104,6 +104,8 @@ let package = Package(
         .library(name: "MeasuredAgent", targets: ["Agent", "DaemonKit", "KeyLifecycle", "Platform", "SoftHSMSupport"]),
         // Loaded by tests, and by the processes they start, from a copy.
         .library(name: "FaultyToken", type: .dynamic, targets: ["FaultyToken"]),
+        // Preloaded into the processes that tests start.
+        .library(name: "SetClock", type: .dynamic, targets: ["SetClock"]),
     ],
     dependencies: pins.map { repository, version in
         .package(
@@ -152,6 +154,7 @@ let package = Package(
         .target(
             name: "FaultyToken", dependencies: ["CCryptoki"], path: "Tests/FaultyToken", exclude: ["README.md"],
             linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
+        .target(name: "SetClock", path: "Tests/SetClock", linkerSettings: [.linkedLibrary("dl")]),
         support("SoftHSMSupport", ["PKCS11"]),
         support("FaultyTokenSupport", ["PKCS11", "Platform", "SoftHSMSupport"]),
         support("TLSSupport", [.subprocess]),

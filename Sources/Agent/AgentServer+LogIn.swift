@@ -36,6 +36,14 @@ extension AgentServer {
                 throw HSMError(
                     .unavailable, "the source of the PIN changed while it was read", hint: "start the agent again")
             }
+            if let obstacle = pin.swapObstacle {
+                environment.log.warning(
+                    "the PIN may be written to swap: its memory could not be locked",
+                    metadata: [
+                        "reason": "mlock: \(obstacle)", "limit": "\(LockedMemory.limitText)",
+                        "hint": "raise the limit on locked memory: LimitMEMLOCK= of the unit, or ulimit -l",
+                    ])
+            }
             let hsm = try await onThread(limit: .seconds(6 * hsmConfiguration.callLimitSeconds)) { [hsmConfiguration] in
                 try HSM(hsmConfiguration, pin: pin, pinIdentity: identity, clock: environment.clock, log: environment.log)
             }

@@ -238,11 +238,12 @@ public final class AgentServer: Service {
     /// Whether a call into the PKCS#11 module has not returned: whoever ends the process must not run its destructors.
     public var hasStuckCalls: Bool { hsm.hasStuckCalls }
 
-    /// Returns once time has been looked at, the token's calls have been looked after and its sockets looked at, each
-    /// since the call. Never while one of them hangs; `run()` must be running.
+    /// Returns once time has been looked at, the token's calls and the audit log have been looked after and the sockets looked
+    /// at, each since the call. Never while one of them hangs; `run()` must be running.
     public func goneOn() async throws {
         await rounds.next()
         await hsm.goneOn()
+        await audit.goneOn()
         await listener.goneOn()
         try Task.checkCancellation()
     }

@@ -1,7 +1,11 @@
 /// Decides whether the wall clock can be trusted with transitions that happen by time alone.
 ///
-/// A clock that jumps against the monotonic clock, or that starts before the last committed moment, would retire keys too
-/// early: until it agrees again, or an operator accepts it, timed transitions wait. Signing goes on.
+/// A clock that moves against the monotonic clock, at once or in steps, or that starts before the last committed moment,
+/// would retire keys too early: until it agrees again, or an operator accepts it, timed transitions wait. Signing goes on.
+///
+/// The wall clock is held against where it stood at the start, or when an operator accepted it, and not against where it was
+/// last seen: many small steps are one large one. From there it may go its own way as fast as ``rate`` says, which is
+/// what a clock is corrected by for good, and be ``tolerance`` away from that.
 public struct ClockGuard: Sendable {
     /// Why the clock is not trusted.
     public enum Doubt: Hashable, Sendable {
@@ -14,11 +18,27 @@ public struct ClockGuard: Sendable {
     /// Seconds of disagreement that are put down to adjustment.
     public static let tolerance = 60
 
+    /// Millionths of the time that passes by which the wall clock may leave the monotonic one for good: the most by which the
+    /// kernel corrects a clock's frequency (adjtimex(2)), and so the worst clock that is taken for one.
+    ///
+    /// What adjtime(3), an NTP daemon or a smeared leap second slew, at whatever rate, is no difference at all, since Linux
+    /// slews its monotonic clock with the wall clock. This is for machines whose clock runs free and is set in small steps.
+    public static let rate: Int64 = 500
+
+    private static let second: Int64 = 1_000_000
+
     private let lastChange: Timestamp?
     private var caughtUp = false
-    /// Wall clock minus monotonic clock, in seconds, when they last agreed.
-    private var offset: Int64?
+    private var reference: Reference?
     public private(set) var doubt: Doubt?
+
+    /// Where the wall clock is expected.
+    private struct Reference {
+        /// Wall clock minus monotonic clock, in microseconds.
+        var offset: Int64
+        /// When it was last taken along, in seconds of the monotonic clock.
+        var at: Int64
+    }
 
     /// - Parameter lastChange: the last committed moment of the store, if it has one.
     public init(lastChange: Timestamp?) {
@@ -37,20 +57,22 @@ public struct ClockGuard: Sendable {
             return
         }
         caughtUp = true
-        let current = wall.seconds - monotonic
-        let jump = current - (offset ?? current)
-        if abs(jump) > Self.tolerance {
-            doubt = .jumped(seconds: Int(jump))
-        } else {
-            offset = current
-            doubt = nil
-        }
+        guard var reference else { return accept(wall: wall, monotonic: monotonic) }
+        let distance = (wall.seconds - monotonic) * Self.second - reference.offset
+        // A clock in doubt is waited for where it should be, however long it stays away.
+        let most = doubt == nil ? Self.rate * max(monotonic - reference.at, 0) : 0
+        let taken = min(max(distance, -most), most)
+        reference.offset += taken
+        reference.at = monotonic
+        self.reference = reference
+        let isAway = abs(distance - taken) > Int64(Self.tolerance) * Self.second
+        doubt = isAway ? .jumped(seconds: Int((Double(distance) / Double(Self.second)).rounded())) : nil
     }
 
     /// An operator takes the wall clock as right as it stands.
     public mutating func accept(wall: Timestamp, monotonic: Int64) {
         caughtUp = true
-        offset = wall.seconds - monotonic
+        reference = Reference(offset: (wall.seconds - monotonic) * Self.second, at: monotonic)
         doubt = nil
     }
 }

@@ -10,11 +10,13 @@ public final class PIN: Sendable {
     // Allocated and written in init before anyone else can see it, only read until deinit: no two threads can conflict.
     private nonisolated(unsafe) let buffer: UnsafeMutableRawBufferPointer
     private let count: Int
+    /// Why the buffer may be written to swap, as strerror(3) has it; `nil` when mlock(2) keeps it out.
+    public let swapObstacle: String?
 
     /// A PIN of these bytes, usually UTF-8. The caller's own copy stays the caller's to wipe.
     public init(_ bytes: [UInt8]) {
         count = bytes.count
-        unsafe buffer = Self.allocate(atLeast: bytes.count)
+        unsafe (buffer, swapObstacle) = Self.allocate(atLeast: bytes.count)
         unsafe buffer.copyBytes(from: bytes)
     }
 
@@ -47,16 +49,16 @@ public final class PIN: Sendable {
     }
 
     /// Whole pages of their own, because locking and wiping work on pages.
-    private static func allocate(atLeast count: Int) -> UnsafeMutableRawBufferPointer {
+    private static func allocate(atLeast count: Int) -> (UnsafeMutableRawBufferPointer, swapObstacle: String?) {
         let page = sysconf(CInt(_SC_PAGESIZE))
         let size = max(1, (count + page - 1) / page) * page
         let start = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         // Traps as every other allocation of the process does when there is no memory left.
         guard let start = unsafe start, unsafe start != MAP_FAILED else { fatalError("out of memory") }
         // Both are worth having but no reason to refuse service: RLIMIT_MEMLOCK may be small, a kernel old.
-        unsafe mlock(start, size)
+        let obstacle = unsafe mlock(start, size) == 0 ? nil : unsafe String(cString: strerror(errno))
         unsafe madvise(start, size, MADV_DONTDUMP)
-        return unsafe UnsafeMutableRawBufferPointer(start: start, count: size)
+        return unsafe (UnsafeMutableRawBufferPointer(start: start, count: size), obstacle)
     }
 }
 

@@ -34,8 +34,17 @@ public struct PeerGroups: Sendable, Hashable {
 /// The uid that stands for users of another user namespace.
 public enum OverflowUser {
     /// `/proc/sys/kernel/overflowuid`, 65534 where that cannot be read.
-    public static func uid() -> UInt32 {
-        guard let bytes = try? RegularFile.read(path: "/proc/sys/kernel/overflowuid", limit: 64) else { return 65_534 }
-        return UInt32(String(decoding: bytes, as: UTF8.self).filter(\.isNumber)) ?? 65_534
-    }
+    public static func uid() -> UInt32 { overflowNumber("overflowuid") }
+}
+
+/// The gid that stands for groups of another user namespace.
+public enum OverflowGroup {
+    /// `/proc/sys/kernel/overflowgid`, 65534 where that cannot be read.
+    public static func gid() -> UInt32 { overflowNumber("overflowgid") }
+}
+
+/// The kernel's default where the file is hidden, as in a unit with `ProcSubset=pid`, or has no number in it.
+private func overflowNumber(_ name: String) -> UInt32 {
+    guard let bytes = try? RegularFile.read(path: "/proc/sys/kernel/\(name)", limit: 64) else { return 65_534 }
+    return UInt32(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) ?? 65_534
 }

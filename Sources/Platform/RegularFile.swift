@@ -43,8 +43,9 @@ public enum RegularFile {
         }
         try admit(status)
         guard status.st_size <= limit else { throw tooLong(path, limit) }
-        // One byte more than the size, to notice a file that grows meanwhile.
-        var buffer = [UInt8](repeating: 0, count: Int(status.st_size) + 1)
+        // As much as it may have, however large it says it is: a file of the kernel says 0, and gives what it has to the first
+        // read and nothing to the next. One byte more, to notice one that grows meanwhile.
+        var buffer = [UInt8](repeating: 0, count: min(limit, max(Int(status.st_size), Self.page)) + 1)
         var count = try file.read(into: &buffer, of: path)
         while count == buffer.count {
             guard count <= limit else { throw tooLong(path, limit) }
@@ -57,6 +58,9 @@ public enum RegularFile {
         guard count <= limit else { throw tooLong(path, limit) }
         return Array(buffer[..<count])
     }
+
+    /// What a file of the kernel gives at once (proc(5), sysfs(5)).
+    private static let page = 4_096
 
     private static func tooLong(_ path: String, _ limit: Int) -> PlatformError {
         PlatformError(.tooLong, "\(path) is longer than \(limit) bytes", hint: "check that this is the file you mean")

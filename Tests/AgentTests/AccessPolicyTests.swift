@@ -20,7 +20,9 @@ struct AccessPolicyTests {
         payments.maximumLifetime = 3_600
         var staging = AccessRule(name: "staging", user: 103, group: 600, methods: [.sign, .listKeys, .issuerList, .reconcile])
         staging.issuers = globs("staging-*")
-        return AccessPolicy(rules: [frontend, operators, payments, staging], overflowUID: 65_534)
+        let strangers = AccessRule(name: "strangers", group: 65_533, methods: nil)
+        return AccessPolicy(
+            rules: [frontend, operators, payments, staging, strangers], overflowUID: 65_534, overflowGID: 65_533)
     }()
 
     struct Row: Sendable, CustomTestStringConvertible {
@@ -65,8 +67,9 @@ struct AccessPolicyTests {
         Row(103, 600, .listKeys, nil, "staging"),
         // What is about the whole agent is not for a rule about some issuers.
         Row(103, 600, .reconcile, nil, nil),
-        // The user of another namespace, whatever its groups.
+        // The user of another namespace, whatever its groups, and one with a group of another.
         Row(65_534, 500, in: [500], .health, nil, nil),
+        Row(7, 65_533, in: [65_533], .health, nil, nil),
     ]
 
     @Test("the first rule that matches decides, and nothing else is allowed", arguments: table)
@@ -80,7 +83,7 @@ struct AccessPolicyTests {
         var narrow = AccessRule(name: "narrow", user: 1, methods: [.sign])
         narrow.subjects = Self.globs("a")
         let wide = AccessRule(name: "wide", user: 1, methods: nil)
-        let policy = AccessPolicy(rules: [narrow, wide], overflowUID: 65_534)
+        let policy = AccessPolicy(rules: [narrow, wide], overflowUID: 65_534, overflowGID: 65_533)
         let caller = Caller(uid: 1, gid: 1, pid: 1)
         #expect(policy.deciding(caller, .sign, issuer: "demo") == 0)
         #expect(policy.deciding(caller, .rotate, issuer: "demo") == 1)
@@ -184,7 +187,45 @@ struct RateLimiterTests {
         #expect(admitted(1) == 2)
         clock.pass(1_000_000)
         #expect(admitted(1) == 3)
-        limiter.reset()
-        #expect(admitted(1) == 3)
+    }
+
+    @Test("a reload leaves in the buckets what is in them, wherever the rule stands then and whatever its rate")
+    func reload() {
+        let clock = TestClock()
+        let limiter = RateLimiter(clock: clock.agentClock)
+        func rule(_ user: UInt32, _ perSecond: Int, _ burst: Int) -> AccessRule {
+            var rule = AccessRule(name: "user \(user)", user: user, methods: [.sign])
+            rule.rate = AccessRule.Rate(perSecond: perSecond, burst: burst)
+            return rule
+        }
+        var rules = [rule(1, 2, 4), rule(2, 2, 4)]
+        func admitted(_ uid: UInt32) -> Int {
+            let place = rules.firstIndex { $0.user == uid } ?? 0
+            return (1...20).count { _ in limiter.admit(uid, rule: place, rules[place].rate ?? .init(perSecond: 0, burst: 0)) }
+        }
+        func reload(_ next: [AccessRule]) {
+            limiter.carryOver(from: rules, to: next)
+            rules = next
+        }
+        #expect(admitted(1) == 4)
+        #expect(limiter.admit(2, rule: 1, .init(perSecond: 2, burst: 4)))
+        // The same again, and in another place beside others.
+        reload(rules)
+        #expect(admitted(1) == 0)
+        reload([rule(3, 1, 1), rules[1], rules[0]])
+        #expect(admitted(1) == 0)
+        #expect(admitted(2) == 3)
+        // Time counts by the rate of before up to the reload, and by the new one after it; a smaller bucket holds less.
+        clock.pass(1)
+        reload([rule(1, 10, 20), rule(2, 1, 1)])
+        #expect(admitted(1) == 2)
+        #expect(admitted(2) == 1)
+        clock.pass(1)
+        #expect(admitted(1) == 10)
+        // One that is for other requests is another rule.
+        var other = rule(1, 10, 20)
+        other.methods = nil
+        reload([other])
+        #expect(admitted(1) == 20)
     }
 }

@@ -59,6 +59,30 @@ struct AccessTests {
         }
     }
 
+    @Test("nor by what a refusal takes: neither waits for the disk, asks the store or leaves another record")
+    func workForForeignKid() async throws {
+        try await AgentFixture.with { agent, client in
+            try await client.create("prod")
+            let hidden = try await client.create("staging").activeKid
+            await agent.settle()
+            agent.useAccess([Self.rule { $0.issuers = [Glob("prod")].compactMap(\.self) }])
+            let stored = Locked(0)
+            agent.failures.fail { _ in
+                stored.withLock { $0 += 1 }
+                return false
+            }
+            for kid in [hidden, "no-such-kid"] {
+                for isDryRun in [false, true] {
+                    _ = try await refusal { _ = try await client.call(RevokeKeyParameters(kid: kid, dryRun: isDryRun)) }
+                }
+            }
+            // An attempt is what is brought to the disk; these are counted into one record.
+            #expect(await eventually { try !agent.outcomes("revoke-key").isEmpty })
+            #expect(try agent.outcomes("revoke-key") == ["failed"])
+            #expect(stored.withLock { $0 } == 0)
+        }
+    }
+
     @Test("changes of issuers that are not to be seen are not notified")
     func notifications() async throws {
         try await restricted({ $0.issuers = [Glob("prod")].compactMap(\.self) }, methods: nil) { agent, client in
@@ -162,6 +186,9 @@ struct AccessTests {
             agent.clock.pass(2)
             for _ in 1...2 { _ = try await client.sign("prod") }
             #expect(try await refusal { _ = try await client.sign("prod") }.reason == .rateLimited)
+            // A reload, as SIGHUP has one, gives nobody another burst.
+            agent.useAccess([Self.rule { $0.rate = AccessRule.Rate(perSecond: 1, burst: 5) }])
+            #expect(try await refusal { _ = try await client.sign("prod") }.reason == .rateLimited)
         }
     }
 
@@ -220,6 +247,6 @@ extension AgentConnection {
 extension AgentFixture {
     /// Puts rules in force, as a reload does.
     func useAccess(_ rules: [AccessRule]) {
-        server?.gate.use(AccessPolicy(rules: rules, overflowUID: 65_534))
+        server?.gate.use(AccessPolicy(rules: rules, overflowUID: 65_534, overflowGID: 65_533))
     }
 }

@@ -41,6 +41,34 @@ struct ClockTests {
         }
     }
 
+    @Test("a clock that creeps forward, each step within what is tolerated, retires no key before its time")
+    func creeping() async throws {
+        try await Self.retiring { agent, client in
+            let old = try #require(try await client.key("retiring")).kid
+            // 22 steps of 55 s in 25 s are as many as the whole overlap, three times.
+            for _ in 1...66 {
+                agent.clock.jump(55)
+                agent.clock.pass(1)
+                await agent.settle()
+            }
+            #expect(try await client.key("retiring")?.kid == old)
+            _ = try await client.sign()
+            let health = try await client.health()
+            #expect(health.clock.state == "suspect")
+            #expect(health.problems.contains { $0.message.contains("3630 s") }, "\(health.problems)")
+        }
+    }
+
+    @Test("a machine that sleeps through the end of an overlap retires the key when it wakes, without a doubt")
+    func sleeping() async throws {
+        try await Self.retiring { agent, client in
+            let old = try #require(try await client.key("retiring")).kid
+            await agent.pass(30 * 86_400)
+            #expect(try await client.health().clock.state == "ok")
+            #expect(try await client.key("retired")?.kid == old)
+        }
+    }
+
     @Test("a clock that is set right again is trusted again, and no key was lost meanwhile")
     func jumpIsTakenBack() async throws {
         try await Self.retiring { agent, client in

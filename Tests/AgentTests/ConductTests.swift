@@ -47,7 +47,7 @@ import Testing
     @Test func `One party's lines cost no other, and strangers are one party`() {
         let policy = AccessPolicy(
             rules: [AccessRule(name: "a", user: 1, methods: nil), AccessRule(name: "b", group: 7, methods: [.sign])],
-            overflowUID: 65_534)
+            overflowUID: 65_534, overflowGID: 65_534)
         func party(_ uid: UInt32, _ gid: UInt32 = 0) -> Party { policy.party(of: Caller(uid: uid, gid: gid, pid: 1)) }
         #expect(party(1) == .user(1) && party(2, 7) == .user(2))
         #expect(party(3) == .strangers && party(4) == .strangers && party(65_534, 7) == .strangers)

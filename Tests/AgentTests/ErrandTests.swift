@@ -8,7 +8,7 @@ import Testing
 /// An errand that lasts until it is recalled or has something to bring.
 // Sendable: every access to the stored state happens while `condition` is locked.
 private final class Doorstep: @unchecked Sendable {
-    private let condition = NSCondition()
+    private let condition = TimedCondition()
     private var parcels: [Int] = []
     private var recalls = 0
     private var present = 0
@@ -47,10 +47,9 @@ private final class Doorstep: @unchecked Sendable {
     private func isWaiting(_ patience: Errand.Patience) -> Bool {
         switch patience {
         case .none: return false
-        case .milliseconds(let some): return condition.wait(until: Date(timeIntervalSinceNow: Double(some) / 1_000))
+        case .milliseconds(let some): return condition.wait(seconds: Double(some) / 1_000)
         case .endless:
-            condition.wait()
-            return true
+            return condition.wait(seconds: .infinity)
         }
     }
 
@@ -67,14 +66,14 @@ private final class Doorstep: @unchecked Sendable {
         let target = delivered + parcels.count
         self.parcels += parcels
         condition.broadcast()
-        while delivered < target { condition.wait() }
+        while delivered < target { _ = condition.wait(seconds: .infinity) }
         condition.unlock()
     }
 
     /// Returns once so many are there.
     func await(_ count: Int) {
         condition.lock()
-        while present < count { condition.wait() }
+        while present < count { _ = condition.wait(seconds: .infinity) }
         condition.unlock()
     }
 }

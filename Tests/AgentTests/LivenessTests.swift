@@ -1,8 +1,9 @@
-import Agent
 import Foundation
 import Platform
 import SoftHSMSupport
 import Testing
+
+@testable import Agent
 
 @Suite("Signs that an agent goes on")
 struct LivenessTests {
@@ -21,6 +22,32 @@ struct LivenessTests {
                 running.cancel()
                 _ = await running.result
                 await hanging.stop()
+            }
+        }
+    }
+
+    @Test("come from the audit log's thread too, and not while the disk holds it")
+    func recording() async throws {
+        try await AuditFixture.with { first in
+            try await AuditFixture.with { second in
+                try await first.logged { log in
+                    try await second.logged { held in
+                        await held.goneOn()
+                        second.faults.set { $0.isSyncHanging = true }
+                        let record = Task { await held.durable(.note("for the disk")) }
+                        while second.faults.switches.withLock({ $0.syncs }) == 0 { await Task.yield() }
+                        let sign = Task {
+                            await held.goneOn()
+                            return !Task.isCancelled
+                        }
+                        for _ in 1...3 { await log.goneOn() }
+                        sign.cancel()
+                        #expect(await sign.value == false)
+                        second.faults.set { $0.isSyncHanging = false }
+                        #expect(await record.value == nil)
+                        await held.goneOn()
+                    }
+                }
             }
         }
     }

@@ -94,6 +94,23 @@ struct HardeningTests {
             let status = try String(contentsOfFile: "/proc/\(agent.process.processIdentifier)/status", encoding: .utf8)
             let locked = try #require(status.firstMatch(of: /VmLck:\s+(\d+) kB/))
             #expect(Int(locked.output.1) ?? 0 > 0, "\(status)")
+            #expect(!agent.text.contains("swap"), "\(agent.text)")
+        }
+    }
+
+    @Test("a PIN that cannot be kept out of swap is warned of once, with the limit and how to raise it, and the agent serves")
+    func unlockedPIN() async throws {
+        try await Installation.with { site in
+            let agent = try site.start(
+                Launcher.arguments(passing: ["nolock"], "privyseald", ["serve", "--config", site.agentConfiguration]))
+            #expect(await site.agentAnswers(), "\(agent.text)")
+            kill(agent.process.processIdentifier, SIGHUP)
+            #expect(await poll("the reload") { agent.text.contains("read the configuration again") })
+            let warnings = agent.text.split(separator: "\n").filter { $0.contains("swap") }
+            #expect(warnings.count == 1, "\(agent.text)")
+            for word in ["warning", "limit=\"0 bytes\"", "LimitMEMLOCK="] {
+                #expect(warnings.first?.contains(word) == true, "\(word): \(agent.text)")
+            }
         }
     }
 

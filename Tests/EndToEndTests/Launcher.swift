@@ -6,10 +6,10 @@ enum Launcher {
     ///
     /// Arguments: what to pass, separated by commas, and then the program with its arguments. `unix:PATH` and `tcp` are
     /// sockets that listen, `bound:PATH` one that does not, each counted in LISTEN_FDS; `file:PATH` is an open file that is not
-    /// counted, `closed` says that standard input and output are closed, and `descriptors:SOFT:HARD` are the limits of how many
-    /// there may be.
+    /// counted, `closed` says that standard input and output are closed, `descriptors:SOFT:HARD` are the limits of how many
+    /// there may be, and `nolock` says that no memory can be locked.
     private static let script = """
-        import os, resource, socket, sys
+        import ctypes, os, resource, socket, sys
         passed, kept, limits = [], [], None
         for item in sys.argv[1].split(","):
             kind, _, path = item.partition(":")
@@ -21,6 +21,11 @@ enum Launcher {
                 continue
             if kind == "descriptors":
                 limits = tuple(int(limit) for limit in path.split(":"))
+                continue
+            if kind == "nolock":
+                # PR_CAPBSET_DROP of CAP_IPC_LOCK, by which root locks beyond the limit.
+                ctypes.CDLL(None).prctl(24, 14, 0, 0, 0)
+                resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
                 continue
             s = socket.socket(socket.AF_INET if kind == "tcp" else socket.AF_UNIX, socket.SOCK_STREAM)
             if kind == "tcp":

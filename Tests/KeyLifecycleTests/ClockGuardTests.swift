@@ -29,9 +29,16 @@ struct ClockGuardTests {
                 testDescription: "years back are a jump",
                 readings: [(0, 0, nil), (-1_700_000_000, 1, .jumped(seconds: -1_700_000_001)), (2, 2, nil)]),
             Case(
-                testDescription: "drift adds up without becoming a jump",
+                testDescription: "steps that are small add up to a jump",
                 readings: [
-                    (0, 0, nil), (50, 0, nil), (100, 0, nil), (150, 0, nil), (200, 0, nil), (261, 0, .jumped(seconds: 61)),
+                    (0, 0, nil), (50, 0, nil), (61, 0, .jumped(seconds: 61)), (200, 0, .jumped(seconds: 200)), (60, 0, nil),
+                    (0, 0, nil), (-50, 0, nil), (-61, 0, .jumped(seconds: -61)),
+                ]),
+            Case(
+                testDescription: "a clock in doubt is not followed, however long it stays away",
+                readings: [
+                    (0, 0, nil), (61, 0, .jumped(seconds: 61)), (100 * day + 61, Int64(100 * day), .jumped(seconds: 61)),
+                    (100 * day, Int64(100 * day), nil),
                 ]),
             Case(
                 testDescription: "a machine that slept has both clocks go on",
@@ -58,6 +65,88 @@ struct ClockGuardTests {
             clock.observe(wall: start + reading.wall, monotonic: reading.monotonic)
             #expect(clock.doubt == reading.doubt)
             #expect(clock.isTrusted == (reading.doubt == nil))
+        }
+    }
+
+    @Test("22 steps of 55 s in 25 s are doubted from the second on, since they sum up", arguments: [55, -55])
+    func creeping(step: Int) {
+        var clock = ClockGuard(lastChange: nil)
+        clock.observe(wall: start, monotonic: 0)
+        for number in 1...22 {
+            clock.observe(wall: start + number * (step + 1), monotonic: Int64(number))
+            #expect(clock.isTrusted == (number == 1))
+        }
+        #expect(clock.doubt == .jumped(seconds: 22 * step))
+    }
+
+    @Test("an operator who accepts a clock begins the sum anew, and takes nothing else along")
+    func creepingAfterAcceptance() {
+        var clock = ClockGuard(lastChange: nil)
+        clock.observe(wall: start, monotonic: 0)
+        clock.observe(wall: start + 50, monotonic: 0)
+        clock.accept(wall: start + 50, monotonic: 0)
+        clock.observe(wall: start + 110, monotonic: 0)
+        #expect(clock.isTrusted)
+        clock.observe(wall: start + 111, monotonic: 0)
+        #expect(clock.doubt == .jumped(seconds: 61))
+    }
+
+    struct Drift: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        /// Millionths by which the wall clock runs fast.
+        let rate: Int64
+        /// Seconds between settings of it, before which it stands as the monotonic clock does.
+        let interval: Int64
+        let isTrusted: Bool
+    }
+
+    @Test(
+        "over a year, a clock that drifts as clocks do is trusted, and one that is driven is not",
+        arguments: [
+            Drift(testDescription: "a good clock", rate: 20, interval: 3_600, isTrusted: true),
+            Drift(testDescription: "a bad clock, set every hour", rate: 400, interval: 3_600, isTrusted: true),
+            Drift(testDescription: "the worst clock, set every day", rate: 500, interval: 86_400, isTrusted: true),
+            Drift(testDescription: "the worst clock the other way", rate: -500, interval: 86_400, isTrusted: true),
+            Drift(testDescription: "86 s a day", rate: 1_000, interval: 1, isTrusted: false),
+            Drift(testDescription: "86 s a day the other way", rate: -1_000, interval: 1, isTrusted: false),
+        ])
+    func drift(row: Drift) {
+        var clock = ClockGuard(lastChange: nil)
+        var monotonic: Int64 = 0
+        var isTrusted = true
+        while monotonic < 365 * 86_400, isTrusted {
+            let ahead = monotonic / row.interval * row.interval * row.rate / 1_000_000
+            clock.observe(wall: Timestamp(seconds: monotonic + ahead), monotonic: monotonic)
+            isTrusted = clock.isTrusted
+            monotonic += max(row.interval / 4, 60)
+        }
+        #expect(isTrusted == row.isTrusted)
+    }
+
+    @Test("whatever a trusted clock does, between two moments it is never further ahead than tolerance and rate allow")
+    func bounds() {
+        var generator = SeededGenerator(seed: 7)
+        for _ in 1...200 {
+            var clock = ClockGuard(lastChange: nil)
+            var (wall, monotonic) = (start, Int64(0))
+            var trusted: [(ahead: Int64, monotonic: Int64)] = []
+            for _ in 1...100 {
+                clock.observe(wall: wall, monotonic: monotonic)
+                if clock.isTrusted { trusted.append((wall.seconds - monotonic, monotonic)) }
+                let passed = Int.random(in: 0...600, using: &generator)
+                monotonic += Int64(passed)
+                wall = wall + passed + Int.random(in: -20...58, using: &generator)
+            }
+            let excesses = trusted.indices.flatMap { first in
+                trusted[first...].map { later in
+                    // From one end of what is tolerated to the other.
+                    let passed = later.monotonic - trusted[first].monotonic
+                    return later.ahead - trusted[first].ahead - 2 * Int64(ClockGuard.tolerance)
+                        - passed * ClockGuard.rate / 1_000_000 - 1
+                }
+            }
+            #expect((excesses.max() ?? 0) <= 0)
+            #expect(trusted.count > 1)
         }
     }
 

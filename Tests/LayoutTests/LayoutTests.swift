@@ -21,12 +21,20 @@ import Testing
         #expect(!directories.contains("Configuration"), "a dependency has a module of that name")
     }
 
-    @Test("each file that may read a clock is there, does so, and says why")
-    func clockFiles() throws {
-        let files = Dictionary(uniqueKeysWithValues: try SourceTree.files().map { ($0.path, $0) })
-        for (path, reason) in Rules.clockFiles {
-            #expect(files[path]?.clockReadingLines.isEmpty == false, "\(path) is gone or reads no clock")
-            #expect(!reason.isEmpty)
+    @Test("no C file waits for a moment of the clock that can be set")
+    func waitsInC() throws {
+        let waits =
+            /\b(?:sem_timedwait|pthread_cond_timedwait|pthread_mutex_timedlock|pthread_rwlock_timed\w+|TIMER_ABSTIME)\b|wait\w*\(.*\bCLOCK_REALTIME\b/
+        #expect("x = sem_clockwait(semaphore, CLOCK_REALTIME, &end)".contains(waits) && "  sem_timedwait(a, b)".contains(waits))
+        let files = try FileManager.default.subpathsOfDirectory(atPath: SourceTree.sources.path)
+            .filter { $0.hasSuffix(".c") || $0.hasSuffix(".h") }
+        try #require(!files.isEmpty)
+        for path in files {
+            let text = try String(contentsOf: SourceTree.sources.appendingPathComponent(path), encoding: .utf8)
+            for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+                let code = line.prefix(upTo: line.firstRange(of: "//")?.lowerBound ?? line.endIndex)
+                #expect(!code.contains(waits), "Sources/\(path):\(number + 1)")
+            }
         }
     }
 

@@ -67,9 +67,4 @@ enum Rules {
 
     /// Where a clock may be read: the executables, what they share, and what wraps the system's clocks.
     static let clockTargets = executables.union(["DaemonKit", "Platform"])
-
-    /// Single files elsewhere that may read a clock, each with its reason: services, and deadlines of connections.
-    static let clockFiles: [String: String] = [
-        "Agent/HSM/BlockingQueue.swift": "a thread that waits on a condition gives it a date"
-    ]
 }

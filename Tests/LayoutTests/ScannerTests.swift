@@ -31,10 +31,19 @@ import Testing
             ("Agent/A.swift", "let x = \"\\(unsafe pointer.pointee)\""),
             ("Agent/A.swift", "let t = Date()"),
             ("Agent/A.swift", "let t: Date = .now"),
+            ("Agent/A.swift", "let t = Foundation.Date()"),
             ("Agent/A.swift", "let t = ContinuousClock.now"),
             ("Agent/A.swift", "let c = ContinuousClock()"),
             ("Agent/A.swift", "let t = WallClock.now()"),
             ("Agent/A.swift", "let t = NIODeadline.now()"),
+            ("Agent/A.swift", "_ = bell.wait(until: end)"),
+            ("privyseald/A.swift", "_ = NSCondition().wait(until: Date(timeIntervalSinceNow: 1))"),
+            ("privyseald/A.swift", "Thread.sleep(until: end)"),
+            ("Platform/A.swift", "let semaphore = DispatchSemaphore(value: 0)"),
+            ("DaemonKit/A.swift", "group.wait(timeout: .now() + 1)"),
+            ("DaemonKit/A.swift", "queue.asyncAfter(wallDeadline: .now() + 1) {}"),
+            ("privyseal/A.swift", "if lock.lock(before: end) {}"),
+            ("Platform/A.swift", "unsafe sem_timedwait(semaphore, &end)"),
             ("Platform/A.swift", "final class Box: @unchecked Sendable {}"),
             ("Platform/A.swift", "/// A box.\nfinal class Box: @unchecked Sendable {}"),
             ("Agent/A.swift", "\nnonisolated(unsafe) var x = 0"),
@@ -59,6 +68,10 @@ import Testing
             ("Platform/A.swift", "// Sendable: immutable.\nfinal class Box: @unchecked Sendable {}"),
             ("Agent/A.swift", "    // Written before any thread starts.\n    nonisolated(unsafe) var x = 0"),
             ("privyseald/A.swift", "let t = Date()"),
+            (
+                "Agent/A.swift",
+                "try await Task.sleep(until: next, clock: clock)\nreturn .wait(until: next)\nbell.wait(seconds: 1)"
+            ),
             ("Agent/A.swift", "struct AgentState {}"),
         ])
     func passes(path: String, text: String) {

@@ -47,6 +47,23 @@ import Testing
         #expect(throws: PlatformError(.tooLong, "", hint: "")) { try RegularFile.read(path: "/proc/self/status", limit: 100) }
     }
 
+    @Test(
+        "a file of the kernel that gives all to the first read, and nothing to the next, is read whole",
+        arguments: ["overflowuid", "overflowgid", "ostype", "pid_max"])
+    func kernelFile(name: String) throws {
+        let path = "/proc/sys/kernel/\(name)"
+        let whole = try Data(contentsOf: URL(fileURLWithPath: path))
+        #expect(try RegularFile.read(path: path, limit: 64) == Array(whole))
+        // One that is too long is not cut short.
+        #expect(throws: PlatformError(.tooLong, "", hint: "")) { try RegularFile.read(path: path, limit: 1) }
+        let number = String(decoding: whole, as: UTF8.self).trimmingCharacters(in: .newlines)
+        switch name {
+        case "overflowuid": #expect("\(OverflowUser.uid())" == number)
+        case "overflowgid": #expect("\(OverflowGroup.gid())" == number)
+        default: break
+        }
+    }
+
     @Test("a second lock on a file is refused and names the holder's pid; it is free once the first is gone")
     func lock() throws {
         try withTemporaryDirectory { directory in

@@ -38,6 +38,7 @@ enum SampleIssuer {
         bounded.audiences = [try required(Glob("https://*"))]
         bounded.claims = ["kubernetes.io"]
         bounded.maximumLifetime = 3_600
-        return AccessPolicy(rules: [bounded, AccessRule(name: "access[1]", user: user, methods: nil)], overflowUID: 65_534)
+        return AccessPolicy(
+            rules: [bounded, AccessRule(name: "access[1]", user: user, methods: nil)], overflowUID: 65_534, overflowGID: 65_534)
     }
 }

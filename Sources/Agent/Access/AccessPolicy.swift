@@ -5,16 +5,20 @@ public struct AccessPolicy: Sendable {
     public let rules: [AccessRule]
     /// The uid that stands for users of another user namespace: nobody knows who that is.
     private let overflowUID: UInt32
+    /// The gid that stands for groups of another user namespace, which make nobody a member of anything here.
+    private let overflowGID: UInt32
 
-    public init(rules: [AccessRule], overflowUID: UInt32) {
+    public init(rules: [AccessRule], overflowUID: UInt32, overflowGID: UInt32) {
         self.rules = rules
         self.overflowUID = overflowUID
+        self.overflowGID = overflowGID
     }
 
     /// The policy of an agent without access rules: its own uid may do everything, others nothing.
     public static func ownUser(_ uid: UInt32) -> AccessPolicy {
         // Whoever runs the agent as the overflow uid has been warned by the kernel's documentation.
-        AccessPolicy(rules: [AccessRule(name: "the agent's own user", user: uid, methods: nil)], overflowUID: .max)
+        AccessPolicy(
+            rules: [AccessRule(name: "the agent's own user", user: uid, methods: nil)], overflowUID: .max, overflowGID: .max)
     }
 
     /// The rule that decides, by its place; `nil` when the caller is denied.
@@ -22,20 +26,24 @@ public struct AccessPolicy: Sendable {
     /// - Parameter issuer: `nil` for a method that is about none, or about all that may be seen.
     public func deciding(_ caller: Caller, _ method: Method, issuer: String?) -> Int? {
         guard caller.uid != overflowUID else { return nil }
-        return rules.firstIndex { $0.matches(caller, method, issuer: issuer) }
+        return rules.firstIndex { $0.group != overflowGID && $0.matches(caller, method, issuer: issuer) }
     }
 
     /// Connections this caller may have open at once; `nil` where no rule says.
     func connectionLimit(_ caller: Caller) -> Int? {
         // One that can only be refused needs few.
         guard party(of: caller) != .strangers else { return 4 }
-        return rules.first { $0.connections != nil && $0.concerns(caller) }?.connections
+        return rules.first { $0.connections != nil && concerns($0, caller) }?.connections
     }
 
     /// A caller whom no rule is for, whatever it asks, is a stranger.
     func party(of caller: Caller) -> Party {
-        guard caller.uid != overflowUID, rules.contains(where: { $0.concerns(caller) }) else { return .strangers }
+        guard caller.uid != overflowUID, rules.contains(where: { concerns($0, caller) }) else { return .strangers }
         return .user(caller.uid)
+    }
+
+    private func concerns(_ rule: AccessRule, _ caller: Caller) -> Bool {
+        rule.group != overflowGID && rule.concerns(caller)
     }
 }
 

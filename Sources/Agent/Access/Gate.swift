@@ -35,8 +35,11 @@ final class Gate: Sendable {
             return number >= latest
         }
         guard isLatest else { return }
-        self.policy.withLock { $0 = policy }
-        rates.reset()
+        let former = self.policy.withLock { inForce in
+            defer { inForce = policy }
+            return inForce
+        }
+        rates.carryOver(from: former.rules, to: policy.rules)
     }
 
     /// Whether the caller may call the method at all. To be asked before anything of the request is looked at.

@@ -15,6 +15,8 @@ final class AuditKeeper: Sendable {
     }
 
     private let state = Locked(State())
+    /// Rounds of the thread, none of which anybody has to ask for.
+    let rounds = Rounds()
     private let bell = Signal()
     private let end = Signal()
 
@@ -51,6 +53,7 @@ final class AuditKeeper: Sendable {
                     state.hasEnded = isClosed && state.jobs.isEmpty && state.waiting.isEmpty
                     return state.hasEnded
                 }
+                rounds.complete()
                 if hasEnded { break }
             }
             end.send()

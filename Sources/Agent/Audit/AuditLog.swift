@@ -255,6 +255,12 @@ public final class AuditLog: Sendable {
         }
     }
 
+    /// Returns once the log's thread has come round by itself since the call, or when the task is cancelled. Never while it, or
+    /// the disk it waits for, hangs.
+    func goneOn() async {
+        await keeper.rounds.next()
+    }
+
     // MARK: - Writing
 
     func submit(_ text: AuditText, _ written: @escaping @Sendable (AuditError?) -> Void = { _ in }) {

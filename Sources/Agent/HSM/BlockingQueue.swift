@@ -23,7 +23,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     private var isStandInAsleep = false
     private let standInBell = Signal()
     /// For threads that pause: one of their own, since an element's signal wakes one thread, which must be one that takes it.
-    private let bell = NSCondition()
+    private let bell = TimedCondition()
     private var isRung = false
 
     init(limit: Int) {
@@ -287,7 +287,7 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
     func pause(_ seconds: Double) {
         bell.lock()
         defer { bell.unlock() }
-        if !isRung { _ = bell.wait(until: Date(timeIntervalSinceNow: seconds)) }
+        if !isRung { _ = bell.wait(seconds: seconds) }
     }
 
     var isClosedNow: Bool {

@@ -10,9 +10,12 @@ extension IssuerRegistry {
         return quarantinedKeys.first { $0.kid == text || $0.keyID.description == text }
     }
 
-    /// Whose key has this kid, published or in quarantine.
-    func issuerName(ofKey kid: String) -> IssuerName? {
-        quarantinedKey(named: kid)?.issuer ?? (try? issuer(publishing: kid))?.name
+    /// Whose key has this kid, published or in quarantine. Looks at every key, also when it has found the one: how long it takes
+    /// says nothing of which there are.
+    func issuerName(ofKey text: String) -> IssuerName? {
+        let published = issuers.values.filter { $0.ring[text]?.state.isPublished == true }
+        let kept = quarantinedKeys.filter { $0.kid == text || $0.keyID.description == text }
+        return published.first?.name ?? kept.first?.issuer
     }
 
     /// Has a key in quarantine destroyed: nothing that is published changes.

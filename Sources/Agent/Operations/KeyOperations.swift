@@ -86,12 +86,11 @@ struct RevokeKey: ChangeOperation {
     }
 
     func check(_ parameters: RevokeKeyParameters, _ context: OperationContext) async throws(ProtocolError) {
-        // A key of an issuer that the caller may not touch is, for this caller, none.
-        if let issuer = await registry.issuerName(ofKey: parameters.kid),
-            !sight.shows(issuer.text, to: context, by: .revokeKey)
-        {
-            throw ProtocolError(LifecycleError.keyNotFound(parameters.kid))
-        }
+        // A key of an issuer that the caller may not touch is, for this caller, none. Both are looked for in the same way and
+        // refused here, before anything is recorded as attempted: the time of a refusal does not tell them apart either.
+        let name = await registry.issuerName(ofKey: parameters.kid)
+        let isShown = sight.shows(name?.text ?? "", to: context, by: .revokeKey)
+        guard name != nil, isShown else { throw ProtocolError(LifecycleError.keyNotFound(parameters.kid)) }
     }
 
     func run(_ parameters: RevokeKeyParameters, _ context: OperationContext) async throws -> RotationResult {

@@ -66,7 +66,8 @@ extension HealthProblem {
     fileprivate init(_ doubt: ClockGuard.Doubt) {
         let message =
             switch doubt {
-            case .jumped(let seconds): "the wall clock jumped by \(seconds) s against the monotonic clock"
+            case .jumped(let seconds):
+                "the wall clock is \(abs(seconds)) s \(seconds < 0 ? "behind" : "ahead of") where the monotonic clock says it should be"
             case .beforeLastChange(let seconds): "the wall clock stands \(seconds) s before the last change in the store"
             }
         self.init(

@@ -5,22 +5,37 @@ import Platform
 final class UserNames: Sendable {
     fileprivate enum Name {
         case known(String?)
-        case asked([OneAnswer<String?>])
-        /// It has taken longer than anybody waits.
+        /// It is being looked up, by the look-up of this number, and these wait.
+        case asked(Int, [OneAnswer<String?>])
+        /// Looking it up has taken longer than anybody waits, and goes on.
         case late
     }
 
-    private let names = Locked<[UInt32: Name]>([:])
+    private struct State {
+        var names: [UInt32: Name] = [:]
+        var lookUps = 0
+    }
+
+    private let state = Locked(State())
+    private let lookUp: @Sendable (UInt32) -> String?
+    /// Returns when nobody waits for a name any longer.
+    private let patience: @Sendable () async throws -> Void
 
     /// Users remembered at a time.
     private static let most = 1_024
 
-    private static let patience = Duration.milliseconds(250)
+    init(
+        lookUp: @escaping @Sendable (UInt32) -> String? = { UserAccount.name(ofUser: $0) },
+        patience: @escaping @Sendable () async throws -> Void = { try await Task.sleep(for: .milliseconds(250)) }
+    ) {
+        self.lookUp = lookUp
+        self.patience = patience
+    }
 
     /// Calls once, with the user's name, `nil` for one without, and when it takes too long to find out: at once when that is
     /// known.
     func name(of uid: UInt32, then use: @escaping @Sendable (String?) -> Void) {
-        switch names.withLock({ $0[uid] }) {
+        switch state.withLock({ $0.names[uid] }) {
         case .known(let name): return use(name)
         case .late: return use(nil)
         case .asked, nil: break
@@ -29,58 +44,59 @@ final class UserNames: Sendable {
     }
 
     private func askedName(of uid: UInt32) async throws -> String? {
-        try await withCheckedThrowingContinuation { continuation in
-            let answer = OneAnswer<String?>(continuation)
-            Task {
-                try await Task.sleep(for: Self.patience)
-                giveUp(uid)
-            }
-            ask(for: uid, answer)
-        }
+        try await withCheckedThrowingContinuation { ask(for: uid, OneAnswer($0)) }
     }
 
     private func ask(for uid: UInt32, _ answer: OneAnswer<String?>) {
-        let (known, isFirst) = names.withLock { names -> (String??, Bool) in
-            switch names[uid] {
-            case .known(let name): return (name, false)
-            case .late: return (.some(nil), false)
-            case .asked(var others):
+        let (known, begun) = state.withLock { state -> (String??, Int?) in
+            switch state.names[uid] {
+            case .known(let name): return (name, nil)
+            case .late: return (.some(nil), nil)
+            case .asked(let number, var others):
                 // Not to be copied for each one more.
-                names[uid] = nil
+                state.names[uid] = nil
                 others.append(answer)
-                names[uid] = .asked(others)
-                return (nil, false)
+                state.names[uid] = .asked(number, others)
+                return (nil, nil)
             case nil:
-                if names.count >= Self.most { names = names.filter(\.value.isPending) }
-                names[uid] = .asked([answer])
-                return (nil, true)
+                if state.names.count >= Self.most { state.names = state.names.filter(\.value.isPending) }
+                state.lookUps += 1
+                state.names[uid] = .asked(state.lookUps, [answer])
+                return (nil, state.lookUps)
             }
         }
         if let known { answer.give(.success(known)) }
-        if isFirst { NamedThread.start("user names") { [self] in note(UserAccount.name(ofUser: uid), of: uid) } }
+        guard let begun else { return }
+        NamedThread.start("user names") { [self] in note(lookUp(uid), of: uid) }
+        Task {
+            try await patience()
+            giveUp(uid, begun)
+        }
     }
 
     private func note(_ name: String?, of uid: UInt32) {
-        for answer in replace(uid, by: .known(name)) { answer.give(.success(name)) }
-    }
-
-    private func giveUp(_ uid: UInt32) {
-        for answer in replace(uid, by: .late) { answer.give(.success(nil)) }
-    }
-
-    /// Returns who waits. What has been found out meanwhile stays.
-    private func replace(_ uid: UInt32, by name: Name) -> [OneAnswer<String?>] {
-        names.withLock { names in
-            if case .known = names[uid] { return [] }
-            defer { names[uid] = name }
-            guard case .asked(let waiting) = names[uid] else { return [] }
+        let waiting = state.withLock { state in
+            let waiting = state.names[uid]?.waiting ?? []
+            state.names[uid] = .known(name)
             return waiting
         }
+        for answer in waiting { answer.give(.success(name)) }
+    }
+
+    /// Answers who waits for a look-up, if it has not ended. What it found meanwhile stays, and so does that it is forgotten, or
+    /// asked for anew.
+    private func giveUp(_ uid: UInt32, _ lookUp: Int) {
+        let waiting = state.withLock { state -> [OneAnswer<String?>] in
+            guard case .asked(lookUp, let waiting) = state.names[uid] else { return [] }
+            state.names[uid] = .late
+            return waiting
+        }
+        for answer in waiting { answer.give(.success(nil)) }
     }
 
     /// What is asked for just now is still answered.
     func forget() {
-        names.withLock { names in names = names.filter(\.value.isPending) }
+        state.withLock { state in state.names = state.names.filter(\.value.isPending) }
     }
 }
 
@@ -90,5 +106,9 @@ extension UserNames.Name {
         case .asked, .late: true
         case .known: false
         }
+    }
+
+    fileprivate var waiting: [OneAnswer<String?>] {
+        if case .asked(_, let waiting) = self { waiting } else { [] }
     }
 }

@@ -3,6 +3,8 @@
 // is said, and keeps no state.
 #pragma once
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -137,3 +139,20 @@ int privyseal_thread_is_idle(pid_t thread, int *is_idle);
 /// Has a thread scheduled as SCHED_IDLE or as SCHED_OTHER, its nice value being kept. EPERM for SCHED_OTHER again without
 /// CAP_SYS_NICE and with less than `20 - nice` as RLIMIT_NICE.
 int privyseal_set_thread_idle(pid_t thread, int is_idle);
+
+/// Waits for a semaphore, for so many nanoseconds of CLOCK_MONOTONIC at most, or for ever with -1: 0, or ETIMEDOUT.
+int privyseal_semaphore_wait(sem_t *semaphore, int64_t nanoseconds);
+
+/// A lock, and a condition that those who wait for it, each for its time, are woken for.
+struct privyseal_condition {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+};
+
+/// 0, or errno.
+int privyseal_condition_init(struct privyseal_condition *condition);
+void privyseal_condition_destroy(struct privyseal_condition *condition);
+
+/// Waits until the condition is announced, with its mutex held, for so many nanoseconds of CLOCK_MONOTONIC at most: 0, or
+/// ETIMEDOUT. May return without an announcement.
+int privyseal_condition_wait(struct privyseal_condition *condition, int64_t nanoseconds);

@@ -12,7 +12,17 @@ struct AccessSettings: Equatable {
     /// - Throws: `ConfigurationError` with file, line and column.
     init(_ file: [AgentFile.Rule], _ yaml: StrictYAML) throws {
         rules = try file.enumerated().map { place, rule in try AccessRule(rule, AccessPlace(yaml: yaml, number: place)) }
-        warnings = Self.shadows(rules)
+        warnings = Self.strangers(rules) + Self.shadows(rules)
+    }
+
+    /// Rules for those whom the kernel has no number for here.
+    private static func strangers(_ rules: [AccessRule]) -> [String] {
+        let (uid, gid) = (OverflowUser.uid(), OverflowGroup.gid())
+        return rules.compactMap { rule in
+            guard rule.user == uid || rule.group == gid else { return nil }
+            let who = rule.user == uid ? "uid \(uid), which stands for users" : "gid \(gid), which stands for groups"
+            return "\(rule.name) is never reached: it is for \(who) of other user namespaces"
+        }
     }
 
     /// Rules, or parts of them, that an earlier rule takes.

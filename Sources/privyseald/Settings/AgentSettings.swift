@@ -21,7 +21,9 @@ struct AgentSettings {
 
     /// Who may do what. Without an access section, the agent's own user everything.
     var accessPolicy: AccessPolicy {
-        access.map { AccessPolicy(rules: $0.rules, overflowUID: OverflowUser.uid()) } ?? .ownUser(getuid())
+        access.map {
+            AccessPolicy(rules: $0.rules, overflowUID: OverflowUser.uid(), overflowGID: OverflowGroup.gid())
+        } ?? .ownUser(getuid())
     }
 
     /// How the token has to hold a key.
