@@ -94,7 +94,7 @@ struct MisreadClaimsTests {
         "a name with a control character, or with a meaning of its own to a parser, is refused at any depth",
         arguments: [
             #"sub\u0000"#, #"\u0000sub"#, #"a\nb"#, #"\u001f"#, #"a\u007f"#, "a\u{7F}", "a\u{85}", #"\u0080"#, "__proto__",
-            #"\u005f_proto__"#, "$serde_json::private::Number", "$serde_json::private::RawValue",
+            #"\ud836\udd1e"#, #"\u005f_proto__"#, "$serde_json::private::Number", "$serde_json::private::RawValue",
         ])
     func misread(_ name: String) {
         for claims in ["{\"aud\":\"a\",\"\(name)\":1}", "{\"aud\":\"a\",\"x\":[{\"b\":1,\"\(name)\":1}]}"] {
@@ -108,7 +108,8 @@ struct MisreadClaimsTests {
         arguments: [
             #"{"aud":"a","sub":"admin\u0000:cart"}"#, #"{"aud":"a\u0000b"}"#, #"{"aud":["b","a\u0000"]}"#,
             #"{"aud":"a","x":["\u0000"]}"#, #"{"aud":"a","sub":"admin\ncart"}"#, #"{"aud":"a\u007f"}"#, "{\"aud\":\"a\u{85}\"}",
-            #"{"aud":"a","jti":"\t"}"#, #"{"aud":"a","iss":"\u001b"}"#, #"{"aud":"a","iat":-0}"#, #"{"aud":"a","exp":-0}"#,
+            #"{"aud":"a","sub":"x\ud836\udd1e"}"#, #"{"aud":"a","jti":"\t"}"#, #"{"aud":"a","iss":"\u001b"}"#,
+            #"{"aud":"a","iat":-0}"#, #"{"aud":"a","exp":-0}"#,
             #"{"aud":"a","exp":4102444800.0}"#, #"{"aud":"a","exp":1e9}"#, #"{"aud":"a","exp":18446744073709551617}"#,
         ])
     func values(_ claims: String) {
@@ -120,6 +121,7 @@ struct MisreadClaimsTests {
     @Test("what is not ambiguous is still taken: control characters and -0 in other claims, an aud of one element")
     func taken() {
         #expect(refusal(#"{"aud":["a"],"x":"line\nline","y":-0,"z":[1.5e3,"\u001b"],"sub":"ünï:K"}"#) == nil)
+        #expect(refusal(#"{"aud":"a","sub":"𝤞","𝤞":"\ud836\udd1e"}"#) == nil)
     }
 
     @Test("what the protocol's own names are to parsers that ignore case, dashes and underscores, they are alone")

@@ -7,7 +7,7 @@ struct PlainTextTests {
     @Test("the first byte that is not plain is found wherever it stands, whatever is behind it")
     func everyByte() {
         for byte in UInt8.min...UInt8.max {
-            let isPlain = (0x20...0x7F).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+            let isPlain = (0x20...0x7E).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
             for length in [1, 7, 8, 9, 16, 19] {
                 for place in 0..<length {
                     var text = [UInt8](repeating: UInt8(ascii: "x"), count: length)
@@ -24,9 +24,9 @@ struct PlainTextTests {
     @Test("a text is appended as a whole or not at all")
     func appending() {
         var bytes = Array("a".utf8)
-        let appended = ["plain \u{7F} text", "a quote \" in it", "ü", ""].map { bytes.append(ifPlain: $0) }
-        #expect(appended == [true, false, false, true])
-        #expect(bytes == Array("aplain \u{7F} text".utf8))
+        let appended = ["plain ~ text", "a quote \" in it", "ü", "\u{7F}", ""].map { bytes.append(ifPlain: $0) }
+        #expect(appended == [true, false, false, false, true])
+        #expect(bytes == Array("aplain ~ text".utf8))
     }
 
     @Test("decimal digits", arguments: [0, 7, -1, 10, 1_800_000_000, .max, .min] as [Int64])

@@ -6,13 +6,15 @@ public enum RegisteredClaimName {
     ///
     /// They look for it without regard to the case of letters, and, as Go's encoding/json/v2 can, to `-` and `_`.
     public static func imitated(by name: String) -> String? {
-        let utf8 = Array(name.utf8)
-        guard !all.contains(where: { $0.utf8.elementsEqual(utf8) }), let folded = CaseFolding.folded(utf8) else { return nil }
-        let seen = folded.unicodeScalars.filter { scalar in
-            scalar != "-" && scalar != "_" && !scalar.properties.isDefaultIgnorableCodePoint
+        var seen = String.UnicodeScalarView()
+        for scalar in name.unicodeScalars {
+            guard scalar != "-", scalar != "_", !scalar.properties.isDefaultIgnorableCodePoint else { continue }
+            seen.append(scalar)
+            // Three letters, each with a dot of its own above.
+            guard seen.count <= 6 else { return nil }
         }
-        let text = String(String.UnicodeScalarView(seen))
-        return all.first { $0 == text }
+        guard let folded = CaseFolding.folded(Array(String(seen).utf8)) else { return nil }
+        return all.first { $0 == folded && !$0.utf8.elementsEqual(name.utf8) }
     }
 
     /// As `imitated(by:)`, for a name in a text that is not a registered one.

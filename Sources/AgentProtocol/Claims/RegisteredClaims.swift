@@ -90,9 +90,10 @@ struct RegisteredClaims {
     /// Passes a string of the claim `name`.
     private mutating func scanText(_ name: String, _ scanner: inout JSONScanner) throws(JSONError) -> String {
         let token = try scanner.scanString()
-        // To whoever reads it line by line, or ends it with a line, it would be another.
-        if scanner.hasControlCharacter(token) {
-            refuse("claim \"\(name)\" must not hold a control character")
+        if scanner.isMisread(token) {
+            refuse(
+                "claim \"\(name)\" has a character that some parsers misread",
+                hint: "leave out control characters, and write those beyond U+FFFF as they are")
         }
         return scanner.string(token)
     }

@@ -17,7 +17,9 @@ enum CaseFolding {
         var folded = String.UnicodeScalarView()
         var marks = 0
         for scalar in String(decoding: name, as: UTF8.self).unicodeScalars {
-            marks = scalar.properties.canonicalCombiningClass == .notReordered ? 0 : marks + 1
+            // The first mark is U+0300; to ask of every letter before it would take as long as all else.
+            let isMark = scalar.value >= 0x300 && scalar.properties.canonicalCombiningClass != .notReordered
+            marks = isMark ? marks + 1 : 0
             guard marks <= mostMarks else { return nil }
             if let others = table[scalar] {
                 for other in others { append(other, to: &folded) }

@@ -32,7 +32,7 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let repeatedMember = Code(rawValue: "repeated-member")
         /// A name that another of its object is equal to but for the case of letters: to some parsers they are one.
         public static let memberOfOtherCase = Code(rawValue: "member-of-other-case")
-        /// A name that some parsers read as another, or not as a member: it has a control character or a meaning to them.
+        /// A name that some parsers read as another, or not as a member: it has a character or a meaning that does so.
         public static let misreadMember = Code(rawValue: "misread-member")
         /// An escape of NUL, where some parsers end a string.
         public static let nul = Code(rawValue: "nul")

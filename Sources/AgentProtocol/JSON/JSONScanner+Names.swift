@@ -15,10 +15,10 @@ extension JSONScanner {
     /// Refuses a name the object already has, and remembers it.
     mutating func record(_ token: StringToken, in object: inout Level, at start: Int) throws(JSONError) {
         let isCaseless = checks.contains(.readings)
-        if isCaseless, isMisread(token) {
+        if isCaseless, isMisreadName(token) {
             throw JSONError(.misreadMember, at: start, member: string(token))
         }
-        guard object.index.isEmpty, token.isPlain || !isCaseless else {
+        guard object.index == nil, token.isPlain || !isCaseless else {
             return try enter(token, in: &object, at: start)
         }
         for position in object.base..<names.count where isSame(names[position], token, caseless: isCaseless) {
@@ -26,22 +26,22 @@ extension JSONScanner {
         }
         names.append(token)
         if names.count - object.base == Self.largeObject {
-            try indexNames(of: &object)
+            object.index = try indexedNames(of: object)
         }
     }
 
     /// Remembers a name of an object that has an index, or that gets one now.
     private mutating func enter(_ token: StringToken, in object: inout Level, at start: Int) throws(JSONError) {
-        if object.index.isEmpty { try indexNames(of: &object) }
-        if let earlier = object.index.updateValue(token, forKey: try name(token, at: start)) {
+        if object.index == nil { object.index = try indexedNames(of: object) }
+        if let earlier = object.index?.updateValue(token, forKey: try name(token, at: start)) {
             throw repeated(token, earlier, at: start)
         }
     }
 
-    private mutating func indexNames(of object: inout Level) throws(JSONError) {
-        for token in names[object.base...] {
-            object.index[try name(token, at: token.start)] = token
-        }
+    private func indexedNames(of object: Level) throws(JSONError) -> [MemberName: StringToken] {
+        var index: [MemberName: StringToken] = [:]
+        for token in names[object.base...] { index[try name(token, at: token.start)] = token }
+        return index
     }
 
     private func name(_ token: StringToken, at start: Int) throws(JSONError) -> MemberName {
@@ -73,13 +73,13 @@ extension JSONScanner {
     }
 
     /// Whether some parser makes something else of the member than one of this name.
-    private func isMisread(_ token: StringToken) -> Bool {
-        // Parsers written in C end a name at NUL.
-        if hasControlCharacter(token) { return true }
-        guard
-            token.isEscaped
-                || token.count > 8 && (bytes[token.start] == UInt8(ascii: "_") || bytes[token.start] == UInt8(ascii: "$"))
-        else { return false }
+    private func isMisreadName(_ token: StringToken) -> Bool {
+        if token.isPlain {
+            guard token.count > 8, bytes[token.start] == UInt8(ascii: "_") || bytes[token.start] == UInt8(ascii: "$") else {
+                return false
+            }
+        }
+        if isMisread(token) { return true }
         let name = string(token)
         // JavaScript has inherited what the one holds once the object is copied; Rust's serde_json keeps numbers of any
         // precision, and text as it stands, under the others.

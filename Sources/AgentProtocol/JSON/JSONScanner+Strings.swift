@@ -2,25 +2,34 @@ extension JSONScanner {
     /// Passes a string; the cursor stands on its opening quote.
     mutating func scanString() throws(JSONError) -> StringToken {
         let start = index + 1
-        var position = start
+        let position = PlainText.end(in: bytes.span, from: start, to: end)
+        // Most strings are plain to their end.
+        guard position < end, bytes[position] == UInt8(ascii: "\"") else { return try scanRest(of: start, from: position) }
+        index = position + 1
+        return StringToken(start: start, end: position, isEscaped: false, isPlain: true)
+    }
+
+    /// Passes what is left of the string that begins at `start`, from its first byte that is not plain on.
+    private mutating func scanRest(of start: Int, from first: Int) throws(JSONError) -> StringToken {
+        var position = first
         var isEscaped = false
-        var isASCII = true
         while true {
-            position = PlainText.end(in: bytes.span, from: position, to: end)
             guard position < end else { throw JSONError(.unexpectedEnd, at: end) }
             let byte = bytes[position]
             if byte == UInt8(ascii: "\"") {
                 index = position + 1
-                return StringToken(start: start, end: position, isEscaped: isEscaped, isASCII: isASCII)
+                return StringToken(start: start, end: position, isEscaped: isEscaped, isPlain: false)
             } else if byte == UInt8(ascii: "\\") {
                 isEscaped = true
                 position = try endOfEscape(at: position)
             } else if byte < 0x20 {
                 throw JSONError(.controlCharacter, at: position)
+            } else if byte == 0x7F {
+                position += 1
             } else {
-                isASCII = false
                 position = try endOfUTF8(at: position)
             }
+            position = PlainText.end(in: bytes.span, from: position, to: end)
         }
     }
 
@@ -48,15 +57,13 @@ extension JSONScanner {
         token.isEscaped ? unescaped(token) : Array(bytes[token.start..<token.end])
     }
 
-    /// Whether there is a control character in the string's value (Unicode's category Cc).
-    func hasControlCharacter(_ token: StringToken) -> Bool {
-        guard token.isPlain else {
-            return string(token).unicodeScalars.contains { $0.properties.generalCategory == .control }
+    /// Whether some parser cuts the string's value short or changes it: over a control character (Unicode's category Cc), or
+    /// a character beyond U+FFFF whose last 16 bits are a surrogate's, which json-c reads as U+FFFD where it is escaped.
+    func isMisread(_ token: StringToken) -> Bool {
+        guard !token.isPlain else { return false }
+        return string(token).unicodeScalars.contains { scalar in
+            scalar.properties.generalCategory == .control || token.isEscaped && scalar.value & 0xF800 == 0xD800
         }
-        // The others cannot stand unescaped.
-        let text = bytes.span
-        for place in token.start..<token.end where text[place] == 0x7F { return true }
-        return false
     }
 
     /// The UTF-8 of an escaped string's value. It has been scanned, so every escape in it is whole.

@@ -22,12 +22,10 @@ struct JSONScanner {
         let end: Int
         /// Whether there is a backslash in it.
         let isEscaped: Bool
-        /// Whether its bytes are ASCII; what its escapes stand for may be other.
-        let isASCII: Bool
+        /// Whether its bytes are its value and plain: see ``PlainText``.
+        let isPlain: Bool
 
         var count: Int { end - start }
-        /// Whether its bytes are its value, and ASCII.
-        var isPlain: Bool { isASCII && !isEscaped }
     }
 
     /// A number's place in the text.
@@ -151,8 +149,8 @@ struct JSONScanner {
         var isFirst = true
         /// Index in `names` of the object's first name.
         var base: Int
-        /// The names of an object that has many, or one that bytes alone do not compare; empty for any other.
-        var index: [MemberName: StringToken] = [:]
+        /// The names of an object that has many, or one that bytes alone do not compare; nil for any other.
+        var index: [MemberName: StringToken]?
     }
 
     /// Passes `{`.

@@ -11,7 +11,7 @@ enum PlainText {
         }
         while position < end {
             let byte = text[position]
-            guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { break }
+            guard byte >= 0x20, byte < 0x7F, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { break }
             position += 1
         }
         return position
@@ -33,7 +33,8 @@ enum PlainText {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let quotes = word ^ (ones * UInt64(UInt8(ascii: "\"")))
         let backslashes = word ^ (ones * UInt64(UInt8(ascii: "\\")))
-        return (word | (word &- ones * 0x20) | (quotes &- ones) | (backslashes &- ones)) & (ones * 0x80)
+        // Adding one carries only where it sets the highest bit too, of a byte that is not plain.
+        return (word | (word &+ ones) | (word &- ones * 0x20) | (quotes &- ones) | (backslashes &- ones)) & (ones * 0x80)
     }
 }
 

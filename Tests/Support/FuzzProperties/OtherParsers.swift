@@ -78,7 +78,14 @@ private final class OtherParser {
 
     func ask(_ text: [UInt8]) throws {
         guard process.isRunning else { throw Violation("\(name) has ended") }
-        try questions.write(contentsOf: Data((Data(text).base64EncodedString() + "\n").utf8))
+        let question = Array((Data(text).base64EncodedString() + "\n").utf8)
+        var written = 0
+        while written < question.count {
+            let rest = question[written...]
+            let count = unsafe rest.withUnsafeBytes { unsafe write(questions.fileDescriptor, $0.baseAddress, $0.count) }
+            guard count >= 0 || errno == EINTR else { throw Violation("\(name) cannot be asked: \(errno)") }
+            written += max(count, 0)
+        }
     }
 
     func answer() throws -> [(view: String, reading: String)] {
@@ -96,9 +103,12 @@ private final class OtherParser {
                 defer { unread.removeFirst(end + 1) }
                 return String(decoding: unread[..<end], as: UTF8.self)
             }
-            let more = answers.availableData
-            guard !more.isEmpty else { return nil }
-            unread += more
+            // Not by FileHandle, which a signal of the fuzzer's would end together with the process.
+            var more = [UInt8](repeating: 0, count: 65_536)
+            let count = unsafe more.withUnsafeMutableBytes { unsafe read(answers.fileDescriptor, $0.baseAddress, $0.count) }
+            guard count >= 0 || errno == EINTR else { throw Violation("\(name) cannot be heard: \(errno)") }
+            guard count != 0 else { return nil }
+            unread += more.prefix(max(count, 0))
         }
     }
 }
