@@ -137,3 +137,7 @@ int privyseal_thread_is_idle(pid_t thread, int *is_idle);
 /// Has a thread scheduled as SCHED_IDLE or as SCHED_OTHER, its nice value being kept. EPERM for SCHED_OTHER again without
 /// CAP_SYS_NICE and with less than `20 - nice` as RLIMIT_NICE.
 int privyseal_set_thread_idle(pid_t thread, int is_idle);
+
+/// Has every shared library that is loaded stay so until the process ends, whoever closes it. ENOMEM when not every one was
+/// reached.
+int privyseal_keep_libraries(void);
