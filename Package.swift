@@ -118,8 +118,8 @@ let package = Package(
         .target(name: "CPlatform"),
 
         library("Platform", ["CPlatform"]),
-        library("PKCS11", ["CCryptoki"]),
-        library("TokenProvisioning", ["CLibP11"]),
+        library("PKCS11", ["CCryptoki", "Platform"]),
+        library("TokenProvisioning", ["CLibP11", "Platform"]),
         library("JOSE", [.crypto, .cryptoExtras]),
         library("KeyLifecycle"),
         library("IssuerStore", ["KeyLifecycle", "Platform", .grdb]),

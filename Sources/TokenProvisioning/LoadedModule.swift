@@ -1,8 +1,11 @@
 import CLibP11
+import Platform
 
 /// A module that libp11 has loaded and initialised, with its slots as they were then.
 ///
-/// libp11 finalises the module and unloads it when this goes out of scope.
+/// libp11 finalises the module when this goes out of scope, and closes it; it stays in the process all the same, with what it
+/// has loaded by itself: one that is loaded anew finds what the thread has of the one before. opencryptoki's, by way of
+/// libitm, jumps to an address in that.
 @safe
 struct LoadedModule: ~Copyable {
     private let context: UnsafeMutablePointer<PKCS11_CTX>
@@ -22,6 +25,7 @@ struct LoadedModule: ~Copyable {
         var (first, count): (UnsafeMutablePointer<PKCS11_SLOT>?, CUnsignedInt) = (nil, 0)
         guard unsafe PKCS11_enumerate_slots(context, &first, &count) == 0 else {
             let cause = ProvisioningError.fromErrorQueue("PKCS11_enumerate_slots")
+            LoadedLibraries.keep()
             unsafe PKCS11_CTX_unload(context)
             unsafe PKCS11_CTX_free(context)
             throw cause
@@ -31,6 +35,7 @@ struct LoadedModule: ~Copyable {
     }
 
     deinit {
+        LoadedLibraries.keep()
         unsafe PKCS11_release_all_slots(context, slots.baseAddress, CUnsignedInt(slots.count))
         unsafe PKCS11_CTX_unload(context)
         unsafe PKCS11_CTX_free(context)

@@ -1,6 +1,6 @@
 /// Prepares tokens for use: initialises them and sets their PINs.
 ///
-/// For commands that run, print and exit: each call loads the module, works single-threaded and unloads it again. Never
+/// For commands that run, print and exit: each call loads the module, works single-threaded and finalises it again. Never
 /// for a process that serves or has the same module in use otherwise.
 public struct TokenProvisioner: Sendable {
     /// The file the PKCS#11 module is loaded from.

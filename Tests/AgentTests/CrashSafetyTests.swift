@@ -162,7 +162,7 @@ struct CrashSafetyTests {
 
 extension AgentFixture {
     /// Records, as an agent does before it generates, a key pair for `demo`.
-    fileprivate func recordIntent() async throws -> KeyID {
+    func recordIntent() async throws -> KeyID {
         let keyID = try #require(KeyID(SystemRandom.bytes(KeyID.length)))
         let issuer = try #require(IssuerName("demo"))
         try await store.record(
@@ -172,7 +172,7 @@ extension AgentFixture {
     }
 
     /// Generates a key pair on the token, while no agent runs.
-    fileprivate func generateKey(_ keyID: KeyID, label: String? = nil) throws {
+    func generateKey(_ keyID: KeyID, label: String? = nil) throws {
         let label = label ?? "privyseal/\(deployment)/demo"
         try onIdleToken { session in _ = try session.generateKeyPair(.ec(.p256), id: keyID.bytes, label: label) }
     }

@@ -45,6 +45,20 @@ struct ForeignObjects {
         try await tool(["--keygen", "--key-type", "AES:32", "--id", id, "--label", "theirs"], on: token)
     }
 
+    /// Puts a certificate on a token under this `CKA_ID`, in hexadecimal.
+    static func addCertificate(id: String, on token: SoftHSMToken) async throws {
+        let certificate = token.directory + "/theirs.der"
+        let status = try await ChildProcess(
+            "/usr/bin/openssl",
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null",
+                "-subj", "/CN=theirs", "-outform", "DER", "-out", certificate,
+            ]
+        ).status
+        try #require(status == 0)
+        try await tool(["--write-object", certificate, "--type", "cert", "--id", id, "--label", "theirs"], on: token)
+    }
+
     private static func directory(of token: SoftHSMToken) throws -> String {
         let tokens = token.directory + "/tokens"
         let names = try FileManager.default.contentsOfDirectory(atPath: tokens)

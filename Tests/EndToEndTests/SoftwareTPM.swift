@@ -53,18 +53,51 @@ final class SoftwareTPM {
     }
 
     private func startServices() async throws {
+        try startTPM()
+        try start("/usr/bin/dbus-daemon", ["--session", "--nofork", "--address=unix:path=\(directory)/bus"])
+        for name in ["tpm", "tpm.ctrl", "bus"] {
+            try #require(await poll(name) { FileManager.default.fileExists(atPath: "\(self.directory)/\(name)") })
+        }
+        try await startManager()
+    }
+
+    /// Kills the TPM and the resource manager in front of it, without a word to either.
+    ///
+    /// A TPM counts a loss of power for a wrong PIN: at the third, a token is locked.
+    func loseServices() async {
+        for name in ["tpm2-abrmd.log", "swtpm.log"] {
+            for daemon in daemons where daemon.log.hasSuffix(name) && daemon.process.isRunning { await daemon.end(SIGKILL) }
+        }
+        for name in ["tpm", "tpm.ctrl"] { try? FileManager.default.removeItem(atPath: "\(directory)/\(name)") }
+    }
+
+    /// Starts them again.
+    func bringBackServices() async throws {
+        try startTPM()
+        try #require(await poll("the TPM") { FileManager.default.fileExists(atPath: "\(self.directory)/tpm") })
+        try await startManager()
+    }
+
+    private func startTPM() throws {
         try start(
             "/usr/bin/swtpm",
             [
                 "socket", "--tpm2", "--tpmstate", "dir=\(directory)/state", "--server", "type=unixio,path=\(directory)/tpm",
                 "--ctrl", "type=unixio,path=\(directory)/tpm.ctrl", "--flags", "not-need-init,startup-clear",
             ])
-        try start("/usr/bin/dbus-daemon", ["--session", "--nofork", "--address=unix:path=\(directory)/bus"])
-        for name in ["tpm", "tpm.ctrl", "bus"] {
-            try #require(await poll(name) { FileManager.default.fileExists(atPath: "\(self.directory)/\(name)") })
+    }
+
+    /// Starts the resource manager and waits until the token answers through it.
+    private func startManager() async throws {
+        var manager: Daemon?
+        let answers = await poll("the TPM") {
+            // It ends when the bus does not listen yet, or has not noticed yet that the one before has gone.
+            if manager?.process.isRunning != true {
+                try start("/usr/sbin/tpm2-abrmd", ["--session", "--allow-root", "--tcti", "swtpm:path=\(directory)/tpm"])
+                manager = daemons.last
+            }
+            return try await pkcs11Tool("--list-slots").status == 0
         }
-        try start("/usr/sbin/tpm2-abrmd", ["--session", "--allow-root", "--tcti", "swtpm:path=\(directory)/tpm"])
-        let answers = await poll("the TPM") { try await self.pkcs11Tool("--list-slots").status == 0 }
         try #require(answers, "\(daemons.map(\.text))")
     }
 
@@ -95,7 +128,7 @@ final class SoftwareTPM {
         try """
         socket: { path: \(socket), mode: "0600" }
         token: { uri: "pkcs11:token=\(Self.label)", module: \(module), pinFile: \(directory)/pin\(custody) }
-        signing: { callLimit: 60s, deadline: 60s }
+        signing: { callLimit: 60s, deadline: 60s, recoveryInterval: 1h }
         store: { sqlite: \(directory)/store.db }
         publicBaseURL: https://oidc.example.com
 

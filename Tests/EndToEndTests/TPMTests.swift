@@ -115,6 +115,74 @@ struct TPMTests {
         }
     }
 
+    @Test("its resource manager's room, which only a new initialisation gives back, ends no rotation, and no signature fails")
+    func room() async throws {
+        try await SoftwareTPM.with { tpm in
+            try tpm.writeConfiguration(custody: "acceptUsages: [CKA_DECRYPT]")
+            let agent = try await tpm.startAgent()
+            try await tpm.connected { client in
+                try await client.makeIssuer("demo", "ES256")
+                // Two keys each from the second on: three times the room for 27 objects, at two for each key.
+                for _ in 1...20 {
+                    _ = try await client.call(RotateParameters(issuer: "demo"))
+                    _ = try await client.issue("demo")
+                }
+                #expect(agent.text.contains("initialised the PKCS#11 module anew to get back"), "\(agent.text)")
+                #expect(await poll("order") { try await client.call(HealthParameters()).problems.isEmpty })
+            }
+            #expect(await agent.end() == 0)
+            #expect(try await tpm.keyObjects() == 3 * 2 + SoftwareTPM.auditKeyObjects)
+        }
+    }
+
+    @Test("it signs again once it and its resource manager do, after they were killed")
+    func loss() async throws {
+        try await SoftwareTPM.with { tpm in
+            try tpm.writeConfiguration(custody: "acceptUsages: [CKA_DECRYPT]")
+            let agent = try await tpm.startAgent()
+            try await tpm.connected { client in
+                try await client.makeIssuer("demo", "ES256")
+                for _ in 1...2 {
+                    await tpm.loseServices()
+                    let isAway = await poll("the agent's notice") {
+                        _ = await refusal { _ = try await client.issue("demo") }
+                        return try await client.call(HealthParameters()).status == "unavailable"
+                    }
+                    try #require(isAway, "\(agent.text)")
+                    try await Task.sleep(for: .seconds(3))
+                    let problems = try await client.call(HealthParameters()).problems.map(\.message)
+                    #expect(problems.contains { $0.contains("C_Initialize: CKR_GENERAL_ERROR") }, "\(problems)")
+                    #expect(problems.allSatisfy { !$0.contains("CKR_CRYPTOKI_NOT_INITIALIZED") }, "\(problems)")
+                    try await tpm.bringBackServices()
+                    #expect(await poll("a signature") { !(try await client.issue("demo").jwt.isEmpty) }, "\(agent.text)")
+                }
+            }
+            #expect(await agent.end() == 0)
+        }
+    }
+
+    @Test("ES512, for which it makes keys and does not sign with them, is refused, and nothing is left of them")
+    func silentKeys() async throws {
+        try await SoftwareTPM.with { tpm in
+            try tpm.writeConfiguration(custody: "acceptUsages: [CKA_DECRYPT]")
+            let agent = try await tpm.startAgent()
+            try await tpm.connected { client in
+                for _ in 1...5 {
+                    let error = await refusal { try await client.makeIssuer("demo", "ES512") }
+                    #expect(error?.reason == .hsmUnavailable)
+                    #expect(error?.message.contains("does not sign with it") == true, "\(error?.message ?? "")")
+                }
+                try await client.makeIssuer("demo", "ES256")
+                _ = try await client.issue("demo")
+                // It takes such a key to be in use until its module is initialised anew.
+                #expect(await poll("order") { try await client.call(HealthParameters()).problems.isEmpty }, "\(agent.text)")
+                #expect(await poll("the standby key") { try await client.states("demo")["standby"] == 1 })
+            }
+            #expect(await agent.end() == 0)
+            #expect(try await tpm.keyObjects() == 2 * 2 + SoftwareTPM.auditKeyObjects)
+        }
+    }
+
     @Test(
         "what the TPM lacks is refused by the mechanism's name, and nothing is made",
         arguments: [

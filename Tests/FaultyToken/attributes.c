@@ -30,9 +30,10 @@ static CK_RV give(CK_ATTRIBUTE *attribute, const void *bytes, CK_ULONG length) {
     return CKR_OK;
 }
 
-/* The point as some tokens give it: without the OCTET STRING around it that the standard wants. */
-static CK_RV give_raw_point(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attribute) {
-    unsigned char point[512];
+/* The point as some tokens give it: without the OCTET STRING around it that the standard wants, or with its length in one
+   byte, as if it could not be more than 127. */
+static CK_RV give_point(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attribute, bool is_raw) {
+    unsigned char point[512], shortened[512] = {0x04};
     CK_ATTRIBUTE whole = {.type = CKA_EC_POINT, .pValue = point, .ulValueLen = sizeof point};
     const CK_RV value = REAL(C_GetAttributeValue, session, object, &whole, 1);
     if (value != CKR_OK) {
@@ -50,13 +51,17 @@ static CK_RV give_raw_point(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, 
             length = said;
         }
     }
-    return give(attribute, content, length);
+    if (is_raw || length > 0xFF) return give(attribute, content, length);
+    shortened[1] = (unsigned char)length;
+    memcpy(shortened + 2, content, length);
+    return give(attribute, shortened, length + 2);
 }
 
 static CK_RV answer(const struct answer *answer, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *attribute) {
     switch (answer->kind) {
     case ANSWER_BYTES: return give(attribute, answer->bytes, answer->length);
-    case ANSWER_RAW_POINT: return give_raw_point(session, object, attribute);
+    case ANSWER_RAW_POINT: return give_point(session, object, attribute, true);
+    case ANSWER_SHORT_POINT: return give_point(session, object, attribute, false);
     case ANSWER_NONE: break;
     }
     attribute->ulValueLen = CK_UNAVAILABLE_INFORMATION;

@@ -104,11 +104,13 @@ enum {
     ACT_OBJECT_LIMIT = 1 << 17,
     ACT_ATTRIBUTES = 1 << 18,
     ACT_REFUSE_TEMPLATE = 1 << 19,
+    ACT_FREE_MEMORY = 1 << 20,
+    ACT_PAIR_LIMIT = 1 << 21,
 };
 
 #define CALL_ACTIONS (ACT_SERIAL - 1)
 
-enum answer_kind { ANSWER_NONE, ANSWER_RAW_POINT, ANSWER_BYTES };
+enum answer_kind { ANSWER_NONE, ANSWER_RAW_POINT, ANSWER_SHORT_POINT, ANSWER_BYTES };
 
 /* What is to be answered when an attribute is asked for. */
 struct answer {
@@ -128,7 +130,7 @@ struct rule {
     CK_RV returns, returns_after, invalid_key;
     uint64_t delay;
     char serial[17], label[33];
-    CK_ULONG sessions, object_limit;
+    CK_ULONG sessions, object_limit, free_memory, pair_limit;
     CK_FLAGS flags, cleared_flags;
     CK_MECHANISM_TYPE hidden[MOST_OF_A_KIND];
     size_t hidden_count;
@@ -187,6 +189,10 @@ void session_opened(CK_SESSION_HANDLE session, CK_SLOT_ID slot);
 void session_closed(CK_SESSION_HANDLE session);
 void sessions_closed(CK_SLOT_ID slot);
 void sessions_forget(void);
+
+/* objects.c */
+
+void forget_pairs(void);
 CK_ULONG session_count(CK_SLOT_ID slot);
 bool session_slot(CK_SESSION_HANDLE session, CK_SLOT_ID *slot);
 /* The key, as the real module numbers it, and the mechanism that the session signs with. */

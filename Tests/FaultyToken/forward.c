@@ -2,7 +2,10 @@
 #include "forward.h"
 
 FORWARD(C_Initialize, (CK_VOID_PTR arguments), (arguments), , {})
-FORWARD(C_Finalize, (CK_VOID_PTR reserved), (reserved), , { sessions_forget(); })
+FORWARD(C_Finalize, (CK_VOID_PTR reserved), (reserved), , {
+    sessions_forget();
+    forget_pairs();
+})
 FORWARD(C_GetInfo, (CK_INFO * info), (info), , {})
 FORWARD(C_WaitForSlotEvent, (CK_FLAGS flags, CK_SLOT_ID_PTR slot, CK_VOID_PTR reserved), (flags, slot, reserved), , {})
 FORWARD(C_GetMechanismInfo, (CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO * info), (slot, type, info),

@@ -89,6 +89,11 @@ MAKES_OBJECT(C_DeriveKey,
              (session, mechanism, call.object, template, count, key), key, WITH_MECHANISM;
              ON_KEY(base))
 
+/* Key pairs since the module was initialised, destroyed ones too. */
+static _Atomic CK_ULONG pairs;
+
+void forget_pairs(void) { pairs = 0; }
+
 static CK_RV forward_C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_ATTRIBUTE_PTR public_template,
                                        CK_ULONG public_count, CK_ATTRIBUTE_PTR private_template, CK_ULONG private_count,
                                        CK_OBJECT_HANDLE_PTR public_key, CK_OBJECT_HANDLE_PTR private_key) {
@@ -99,7 +104,8 @@ static CK_RV forward_C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_P
     /* It takes a processor from others for long. */
     if (thread_is_idle()) count_name(function_names[call.function], "begun-idle");
     if (!call_before(&call, &value)) return value;
-    if (refuses(&call, private_template, private_count)) {
+    const struct rule *const limit = rule_with(&call, ACT_PAIR_LIMIT);
+    if (refuses(&call, private_template, private_count) || (limit != NULL && pairs >= limit->pair_limit)) {
         value = CKR_GENERAL_ERROR;
     } else if (is_full(&call, 2)) {
         value = CKR_DEVICE_MEMORY;
@@ -110,6 +116,7 @@ static CK_RV forward_C_GenerateKeyPair(CK_SESSION_HANDLE session, CK_MECHANISM_P
     if (value == CKR_OK) {
         if (public_key != NULL) *public_key = object_out(*public_key);
         if (private_key != NULL) *private_key = object_out(*private_key);
+        pairs++;
     }
     return call_after(&call, value);
 }

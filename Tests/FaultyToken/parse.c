@@ -118,6 +118,9 @@ static bool parse_word(struct rule *rule, const char *word) {
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         if (strcmp(word, actions[i].word) == 0) return act(rule, actions[i].action);
     }
+    if (strcmp(word, "short-point") == 0) {
+        return act(rule, ACT_ATTRIBUTES) && add_answer(rule, "CKA_EC_POINT", ANSWER_SHORT_POINT, NULL);
+    }
     return strcmp(word, "raw-point") == 0 && act(rule, ACT_ATTRIBUTES) &&
            add_answer(rule, "CKA_EC_POINT", ANSWER_RAW_POINT, NULL);
 }
@@ -144,6 +147,8 @@ static bool parse_action(struct rule *rule, const char *word, char *value) {
     uint64_t count;
     if (IS("sessions", ACT_SESSIONS)) return number(value, &count) && (rule->sessions = (CK_ULONG)count, true);
     if (IS("object-limit", ACT_OBJECT_LIMIT)) return number(value, &count) && (rule->object_limit = (CK_ULONG)count, true);
+    if (IS("free-memory", ACT_FREE_MEMORY)) return number(value, &count) && (rule->free_memory = (CK_ULONG)count, true);
+    if (IS("pair-limit", ACT_PAIR_LIMIT)) return number(value, &count) && (rule->pair_limit = (CK_ULONG)count, true);
 #undef IS
     return false;
 }
@@ -179,7 +184,7 @@ static bool parse_condition(struct rule *rule, const char *word, const char *val
 /* True when the rule can be about its function. */
 static bool is_about_its_function(const struct rule *rule) {
     if (rule->function == ANY_FUNCTION) return true;
-    for (unsigned action = ACT_CORRUPT; action <= ACT_REFUSE_TEMPLATE; action <<= 1) {
+    for (unsigned action = ACT_CORRUPT; action <= ACT_PAIR_LIMIT; action <<= 1) {
         if ((action & CALL_ACTIONS) != 0 && action != ACT_CORRUPT) continue;
         if ((rule->actions & action) != 0 && !action_concerns(action, rule->function)) return false;
     }
@@ -191,6 +196,7 @@ bool action_concerns(unsigned action, enum function function) {
     case ACT_CORRUPT: return function == F_C_Sign || function == F_C_SignFinal;
     case ACT_SERIAL:
     case ACT_LABEL:
+    case ACT_FREE_MEMORY:
     case ACT_FLAGS: return function == F_C_GetTokenInfo;
     case ACT_BLANK: return function == F_C_GetTokenInfo || function == F_C_FindObjects;
     case ACT_ABSENT:
@@ -222,6 +228,7 @@ bool action_concerns(unsigned action, enum function function) {
         default: return false;
         }
     case ACT_ATTRIBUTES: return function == F_C_GetAttributeValue;
+    case ACT_PAIR_LIMIT:
     case ACT_REFUSE_TEMPLATE: return function == F_C_GenerateKeyPair;
     default: return false;
     }

@@ -124,7 +124,7 @@ static unsigned actions_for(const struct rule *rule, const struct call *call) {
     const bool is_named = rule->function == ANY_FUNCTION || rule->function == call->function;
     unsigned actions = is_named ? rule->actions & CALL_ACTIONS & ~(unsigned)ACT_CORRUPT : 0;
     if (is_named && action_concerns(ACT_CORRUPT, call->function)) actions |= rule->actions & ACT_CORRUPT;
-    for (unsigned action = ACT_SERIAL; action <= ACT_REFUSE_TEMPLATE; action <<= 1) {
+    for (unsigned action = ACT_SERIAL; action <= ACT_PAIR_LIMIT; action <<= 1) {
         if (action_concerns(action, call->function)) actions |= rule->actions & action;
     }
     return actions;

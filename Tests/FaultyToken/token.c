@@ -35,6 +35,7 @@ static void falsify(const struct call *call, CK_TOKEN_INFO *info) {
         if ((actions & ACT_SESSIONS) != 0) info->ulMaxSessionCount = info->ulMaxRwSessionCount = rule->sessions;
         if ((actions & ACT_FLAGS) != 0) info->flags = (info->flags | rule->flags) & ~rule->cleared_flags;
         if ((actions & ACT_WRITE_PROTECTED) != 0) info->flags |= CKF_WRITE_PROTECTED;
+        if ((actions & ACT_FREE_MEMORY) != 0) info->ulFreePublicMemory = info->ulFreePrivateMemory = rule->free_memory;
     }
 }
 

@@ -107,6 +107,12 @@ struct RuleTests {
             Case("* attribute=CKA_SENSITIVE:false no-attribute=CKA_ID key-id=02", (.readSensitive, "true"), (.readID, "[1]")),
             Case("", (.readPoint, "67 bytes")),
             Case("* raw-point", (.readPoint, "65 bytes")),
+            Case("", (.readLongPoint, "[4, 129, 133], 136 bytes")),
+            Case("* short-point", (.readPoint, "67 bytes"), (.readLongPoint, "[4, 133, 4], 135 bytes")),
+            Case("", (.freeMemory, "unknown, unknown")),
+            Case("* free-memory=512", (.freeMemory, "512, 512")),
+            Case(
+                "* pair-limit=2", (.generate, "done"), (.generate, "C_GenerateKeyPair: CKR_GENERAL_ERROR"), (.sign, "64 bytes")),
             Case(
                 "* refuse-template=CKA_DECRYPT", (.generate, "C_GenerateKeyPair: CKR_GENERAL_ERROR"),
                 (.generateAllowedOnly, "done")),

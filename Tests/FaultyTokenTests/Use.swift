@@ -5,7 +5,7 @@ import Testing
 /// Something that a program does with a token that holds an EC key pair of `CKA_ID` 01.
 enum Use: String, CustomTestStringConvertible {
     case sign, signWithOldHandle, find, openReadOnly, openReadWrite, generate, generateAllowedOnly, destroy
-    case token, slots, mechanisms, mechanism, readID, readSensitive, readPoint
+    case token, freeMemory, slots, mechanisms, mechanism, readID, readSensitive, readPoint, readLongPoint
 
     var testDescription: String { rawValue }
 
@@ -49,6 +49,9 @@ enum Use: String, CustomTestStringConvertible {
             ]
             let limit = if case .limited(let number) = info.maximumSessions { "\(number) sessions" } else { "any sessions" }
             return ([info.label, limit] + flags.filter { info.flags.contains($0.0) }.map(\.1)).joined(separator: ", ")
+        case .freeMemory:
+            let info = try slot.tokenInfo()
+            return "\(info.freePublicMemory.map { "\($0)" } ?? "unknown"), \(info.freePrivateMemory.map { "\($0)" } ?? "unknown")"
         case .slots:
             return "\(try slot.module.slots().count) of \(try slot.module.slots(withToken: false).count)"
         case .mechanisms:
@@ -61,6 +64,10 @@ enum Use: String, CustomTestStringConvertible {
             return try session.bool(.sensitive, of: pair.privateKey).map { "\($0)" } ?? "none"
         case .readPoint:
             return "\(try session.bytes(.ecPoint, of: pair.publicKey)?.count ?? 0) bytes"
+        case .readLongPoint:
+            let pair = try session.generateKeyPair(.ec(.p521), id: [3], label: "long")
+            let point = try session.bytes(.ecPoint, of: pair.publicKey) ?? []
+            return "\(point.prefix(3)), \(point.count) bytes"
         }
         return "done"
     }

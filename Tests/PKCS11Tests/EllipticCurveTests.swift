@@ -25,6 +25,17 @@ struct EllipticCurveTests {
         #expect(try EllipticCurve.p256.point(fromAttribute: point) == point)
     }
 
+    @Test("the length of a P-521 point in one byte, as tpm2-pkcs11 writes it, is read; no other length is taken for one")
+    func shortLength() throws {
+        let point = point(on: .p521)
+        #expect(try EllipticCurve.p521.point(fromAttribute: [4, 133] + point) == point)
+        for value in [[4, 132] + point, [4, 133] + point.dropLast(), [4, 133] + point + [0], [3, 133] + point] {
+            #expect(throws: PKCS11Error.self) { try EllipticCurve.p521.point(fromAttribute: value) }
+        }
+        // Below 128 a byte more is no DER either, and nobody is known to write it.
+        #expect(throws: PKCS11Error.self) { try EllipticCurve.p384.point(fromAttribute: [4, 0x81, 97] + self.point(on: .p384)) }
+    }
+
     @Test(
         "what is no uncompressed point is refused",
         arguments: [

@@ -73,7 +73,9 @@ final class HSM: Sendable {
         management = ManagementThread(
             access: access, status: status, recovery: recovery, priority: priority, configuration: configuration)
         self.priority = priority
-        tokenManagement = TokenManagement(access: access, thread: management, rules: configuration.custody)
+        tokenManagement = TokenManagement(
+            access: access, thread: management, recovery: recovery, status: status, rules: configuration.custody, clock: clock,
+            log: log)
         custody = tokenManagement
         (self.status, self.queue, self.calls, self.ending, self.end) = (status, queue, calls, ending, end)
         sessions = try Self.sessions(configuration, access, log)

@@ -16,7 +16,8 @@ public struct HSMConfiguration: Sendable {
     public var callLimitSeconds: Double
     /// Seconds a generation or destruction of a key may take.
     public var changeLimitSeconds: Double
-    /// Seconds between two initialisations of the module at least.
+    /// Seconds to which the pause grows between initialisations of the module that do not help for long. The first is one
+    /// second; a token that is out of reach is looked for every two seconds at most, whatever this is.
     public var initialisationIntervalSeconds: Double
     /// How the token has to hold a key.
     public var custody: CustodyRules

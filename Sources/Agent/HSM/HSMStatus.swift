@@ -11,7 +11,7 @@ final class HSMStatus: Sendable {
         var trouble: HSMError?
         /// Keys that cannot be used, by kid.
         var unavailableKeys: [String: HSMError] = [:]
-        /// What went wrong lately without taking the token or a key out of use, by its message.
+        /// What went wrong lately without taking the token or a key out of use, and what may go wrong soon, by its message.
         var disturbances: [String: HSMError] = [:]
         /// Calls into the module that have not returned in their time.
         var stuckCalls = 0
@@ -23,6 +23,8 @@ final class HSMStatus: Sendable {
         var outOfUse: [String: OutOfUse] = [:]
         var disturbances: [String: (error: HSMError, at: Int64)] = [:]
         var stuckCalls = 0
+        /// Why the token may soon have no room for a key.
+        var shortage: HSMError?
         var published: [String: [SigningKey]] = [:]
         var publishedKids: Set<String> = []
     }
@@ -53,9 +55,11 @@ final class HSMStatus: Sendable {
         let now = clock.monotonic()
         return state.withLock { state in
             state.disturbances = state.disturbances.filter { now - $0.value.at < Self.disturbanceTime }
+            var disturbances = state.disturbances.mapValues(\.error)
+            if let shortage = state.shortage { disturbances[shortage.message] = shortage }
             return Reading(
                 openSessions: state.sessions.count, trouble: state.trouble,
-                unavailableKeys: state.outOfUse.mapValues(\.error), disturbances: state.disturbances.mapValues(\.error),
+                unavailableKeys: state.outOfUse.mapValues(\.error), disturbances: disturbances,
                 stuckCalls: state.stuckCalls)
         }
     }
@@ -91,6 +95,16 @@ final class HSMStatus: Sendable {
     func noteDisturbance(_ error: HSMError) {
         let now = clock.monotonic()
         state.withLock { $0.disturbances[error.message] = (error, now) }
+    }
+
+    /// Why the token may soon have no room for a key; `nil` when it has.
+    ///
+    /// - Returns: whether that is another answer than before.
+    func setShortage(_ error: HSMError?) -> Bool {
+        state.withLock { state in
+            defer { state.shortage = error }
+            return (state.shortage == nil) != (error == nil)
+        }
     }
 
     func setStuckCalls(_ count: Int) {

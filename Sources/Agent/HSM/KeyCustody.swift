@@ -33,17 +33,29 @@ protocol KeyCustody: Sendable {
         _ specification: KeySpecification, keyID: KeyID, label: String, isAwaited: @escaping @Sendable () -> Bool
     ) async throws -> GeneratedKey
 
+    /// Gets back the room that keys made by this process have used up for good, destroyed ones too, if there are any: after a
+    /// generation that may have failed for that.
+    ///
+    /// - Returns: whether a generation may succeed now.
+    func makeRoom() async -> Bool
+
     /// What nobody waited for may be waited for from now on. Returns at once.
     func hasten()
 
-    /// The pair with this `CKA_ID`, if it is complete, for the algorithm, and held as the custody rules want it.
-    func heldKey(_ keyID: KeyID, for algorithm: SignatureAlgorithm) async throws -> GeneratedKey?
+    /// The pair with this `CKA_ID`, if it is complete, labelled so, for the algorithm, and held as the custody rules want it.
+    func heldKey(_ keyID: KeyID, labelled label: KeyLabel, for algorithm: SignatureAlgorithm) async throws -> GeneratedKey?
 
-    /// SubjectPublicKeyInfo of the pair with this `CKA_ID`; `nil` when the token does not show a complete pair.
+    /// SubjectPublicKeyInfo of the pair with this `CKA_ID`; `nil` when the token does not show exactly one complete pair.
+    ///
+    /// It proves a token to somebody who knows the key, and says nothing of whose it is to anybody else.
     func publicKey(of keyID: KeyID) async throws -> [UInt8]?
 
-    /// Whether the token shows any key object with this `CKA_ID`.
-    func contains(_ keyID: KeyID) async throws -> Bool
+    /// SubjectPublicKeyInfo of our own pair with this `CKA_ID`; `nil` when the token does not show exactly one complete pair
+    /// that is labelled so.
+    func publicKey(of keyID: KeyID, labelled label: KeyLabel) async throws -> [UInt8]?
+
+    /// Whether the token shows a key object with this `CKA_ID` that is ours by its label.
+    func contains(_ keyID: KeyID, labelled label: KeyLabel) async throws -> Bool
 
     /// The token as it names itself.
     var tokenIdentity: TokenIdentity { get }

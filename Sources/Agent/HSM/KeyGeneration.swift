@@ -9,6 +9,8 @@ struct KeyGeneration: Sendable {
     let label: String
     let rules: CustodyRules
     let templates: AcceptedTemplates
+    /// Called for each pair that the token says it has made.
+    let made: @Sendable () -> Void
 
     /// First with every usage named, because a token's default for one left out is often true; a token that does not take
     /// such a template is asked once more without those that are to be false, and what comes of it is judged all the same.
@@ -36,6 +38,7 @@ struct KeyGeneration: Sendable {
                 refused = error
                 continue
             }
+            made()
             let held = try judged(pair, session, refused)
             templates.note(attempt, for: specification)
             return held
@@ -57,8 +60,11 @@ struct KeyGeneration: Sendable {
 
     /// The pair, should the token have made it in spite of its error; what else it left under the `CKA_ID` is destroyed.
     private func reconciled(_ session: borrowing Session) throws -> HeldKey? {
-        if let (held, refusals) = try heldKey(nil, session), refusals.isEmpty { return held }
-        for object in try session.objects(of: keyID) { try session.destroyObject(object) }
+        if let (held, refusals) = try heldKey(nil, session), refusals.isEmpty {
+            try requireSigning(held, session)
+            return held
+        }
+        try session.destroyOwn(keyID, labelled: label)
         return nil
     }
 
@@ -68,14 +74,38 @@ struct KeyGeneration: Sendable {
     ) throws -> HeldKey {
         // What a refused template may have left is under the CKA_ID as well.
         let found = try heldKey(refusedTemplate == nil ? pair : nil, session)
-        if let (held, refusals) = found, refusals.isEmpty { return held }
+        if let (held, refusals) = found, refusals.isEmpty {
+            try requireSigning(held, session)
+            return held
+        }
         // What cannot be destroyed now is left to the caller, who finds it by its CKA_ID.
-        for object in (try? session.objects(of: keyID)) ?? [] { try? session.destroyObject(object) }
+        try? session.destroyOwn(keyID, labelled: label)
         let what = found?.refusals.joined(separator: ", ") ?? "it shows no complete key pair for \(specification)"
         let why = refusedTemplate.map { "; it did not take the template that forbids other usages: \($0)" } ?? ""
         throw HSMError(
             .custodyRefused, "the token holds the generated key otherwise than asked: \(what)\(why)",
             hint: "use a token that keeps keys sensitive, local and for signing only, or see token.custody in the configuration")
+    }
+
+    /// Has the key sign before it gets into a ring: tpm2-pkcs11 makes keys on P-521 and cannot sign with them.
+    ///
+    /// - Throws: `HSMError` with `.custodyRefused` when it does not, and is destroyed; `PKCS11Error` when that says nothing of
+    ///   the key.
+    private func requireSigning(_ held: HeldKey, _ session: borrowing Session) throws {
+        let why: String
+        do {
+            let publicKey = try PublicKey(subjectPublicKeyInfo: held.key.publicKey)
+            if try session.isSigned(by: held.privateKey, publicKey, specification.algorithm) { return }
+            why = "its signature does not verify"
+        } catch let error as PKCS11Error {
+            guard error.isOfTheKey else { throw error }
+            why = "\(error)"
+        }
+        // What cannot be destroyed now is left to the caller, who finds it by its CKA_ID.
+        try? session.destroyOwn(keyID, labelled: label)
+        throw HSMError(
+            .custodyRefused, "the token made a key for \(specification) and does not sign with it: \(why)",
+            hint: "choose another algorithm, or have the token examined")
     }
 
     /// What the token shows under the `CKA_ID`, if that is one pair and of the wanted kind, and what is wrong with its custody.
@@ -86,6 +116,16 @@ struct KeyGeneration: Sendable {
             held.key.specification == specification
         else { return nil }
         return (held, rules.refusals(held.custody))
+    }
+}
+
+extension PKCS11Error {
+    /// Whether a signature failed for what the key is, or may have: another one with it would fail too.
+    fileprivate var isOfTheKey: Bool {
+        switch Reaction(to: self) {
+        case .fail, .shedLoad, .freshSession(_, then: .keyUnavailable): true
+        default: code == .signatureMalformed
+        }
     }
 }
 

@@ -24,6 +24,9 @@ final class TokenAccess: Sendable {
         var generation = 1
         /// Sessions whose handle the module said to be invalid, since it was initialised.
         var lostSessions = 0
+        /// Key pairs made since then, and those of them that were refused.
+        var pairs = 0
+        var refusedPairs = 0
         /// The token's answer to the PIN, once it was a refusal: it is not sent again.
         var refusal: PKCS11Error?
         /// Whether the token has taken this PIN.
@@ -94,7 +97,9 @@ final class TokenAccess: Sendable {
         return try findAgain()
     }
 
-    private func findAgain() throws(PKCS11Error) -> Slot {
+    /// Looks for the token by its URI.
+    @discardableResult
+    func findAgain() throws(PKCS11Error) -> Slot {
         let slot = try module.findSlot(matching: uri)
         let info = try slot.tokenInfo()
         place.withLock { place in
@@ -104,20 +109,52 @@ final class TokenAccess: Sendable {
         return slot
     }
 
-    /// R3: finalises the module, initialises it and finds the token again.
+    /// The first half of R3: finalises the module and initialises it. `findAgain()` is the other.
     ///
-    /// Nobody may be inside the module; nobody gets in meanwhile. Sessions opened before are of no use afterwards.
+    /// Nobody may be inside the module; nobody gets in meanwhile. Sessions opened before are of no use afterwards. After an
+    /// error the module is not initialised.
     func reinitialise() throws(PKCS11Error) {
         place.withLock { place in
             place.slot = nil
             place.generation += 1
             place.lostSessions = 0
+            place.pairs = 0
+            place.refusedPairs = 0
         }
         // One that says it was not initialised, or cannot be finalised, may still be initialised.
         try? module.finalize()
-        try module.initialize()
-        _ = try findAgain()
+        do throws(PKCS11Error) {
+            try module.initialize()
+        } catch {
+            // That it could not be finalised is no reason to do without it.
+            guard error.returnValue == .cryptokiAlreadyInitialized else { throw error }
+        }
     }
+
+    // MARK: - Room
+
+    /// Notes that the token has made a key pair.
+    func notePair() {
+        place.withLock { $0.pairs += 1 }
+    }
+
+    /// Notes that a pair it has made was refused.
+    func noteRefusedPair() {
+        place.withLock { $0.refusedPairs += 1 }
+    }
+
+    /// What room the token has now, as far as it says.
+    func room(_ session: borrowing Session) throws(PKCS11Error) -> TokenRoom {
+        let info = try session.slot.tokenInfo()
+        return place.withLock { place in
+            TokenRoom(
+                freeBytes: [info.freePublicMemory, info.freePrivateMemory].compactMap(\.self).min(), pairs: place.pairs,
+                refusedPairs: place.refusedPairs)
+        }
+    }
+
+    /// Key pairs made since the module was initialised.
+    var pairs: Int { place.withLock { $0.pairs } }
 
     // MARK: - Sessions
 

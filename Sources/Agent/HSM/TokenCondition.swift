@@ -7,9 +7,24 @@ struct TokenCondition: Sendable {
     enum State: Equatable, Sendable {
         case up
         /// D: requests fail at once; probes go on with growing pauses.
-        case down(HSMError)
+        case down(Failure)
         /// D, and not even a probe before the PIN's source has changed.
         case latched(HSMError)
+    }
+
+    /// Why a try to sign came to nothing, and how far it got.
+    struct Failure: Equatable, Sendable {
+        enum Stage: Equatable, Sendable {
+            /// The module could not be initialised; calls into it say nothing but that until it is.
+            case module
+            /// The token was not found, or gave no session that is logged in: nothing of it was used.
+            case token
+            /// The token was logged in to and did not sign, or with none of the keys.
+            case signature
+        }
+
+        let error: HSMError
+        let stage: Stage
     }
 
     enum Action: Equatable, Sendable {
@@ -25,36 +40,61 @@ struct TokenCondition: Sendable {
 
     private(set) var state = State.up
     private var isSuspected = false
+    /// Whether the module is to be initialised anew although the token is in use.
+    private var isRenewalWanted = false
     private var failedProbes = 0
     /// Suspicions in a row whose probe got no session to find out with.
     private var undecidedProbes = 0
     private var nextProbe: Int64 = 0
-    private var lastInitialisation: Int64?
+    /// When an initialisation last got through to the token.
+    private var lastArrival: Int64?
+    /// How often in a row an initialisation that got through to the token was soon followed by the next.
+    private var relapses = 0
     private var initialisationNotBefore = Int64.min
-    private let initialisationInterval: Int64
+    private let longestInitialisationPause: Int64
 
     /// Nanoseconds after the first failed probe; doubled by each further one.
     static let shortestPause: Int64 = 100_000_000
     static let longestPause: Int64 = 2_000_000_000
+    /// Nanoseconds after an initialisation that got through to the token before another; doubled each time that one is needed
+    /// again soon.
+    static let shortestInitialisationPause: Int64 = 1_000_000_000
     /// Suspicions in a row that may go undecided because the token has no session left for a probe.
     static let toleratedShortages = 3
 
-    /// - Parameter initialisationInterval: nanoseconds between two initialisations of the module at least.
-    init(initialisationInterval: Int64) {
-        self.initialisationInterval = initialisationInterval
+    /// - Parameter longestInitialisationPause: nanoseconds to which the pause grows between initialisations that get through
+    ///   to the token and do not help for long. One that does not get through is tried again at the pace of probes.
+    init(longestInitialisationPause: Int64) {
+        self.longestInitialisationPause = longestInitialisationPause
     }
 
     /// Why the token is out of use; `nil` while it is in use.
     var trouble: HSMError? {
         switch state {
         case .up: nil
-        case .down(let error), .latched(let error): error
+        case .down(let failure): failure.error
+        case .latched(let error): error
         }
     }
 
     /// A call failed in a way that says something of the token as a whole.
     mutating func suspect() {
         isSuspected = true
+    }
+
+    /// Initialising the module anew may help with something that the token is not out of use for.
+    mutating func renew() {
+        isRenewalWanted = true
+    }
+
+    /// Whether that will be done, if the token stays in use.
+    func isRenewalInSight(stuckCalls: Int) -> Bool {
+        state == .up && isRenewalWanted && stuckCalls == 0
+    }
+
+    /// It is not to be done after all.
+    mutating func dropRenewal() {
+        isRenewalWanted = false
     }
 
     /// The token refused the PIN.
@@ -66,7 +106,8 @@ struct TokenCondition: Sendable {
     /// The PIN may be another now.
     mutating func unlatch() {
         guard case .latched(let error) = state else { return }
-        state = .down(error)
+        // A refusal is the answer to a login: the module is initialised.
+        state = .down(Failure(error: error, stage: .token))
         failedProbes = 0
         isSuspected = true
     }
@@ -77,23 +118,27 @@ struct TokenCondition: Sendable {
         switch state {
         case .latched:
             return .wait(until: nil)
-        case .up:
-            guard isSuspected else { return .wait(until: nil) }
+        case .up where isSuspected:
             return now < nextProbe ? .wait(until: nextProbe) : .probe
+        case .up:
+            guard isRenewalInSight(stuckCalls: stuckCalls) else { return .wait(until: nil) }
+            return now < nextInitialisation ? .wait(until: nextInitialisation) : .reinitialise
         // Suspected once more: another PIN is there, and nothing says that the module is at fault.
         case .down where isSuspected && failedProbes == 0:
             return .probe
-        case .down(let error):
-            if error.mayEndByInitialising {
-                if mayInitialise(at: now) { return stuckCalls == 0 ? .reinitialise : .end(.stuck(error)) }
-                if now < nextProbe { return .wait(until: min(nextProbe, nextInitialisation)) }
+        case .down(let failure):
+            guard failure.stage == .module || failure.error.mayEndByInitialising else {
+                return now < nextProbe ? .wait(until: nextProbe) : .probe
             }
-            return now < nextProbe ? .wait(until: nextProbe) : .probe
+            let next = nextInitialisation
+            if now >= next { return stuckCalls == 0 ? .reinitialise : .end(.stuck(failure.error)) }
+            if failure.stage == .module { return .wait(until: next) }
+            return now < nextProbe ? .wait(until: min(nextProbe, next)) : .probe
         }
     }
 
     /// - Parameter failure: `nil` when the token signed.
-    mutating func probed(_ failure: HSMError?, at now: Int64) {
+    mutating func probed(_ failure: Failure?, at now: Int64) {
         isSuspected = false
         guard let failure else {
             state = .up
@@ -103,13 +148,15 @@ struct TokenCondition: Sendable {
             nextProbe = now + Self.shortestPause
             return
         }
-        if failure.code == .pinRefused { return latch(failure) }
-        if state == .up, failure.isSessionShortage, undecidedProbes < Self.toleratedShortages {
+        if failure.error.code == .pinRefused { return latch(failure.error) }
+        if state == .up, failure.error.isSessionShortage, undecidedProbes < Self.toleratedShortages {
             // The sessions may all be the agent's own, and at work.
             undecidedProbes += 1
             nextProbe = now + Self.shortestPause
             return
         }
+        // A token that is out of reach has not misbehaved since it was last reached: it was away.
+        if failure.stage != .signature { relapses = 0 }
         state = .down(failure)
         nextProbe = now + min(Self.shortestPause << min(failedProbes, 10), Self.longestPause)
         failedProbes += 1
@@ -117,21 +164,30 @@ struct TokenCondition: Sendable {
 
     /// Calls were under way, and the module could not be initialised under them: that is tried again.
     mutating func stayedBusy(at now: Int64) {
+        isRenewalWanted = false
         initialisationNotBefore = now + Self.longestPause
     }
 
     /// - Parameter failure: `nil` when the token was found again and signed.
-    mutating func reinitialised(_ failure: HSMError?, at now: Int64) {
-        lastInitialisation = now
+    mutating func reinitialised(_ failure: Failure?, at now: Int64) {
+        let isPlanned = state == .up
+        isRenewalWanted = false
+        if failure == nil || failure?.stage == .signature {
+            // Nobody has to wait long for a token that worked meanwhile.
+            if !isPlanned { relapses = lastArrival.map { now - $0 < 2 * initialisationPause } == true ? relapses + 1 : 0 }
+            lastArrival = now
+        }
         probed(failure, at: now)
+        // Each initialisation is a probe as well.
+        if failure != nil { initialisationNotBefore = nextProbe }
+    }
+
+    private var initialisationPause: Int64 {
+        min(Self.shortestInitialisationPause << min(relapses, 12), longestInitialisationPause)
     }
 
     private var nextInitialisation: Int64 {
-        max(lastInitialisation.map { $0 + initialisationInterval } ?? .min, initialisationNotBefore)
-    }
-
-    private func mayInitialise(at now: Int64) -> Bool {
-        now >= nextInitialisation
+        max(lastArrival.map { $0 + initialisationPause } ?? .min, initialisationNotBefore)
     }
 }
 

@@ -20,16 +20,17 @@ extension TokenManagement {
             }
             access.knownHandles.replace(
                 by: count.privateKeys, keyIDs: count.keyIDs, auditKeys: count.auditKeys, generation: generation)
+            let (entries, foreign) = count.result()
             return TokenInventory(
                 token: TokenIdentity(label: access.info.label, serial: access.info.serialNumber),
-                tokenGeneration: generation, entries: count.entries, withoutID: count.withoutID, foreign: count.foreign)
+                tokenGeneration: generation, entries: entries, withoutID: count.withoutID, foreign: foreign)
         }
     }
 }
 
 /// An inventory in the making.
 private struct InventoryCount {
-    var entries: [KeyID: TokenInventory.Entry] = [:]
+    private var shown: [KeyID: ShownObjects] = [:]
     /// Where there is exactly one.
     var privateKeys: [KeyID: ObjectHandle] = [:]
     /// Of all objects, whoever's they are.
@@ -38,7 +39,7 @@ private struct InventoryCount {
     var auditKeys: [String: [KeyID: KeyPair]] { auditObjects.mapValues { $0.compactMapValues(\.pair) } }
     private var auditObjects: [String: [KeyID: AuditObjects]] = [:]
     var withoutID = 0
-    var foreign = 0
+    private var foreign = 0
 
     mutating func add(
         _ object: ObjectHandle, isPrivate: Bool, _ known: Set<KeyID>, _ session: borrowing Session
@@ -69,12 +70,57 @@ private struct InventoryCount {
             auditObjects[text, default: [:]][keyID, default: AuditObjects()].add(object, isPrivate: isPrivate)
             return
         }
-        let before = entries[keyID]
-        if isPrivate { privateKeys[keyID] = before == nil ? object : nil }
-        let publicKeys = (before?.publicKeys ?? 0) + (isPrivate ? 0 : 1)
-        entries[keyID] = TokenInventory.Entry(
-            keyID: keyID, label: before?.label ?? label, privateKeys: (before?.privateKeys ?? 0) + (isPrivate ? 1 : 0),
-            publicKeys: publicKeys, publicKey: publicKeys == 1 ? session.subjectPublicKeyInfo(of: object, isPrivate) : nil)
+        if isPrivate { privateKeys[keyID] = shown[keyID] == nil ? object : nil }
+        let publicKey = isPrivate ? nil : session.subjectPublicKeyInfo(of: object)
+        shown[keyID, default: ShownObjects()].add(label, isPrivate: isPrivate, publicKey)
+    }
+
+    /// What is counted, and what of others' is under a `CKA_ID` of ours as well.
+    func result() -> (entries: [KeyID: TokenInventory.Entry], foreign: Int) {
+        let entries = shown.map { keyID, objects in (keyID, objects.entry(keyID)) }
+        return (
+            Dictionary(uniqueKeysWithValues: entries.map { ($0, $1.entry) }),
+            entries.reduce(foreign) { $0 + $1.1.others }
+        )
+    }
+}
+
+/// The objects under one `CKA_ID`.
+private struct ShownObjects {
+    private struct Class {
+        var labelled = 0
+        var others = 0
+        var publicKey: [UInt8]?
+
+        /// Those with a PrivySeal's label; without any, all: labels can be changed.
+        var counted: Int { labelled > 0 ? labelled : others }
+        var left: Int { labelled > 0 ? others : 0 }
+
+        /// The public key of what is counted stays, that of the last.
+        mutating func add(isLabelled: Bool, _ publicKey: [UInt8]?) {
+            if isLabelled { labelled += 1 } else { others += 1 }
+            if isLabelled || labelled == 0 { self.publicKey = publicKey }
+        }
+    }
+
+    private var label: KeyLabel?
+    private var privateKeys = Class()
+    private var publicKeys = Class()
+
+    mutating func add(_ label: KeyLabel?, isPrivate: Bool, _ publicKey: [UInt8]?) {
+        self.label = self.label ?? label
+        if isPrivate {
+            privateKeys.add(isLabelled: label != nil, nil)
+        } else {
+            publicKeys.add(isLabelled: label != nil, publicKey)
+        }
+    }
+
+    func entry(_ keyID: KeyID) -> (entry: TokenInventory.Entry, others: Int) {
+        let entry = TokenInventory.Entry(
+            keyID: keyID, label: label, privateKeys: privateKeys.counted, publicKeys: publicKeys.counted,
+            publicKey: publicKeys.counted == 1 ? publicKeys.publicKey : nil)
+        return (entry, privateKeys.left + publicKeys.left)
     }
 }
 
@@ -93,8 +139,8 @@ private struct AuditObjects {
 }
 
 extension Session {
-    /// `nil` for a public key that is none this program can use, and for a private one.
-    fileprivate func subjectPublicKeyInfo(of object: ObjectHandle, _ isPrivate: Bool) -> [UInt8]? {
-        isPrivate ? nil : try? PublicKey(publicKey(of: object)).subjectPublicKeyInfo
+    /// `nil` for a public key that is none this program can use.
+    fileprivate func subjectPublicKeyInfo(of object: ObjectHandle) -> [UInt8]? {
+        try? PublicKey(publicKey(of: object)).subjectPublicKeyInfo
     }
 }

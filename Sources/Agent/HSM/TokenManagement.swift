@@ -1,18 +1,37 @@
 import JOSE
 import KeyLifecycle
+import Logging
 import PKCS11
+import Platform
 
 /// Generates, reads and destroys keys: work for the management thread.
 final class TokenManagement: Sendable {
     let access: TokenAccess
     private let thread: ManagementThread
+    let recovery: TokenRecovery
+    private let status: HSMStatus
     private let rules: CustodyRules
     private let templates = AcceptedTemplates()
+    private let refusedKeys: RefusedKeys
+    /// What the module has been initialised anew for because it would not destroy it.
+    private let heldKeys = Locked<Set<KeyID>>([])
+    let log: Logger
 
-    init(access: TokenAccess, thread: ManagementThread, rules: CustodyRules) {
+    init(
+        access: TokenAccess, thread: ManagementThread, recovery: TokenRecovery, status: HSMStatus, rules: CustodyRules,
+        clock: AgentClock, log: Logger
+    ) {
         self.access = access
         self.thread = thread
+        self.recovery = recovery
+        self.status = status
         self.rules = rules
+        refusedKeys = RefusedKeys(clock: clock)
+        self.log = log
+    }
+
+    func isFirstRenewal(for keyID: KeyID) -> Bool {
+        heldKeys.withLock { $0.insert(keyID).inserted }
     }
 
     /// Runs work that finds what it needs by itself, and may so be run a second time on another session.
@@ -41,6 +60,7 @@ extension TokenManagement: KeyCustody {
     func requireMechanisms(
         for specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool
     ) async throws {
+        try refusedKeys.requireWorthwhile(specification)
         try await perform(isAwaited: isAwaited) { session in try specification.requireMechanisms(of: session.slot) }
     }
 
@@ -50,12 +70,44 @@ extension TokenManagement: KeyCustody {
         _ specification: KeySpecification, keyID: KeyID, label: String, isAwaited: @escaping @Sendable () -> Bool
     ) async throws -> GeneratedKey {
         let generation = KeyGeneration(
-            specification: specification, keyID: keyID, label: label, rules: rules, templates: templates)
-        return try await performOnce(isAwaited: isAwaited) { [access] session in
-            let held = try generation.run(session)
-            access.knownHandles.note(held.privateKey, of: keyID, generation: access.generation)
-            return held.key
+            specification: specification, keyID: keyID, label: label, rules: rules, templates: templates,
+            made: { [access] in access.notePair() })
+        do {
+            let key = try await performOnce(isAwaited: isAwaited) { [self] session in
+                let held = try generation.run(session)
+                access.knownHandles.note(held.privateKey, of: keyID, generation: access.generation)
+                noteRoom(session)
+                return held.key
+            }
+            refusedKeys.forget(specification)
+            return key
+        } catch let error as HSMError {
+            if error.code == .custodyRefused {
+                access.noteRefusedPair()
+                refusedKeys.note(error, for: specification)
+            }
+            guard error.mayBeWantOfRoom, let room = try? await perform({ [access] in try access.room($0) }) else { throw error }
+            throw error.with(room)
         }
+    }
+
+    func makeRoom() async -> Bool {
+        let pairs = access.pairs
+        guard pairs > 0, await recovery.renew() else { return false }
+        log.notice(
+            "initialised the PKCS#11 module anew to get back what the keys made under it had used up",
+            metadata: ["pairs": "\(pairs)"])
+        status.noteDisturbance(.renewed(after: pairs))
+        return true
+    }
+
+    /// Notes what room the token has, where it says so.
+    func noteRoom(_ session: borrowing Session) {
+        // Of no use to know for a token that does not say it just now.
+        guard let room = try? access.room(session) else { return }
+        let shortage = room.shortage
+        guard status.setShortage(shortage), let shortage else { return }
+        log.warning("the token has little room", metadata: ["reason": "\(shortage)", "hint": "\(shortage.hint)"])
     }
 
     func requireUnused(_ keyID: KeyID, isAwaited: @escaping @Sendable () -> Bool) async throws {
@@ -77,9 +129,15 @@ extension TokenManagement: KeyCustody {
         }
     }
 
-    func heldKey(_ keyID: KeyID, for algorithm: SignatureAlgorithm) async throws -> GeneratedKey? {
+    func heldKey(
+        _ keyID: KeyID, labelled label: KeyLabel, for algorithm: SignatureAlgorithm
+    ) async throws -> GeneratedKey? {
         try await perform { [rules] session in
-            guard let held = try session.heldKey(keyID, for: algorithm), rules.refusals(held.custody).isEmpty else { return nil }
+            // With another's beside it, no session could tell which of the two to sign with.
+            guard let pair = try session.ownPair(keyID, labelled: label), try session.objects(of: keyID).count == 2,
+                let held = try session.heldKey(keyID, for: algorithm, asMade: pair), held.privateKey == pair.privateKey,
+                rules.refusals(held.custody).isEmpty
+            else { return nil }
             return held.key
         }
     }
@@ -95,8 +153,20 @@ extension TokenManagement: KeyCustody {
         }
     }
 
-    func contains(_ keyID: KeyID) async throws -> Bool {
-        try await perform { session in try !session.objects(of: keyID).isEmpty }
+    func publicKey(of keyID: KeyID, labelled label: KeyLabel) async throws -> [UInt8]? {
+        try await perform { session in
+            try session.ownPair(keyID, labelled: label).flatMap { pair in
+                try PublicKey(session.publicKey(of: pair.publicKey)).subjectPublicKeyInfo
+            }
+        }
+    }
+
+    func contains(_ keyID: KeyID, labelled label: KeyLabel) async throws -> Bool {
+        try await perform { session in
+            let label = label.description
+            return try !session.claimed(.privateKey, of: keyID, labelled: label).likelyOwn.isEmpty
+                || !session.claimed(.publicKey, of: keyID, labelled: label).likelyOwn.isEmpty
+        }
     }
 
     func attributes(of keyID: KeyID) async throws -> CustodyAttributes? {
@@ -113,6 +183,14 @@ extension TokenManagement: KeyCustody {
 }
 
 extension Session {
+    /// The complete pair with this `CKA_ID` that is ours by its labels; `nil` when there is none, or more than one.
+    fileprivate func ownPair(_ keyID: KeyID, labelled label: KeyLabel) throws(PKCS11Error) -> KeyPair? {
+        let privateKeys = try claimed(.privateKey, of: keyID, labelled: label.description).likelyOwn
+        let publicKeys = try claimed(.publicKey, of: keyID, labelled: label.description).likelyOwn
+        guard privateKeys.count == 1, publicKeys.count == 1 else { return nil }
+        return KeyPair(publicKey: publicKeys[0], privateKey: privateKeys[0])
+    }
+
     /// The public half with this `CKA_ID`; `nil` when the token does not show one, or more than one.
     func subjectPublicKeyInfo(ofKey id: [UInt8]) throws -> [UInt8]? {
         do {
@@ -120,5 +198,14 @@ extension Session {
         } catch let error as PKCS11Error where error.isAbsence {
             return nil
         }
+    }
+}
+
+extension HSMError {
+    fileprivate static func renewed(after pairs: Int) -> HSMError {
+        HSMError(
+            .unavailable,
+            "the token had no room for another key after \(pairs) key pairs; the module was initialised anew, and then it had",
+            hint: "a TPM needs a resource manager with room for two objects for each key that is made")
     }
 }

@@ -16,6 +16,15 @@ final class TokenRecovery: Sendable {
     private let condition: Locked<TokenCondition>
     private let wake = Signal()
     private let isClosed = Locked(false)
+    /// Whether nobody looks after the token any more.
+    private let isOver = Locked(false)
+    /// Somebody who waits for the module to be initialised anew although the token is in use, to be told whether it was.
+    private typealias Renewal = CheckedContinuation<Bool, Never>
+
+    /// Who waits for the module to be initialised anew although the token is in use.
+    private let renewals = Locked<[Renewal]>([])
+    /// How often the module has been initialised anew since the token was last in use.
+    private let initialisations = Locked(0)
     /// Seconds to wait for the calls under way before the module is finalised.
     private let drainLimit: Double
     /// Called when the token goes out of use, with why, and when it is back, with `nil`.
@@ -39,13 +48,38 @@ final class TokenRecovery: Sendable {
         self.end = end
         drainLimit = configuration.callLimitSeconds
         condition = Locked(
-            TokenCondition(initialisationInterval: Int64(configuration.initialisationIntervalSeconds * 1_000_000_000)))
+            TokenCondition(
+                longestInitialisationPause: Int64(configuration.initialisationIntervalSeconds * 1_000_000_000)))
     }
 
     /// A call failed in a way that may concern the whole token.
     func suspect() {
         condition.withLock { $0.suspect() }
         wake.send()
+    }
+
+    /// Has the module initialised anew, once nobody is inside it; requests wait meanwhile and none is refused. For room that only
+    /// that gives back.
+    ///
+    /// - Returns: whether it was, and the token signs. It is not while the token is out of use or a call has not returned.
+    func renew() async -> Bool {
+        await withCheckedContinuation { continuation in
+            let isTaken = condition.withLock { condition in
+                guard !isOver.withLock({ $0 }) else { return false }
+                condition.renew()
+                renewals.withLock { $0.append(continuation) }
+                return true
+            }
+            if isTaken { wake.send() } else { continuation.resume(returning: false) }
+        }
+    }
+
+    /// Who waits for a renewal, to be told what came of it. Under the lock of the condition: nobody begins to wait meanwhile.
+    private func takeRenewals() -> [Renewal] {
+        renewals.withLock { waiting in
+            defer { waiting = [] }
+            return waiting
+        }
     }
 
     /// Whether the token waits for another PIN.
@@ -66,11 +100,25 @@ final class TokenRecovery: Sendable {
 
     /// Does what is to be done until `close()`. Runs on a thread of its own, whose calls `thread` watches.
     func run(_ thread: WatchedThread) {
+        defer {
+            let waiting = condition.withLock { _ in
+                isOver.withLock { $0 = true }
+                return takeRenewals()
+            }
+            for continuation in waiting { continuation.resume(returning: false) }
+        }
         while !isClosed.withLock({ $0 }) {
             publish()
             let now = clock.monotonic()
             let stuck = calls.stuckCalls
-            switch condition.withLock({ $0.action(at: now, stuckCalls: stuck) }) {
+            let (action, refused) = condition.withLock { condition -> (TokenCondition.Action, [Renewal]) in
+                let action = condition.action(at: now, stuckCalls: stuck)
+                if condition.isRenewalInSight(stuckCalls: stuck) { return (action, []) }
+                condition.dropRenewal()
+                return (action, takeRenewals())
+            }
+            for continuation in refused { continuation.resume(returning: false) }
+            switch action {
             case .wait(let until):
                 if let until {
                     _ = wake.wait(seconds: max(Double(until - now) / 1_000_000_000, 0.001))
@@ -78,16 +126,21 @@ final class TokenRecovery: Sendable {
                     wake.wait()
                 }
             case .probe:
-                guard let failure = watched(thread, probe) else { return }
+                guard let outcome = watched(thread, probe) else { return }
                 let now = clock.monotonic()
-                condition.withLock { $0.probed(failure.error, at: now) }
+                condition.withLock { $0.probed(outcome.failure, at: now) }
             case .reinitialise:
-                guard let failure = watched(thread, reinitialise) else { return }
+                guard let outcome = watched(thread, reinitialise) else { return }
                 let now = clock.monotonic()
-                condition.withLock { condition in
-                    failure.error?.code == .busy
-                        ? condition.stayedBusy(at: now) : condition.reinitialised(failure.error, at: now)
+                let waiting = condition.withLock { condition in
+                    if outcome.failure?.error.code == .busy {
+                        condition.stayedBusy(at: now)
+                    } else {
+                        condition.reinitialised(outcome.failure, at: now)
+                    }
+                    return takeRenewals()
                 }
+                for continuation in waiting { continuation.resume(returning: outcome.failure == nil) }
             case .end(let error):
                 return end(error)
             }
@@ -95,18 +148,21 @@ final class TokenRecovery: Sendable {
     }
 
     private struct Outcome {
-        let error: HSMError?
+        let failure: TokenCondition.Failure?
     }
 
     /// - Returns: `nil` when the thread has been given up meanwhile.
-    private func watched(_ thread: WatchedThread, _ work: () throws -> Void) -> Outcome? {
+    private func watched(
+        _ thread: WatchedThread, _ work: (inout TokenCondition.Failure.Stage) throws -> Void
+    ) -> Outcome? {
         // Each of the calls may take its time.
         guard thread.begin(limitSeconds: 6 * drainLimit) else { return nil }
-        var outcome = Outcome(error: nil)
+        var outcome = Outcome(failure: nil)
+        var stage = TokenCondition.Failure.Stage.token
         do {
-            try work()
+            try work(&stage)
         } catch {
-            outcome = Outcome(error: HSMError(probing: error))
+            outcome = Outcome(failure: TokenCondition.Failure(error: HSMError(probing: error), stage: stage))
         }
         return thread.end() ? outcome : nil
     }
@@ -121,7 +177,11 @@ final class TokenRecovery: Sendable {
         if let trouble {
             log.error("the token is out of use", metadata: ["reason": "\(trouble)", "hint": "\(trouble.hint)"])
         } else {
-            log.notice("the token is in use again")
+            let tries = initialisations.withLock { tries in
+                defer { tries = 0 }
+                return tries
+            }
+            log.notice("the token is in use again", metadata: ["initialisations": "\(tries)"])
         }
     }
 
@@ -129,30 +189,51 @@ final class TokenRecovery: Sendable {
 
     /// Opens a session and signs with a published key. A signature that verifies by the public key in the store also proves
     /// that the token is the one the keys were made on.
-    private func probe() throws {
+    private func probe(_ stage: inout TokenCondition.Failure.Stage) throws {
         // Nobody but this thread closes the gate, until the agent shuts down.
         guard access.gate.enter() else { throw HSMError.callsUnderWay }
         defer { access.gate.leave() }
-        try signWithWitness()
+        try signWithWitness(&stage)
     }
 
     /// R3, and a probe.
-    private func reinitialise() throws {
+    private func reinitialise(_ stage: inout TokenCondition.Failure.Stage) throws {
         guard access.gate.close(within: drainLimit) else {
             throw HSMError.callsUnderWay
         }
         defer { access.gate.open() }
         let serial = access.info.serialNumber
-        log.notice("initialising the PKCS#11 module anew")
+        // A token that is away for days is said to be away once. One that is not is initialised anew because somebody wants it.
+        let isFirst = initialisations.withLock { tries in
+            if status.trouble != nil { tries += 1 }
+            return tries <= 1
+        }
+        log.log(level: isFirst ? .notice : .debug, "initialising the PKCS#11 module anew")
+        stage = .module
         try access.reinitialise()
+        stage = .token
+        try access.findAgain()
         let found = access.info
         if found.serialNumber != serial {
             log.notice(
                 "the token has another serial number",
                 metadata: ["token": "\(found.label)", "before": "\(serial)", "now": "\(found.serialNumber)"])
         }
-        try signWithWitness()
+        // While nothing is known to be wrong requests wait, and what fails for a moment is tried again, as at a start: a resource
+        // manager may not have flushed yet what the module has just let go of.
+        for _ in 1..<Self.patience where status.trouble == nil {
+            do {
+                return try signWithWitness(&stage)
+            } catch {
+                stage = .token
+                Thread.sleep(forTimeInterval: 0.2)
+            }
+        }
+        try signWithWitness(&stage)
     }
+
+    /// Tries to sign after an initialisation that the token was not out of use for.
+    private static let patience = 5
 
     private func openSession() throws -> Session {
         do {
@@ -166,8 +247,9 @@ final class TokenRecovery: Sendable {
 
     /// Any key that signs is enough. Without published keys being logged in is, and without private keys one of the public
     /// keys, since then nothing is wrong with the rest of the token.
-    private func signWithWitness() throws {
+    private func signWithWitness(_ stage: inout TokenCondition.Failure.Stage) throws {
         let session = try openSession()
+        stage = .signature
         let witnesses = status.witnesses(limit: Self.witnesses)
         var failure: (any Error)?
         var handles = SigningHandles()

@@ -84,8 +84,7 @@ extension IssuerRegistry {
     func carryOut(_ pending: PendingDestruction) async throws -> DestructionOutcome {
         let outcome = try await custody.destroy(
             DoomedKey(
-                keyID: pending.keyID, publicKey: pending.publicKey,
-                label: KeyLabel(deployment: store.deployment.id, issuer: pending.issuer),
+                keyID: pending.keyID, publicKey: pending.publicKey, label: label(of: pending.issuer),
                 tokenGeneration: custody.tokenGeneration, isTokenProven: isTokenProven))
         switch outcome {
         case .differs: return .another

@@ -19,9 +19,20 @@ extension IssuerRegistry {
         return try await makeKey(for: issuer, specification, isAwaited: isAwaited)
     }
 
-    /// As `generateKey`, on whatever token there is.
+    /// As `generateKey`, on whatever token there is. One that may have had no room is asked once more when it may have some.
     func makeKey(
         for issuer: IssuerName, _ specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool = { true }
+    ) async throws -> GeneratedKey {
+        do {
+            return try await tryToMakeKey(for: issuer, specification, isAwaited: isAwaited)
+        } catch let error as HSMError where error.mayBeWantOfRoom {
+            guard await custody.makeRoom() else { throw error }
+            return try await tryToMakeKey(for: issuer, specification, isAwaited: isAwaited)
+        }
+    }
+
+    private func tryToMakeKey(
+        for issuer: IssuerName, _ specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool
     ) async throws -> GeneratedKey {
         try await custody.requireMechanisms(for: specification, isAwaited: isAwaited)
         let tokenGeneration = custody.tokenGeneration
@@ -41,7 +52,7 @@ extension IssuerRegistry {
         cutOff[keyID] = intent
         do {
             let key = try await custody.generate(
-                specification, keyID: keyID, label: KeyLabel(deployment: store.deployment.id, issuer: issuer).description,
+                specification, keyID: keyID, label: label(of: issuer).description,
                 isAwaited: isAwaited)
             guard custody.tokenGeneration == tokenGeneration else {
                 throw HSMError(
@@ -54,11 +65,23 @@ extension IssuerRegistry {
         }
     }
 
+    /// The `CKA_LABEL` of an issuer's keys.
+    func label(of issuer: IssuerName) -> KeyLabel {
+        KeyLabel(deployment: store.deployment.id, issuer: issuer)
+    }
+
     /// With the last issuer gone, nothing tells a token from another but the keys that are still to be destroyed. Those that
     /// it does not show are on another one, unless it is by name the token that had them.
     private func leaveFormerToken() async throws {
         for name in Set(destructions.map(\.issuer)) { try? await destroyPending(of: name) }
-        guard destructions.contains(where: { !$0.isStray }), custody.tokenIdentity != knownToken else { return }
+        guard custody.tokenIdentity != knownToken else { return }
+        var isAnyLeft = false
+        for row in destructions where !row.isStray {
+            // What could not be destroyed is on this one all the same.
+            if try await custody.contains(row.keyID, labelled: label(of: row.issuer)) { return }
+            isAnyLeft = true
+        }
+        guard isAnyLeft else { return }
         try await noting { try await store.strandDestructions() }
         log.warning(
             "private keys of deleted issuers are on another token than this one and cannot be destroyed from here",
@@ -94,7 +117,7 @@ extension IssuerRegistry {
     func settle(_ keyID: KeyID, of issuer: IssuerName) async {
         defer { underWay.remove(keyID) }
         do {
-            if try await custody.contains(keyID) {
+            if try await custody.contains(keyID, labelled: label(of: issuer)) {
                 try await abandon(keyID, of: issuer)
                 await enqueueDestruction(of: issuer)
             } else {
@@ -116,7 +139,8 @@ extension IssuerRegistry {
         let moment = clock.wall()
         var publicKey = known
         // Read while it is there: what has to be destroyed may be all there is to tell its token by.
-        if publicKey == nil { publicKey = try? await custody.publicKey(of: keyID) }
+        // Of our own alone: another's under the CKA_ID must not become what has to be destroyed.
+        if publicKey == nil { publicKey = try? await custody.publicKey(of: keyID, labelled: label(of: issuer)) }
         let read = publicKey
         try await noting { try await store.abandon(keyID, publicKey: read, at: moment) }
         quarantinedKeys.removeAll { $0.keyID == keyID }

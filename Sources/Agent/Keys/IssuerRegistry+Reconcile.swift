@@ -91,7 +91,7 @@ extension IssuerRegistry {
 
     private func decide(_ intent: GenerationIntent) async throws -> IntentOutcome {
         do {
-            guard try await custody.contains(intent.keyID) else {
+            guard try await custody.contains(intent.keyID, labelled: label(of: intent.issuer)) else {
                 guard !intent.isTombstone else { return .kept }
                 try await noting { try await store.bury(intent.keyID) }
                 return .buried
@@ -108,7 +108,8 @@ extension IssuerRegistry {
 
     private func adopt(_ intent: GenerationIntent) async throws -> Bool {
         guard !intent.isTombstone, let issuer = issuers[intent.issuer], issuer.needsStandby,
-            let key = try await custody.heldKey(intent.keyID, for: intent.algorithm),
+            let key = try await custody.heldKey(
+                intent.keyID, labelled: label(of: intent.issuer), for: intent.algorithm),
             key.specification == issuer.settings.keySpecification
         else { return false }
         try await commit(issuer.publishingStandby(key, at: clock.wall()), fulfilling: [key.keyID])

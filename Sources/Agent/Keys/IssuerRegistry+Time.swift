@@ -24,7 +24,9 @@ extension IssuerRegistry {
             }
         }
         let tokenGeneration = custody.tokenGeneration
-        for (name, work) in unfinished where work.isDue(at: clock.monotonicSeconds, tokenGeneration: tokenGeneration) {
+        // While the token is out of use each try would only be one more line in the log.
+        for (name, work) in unfinished
+        where hsmStatus.trouble == nil && work.isDue(at: clock.monotonicSeconds, tokenGeneration: tokenGeneration) {
             unfinished[name]?.retryAt = .max
             unfinished[name]?.tokenGeneration = tokenGeneration
             await enqueueFollowUp(name)

@@ -156,3 +156,7 @@ void privyseal_condition_destroy(struct privyseal_condition *condition);
 /// Waits until the condition is announced, with its mutex held, for so many nanoseconds of CLOCK_MONOTONIC at most: 0, or
 /// ETIMEDOUT. May return without an announcement.
 int privyseal_condition_wait(struct privyseal_condition *condition, int64_t nanoseconds);
+
+/// Has every shared library that is loaded stay so until the process ends, whoever closes it. ENOMEM when not every one was
+/// reached.
+int privyseal_keep_libraries(void);

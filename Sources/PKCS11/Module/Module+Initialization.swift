@@ -1,5 +1,6 @@
 import CCryptoki
 import Foundation
+import Platform
 import Synchronization
 
 extension Module {
@@ -36,6 +37,8 @@ extension Module {
     /// afterwards, also when the module is initialised again: they throw `sessionHandleInvalid`.
     public func finalize() throws(PKCS11Error) {
         lifetime.add(1, ordering: .sequentiallyConsistent)
+        // What a module has loaded by itself it may unload now, under threads that have used it.
+        LoadedLibraries.keep()
         try Self.oneAtATime { () throws(PKCS11Error) in
             try functions.call("C_Finalize") { unsafe $0.pointee.C_Finalize!(nil) }
         }

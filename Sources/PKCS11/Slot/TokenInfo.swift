@@ -17,6 +17,11 @@ public struct TokenInfo: Hashable, Sendable {
     /// How many of them are read/write; nil when the token does not say.
     public let openReadWriteSessions: UInt?
 
+    /// Bytes left for public objects; nil when the token does not say.
+    public let freePublicMemory: UInt?
+    /// Bytes left for private objects; nil when the token does not say.
+    public let freePrivateMemory: UInt?
+
     /// The lengths a PIN may have, in bytes; nil when the token reports no sensible pair.
     public let pinLengths: ClosedRange<UInt>?
 
@@ -33,6 +38,8 @@ public struct TokenInfo: Hashable, Sendable {
         maximumReadWriteSessions = Limit(info.ulMaxRwSessionCount)
         openSessions = available(info.ulSessionCount)
         openReadWriteSessions = available(info.ulRwSessionCount)
+        freePublicMemory = available(info.ulFreePublicMemory)
+        freePrivateMemory = available(info.ulFreePrivateMemory)
         let (shortest, longest) = (UInt(info.ulMinPinLen), UInt(info.ulMaxPinLen))
         pinLengths = longest > 0 && shortest <= longest ? shortest...longest : nil
         hardwareVersion = Version(info.hardwareVersion)
