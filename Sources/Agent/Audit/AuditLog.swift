@@ -414,11 +414,14 @@ public final class AuditLog: Sendable {
         for folded in refusals.withLock({ $0.due(at: now) }) { submit(text(of: folded.record, count: folded.count)) }
         let isTroubled = trouble != nil
         let signEvery = configuration.headInterval.map { headTrouble == nil ? $0 : min($0, Self.headRetry) }
+        let isUnsigned = hasUnsignedRecords
         let due = times.withLock { times in
             let due = (
                 synchronize: now - times.synchronized >= Int64(configuration.fsyncInterval) * Self.second,
                 probe: isTroubled && now - times.probed >= Self.probeInterval,
-                sign: signEvery.map { now - times.signed >= Int64($0) * Self.second } ?? false
+                // After a quiet time the first record is signed at once: no record is younger than the last head by more than
+                // the interval, which is what verification goes by.
+                sign: isUnsigned && (signEvery.map { now - times.signed >= Int64($0) * Self.second } ?? false)
             )
             if due.probe { times.probed = now }
             if due.sign { times.signed = now }

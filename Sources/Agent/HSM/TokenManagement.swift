@@ -6,7 +6,7 @@ import PKCS11
 final class TokenManagement: Sendable {
     let access: TokenAccess
     private let thread: ManagementThread
-    private let rules: CustodyRules
+    let rules: CustodyRules
     private let templates = AcceptedTemplates()
 
     init(access: TokenAccess, thread: ManagementThread, rules: CustodyRules) {
