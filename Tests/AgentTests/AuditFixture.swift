@@ -189,6 +189,8 @@ final class FaultyAuditFile: AuditFile {
 
     var identity: String { file.identity }
 
+    func hasName() throws(PlatformError) -> Bool { try file.hasName() }
+
     func write(_ bytes: [UInt8], from offset: Int) throws(PlatformError) -> Int {
         let room = faults.switches.withLock { switches in
             switches.writes += 1

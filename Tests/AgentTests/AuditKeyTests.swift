@@ -1,4 +1,5 @@
 import AgentProtocol
+import FaultyTokenSupport
 import Foundation
 import PKCS11
 import Platform
@@ -129,21 +130,23 @@ struct AuditKeyTests {
 
     @Test("keys are read from PEM as other programs write it", arguments: ["EC", "RSA"])
     func pem(kind: String) throws {
-        let keys = try AuditPublicKey.keys(pem: Self.pem[kind]!)
+        let keys = try AuditPublicKey.keys(pem: Self.samples[kind]!)
         #expect(keys.count == 1)
         #expect(try AuditPublicKey.keys(pem: keys[0].pem).map(\.kid) == keys.map(\.kid))
-        #expect(keys[0].pem == Self.pem[kind])
+        #expect(keys[0].pem == Self.samples[kind])
     }
 
     @Test(
         "what is no P-256 or RSA public key is no audit key",
-        arguments: ["", "hello", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", pem["P-384"]!, pem["short RSA"]!])
+        arguments: [
+            "", "hello", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", samples["P-384"]!, samples["short RSA"]!,
+        ])
     func noKey(_ pem: String) {
         #expect(throws: AuditError(.keyInvalid, "", hint: "")) { try AuditPublicKey.keys(pem: pem) }
     }
 
     /// By OpenSSL.
-    private static let pem = [
+    static let samples = [
         "EC": """
         -----BEGIN PUBLIC KEY-----
         MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8pabj6zUXK3Hndi20qalaRnGXHFj

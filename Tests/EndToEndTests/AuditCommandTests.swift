@@ -19,6 +19,10 @@ struct AuditCommandTests {
         Fault(section: "{ head: 30s }", naming: "audit.head must be 60s to 86400s"),
         Fault(section: "{ head: 2d }", naming: "audit.head must be 60s to 86400s"),
         Fault(section: "{ enabled: false }", naming: "enabled"),
+        Fault(section: "{ limitPerUser: 1000000 }", naming: "is not a size"),
+        Fault(section: "{ limitPerUser: never }", naming: "is not a size"),
+        Fault(section: "{ limitPerUser: 512KiB }", naming: "audit.limitPerUser must be 1MiB to 1TiB"),
+        Fault(section: "{ limitPerUser: 2TiB }", naming: "audit.limitPerUser must be 1MiB to 1TiB"),
     ]
 
     @Test("a section that cannot be meant is refused with file and line", arguments: faults)
