@@ -115,9 +115,10 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CCryptoki", pkgConfig: "p11-kit-1", providers: [.apt(["libp11-kit-dev"])]),
         .systemLibrary(name: "CLibP11", pkgConfig: "libp11", providers: [.apt(["libp11-dev", "libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CPlatform"),
 
-        library("Platform", ["CPlatform"]),
+        library("Platform", ["CPlatform", "CZlib"]),
         library("PKCS11", ["CCryptoki", "Platform"]),
         library("TokenProvisioning", ["CLibP11", "Platform"]),
         library("JOSE", [.crypto, .cryptoExtras]),

@@ -42,6 +42,8 @@ class Agent:
             "store": {"sqlite": f"{self.token.directory}/privyseal.db"},
             "publicBaseURL": "https://oidc.example.com",
             "access": rules,
+            # One user signs more here in a minute than it may anywhere else in a day.
+            "audit": {"limitPerUser": "none"},
             **dict(settings),
         }
         with open(self.file, "w") as file:

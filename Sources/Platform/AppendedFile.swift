@@ -61,6 +61,25 @@ public final class AppendedFile: Sendable {
         return "\(status.st_dev):\(status.st_ino)"
     }
 
+    /// Whether it still has a name, at whatever path: what is written to a file without one is lost once it is closed.
+    public func hasName() throws(PlatformError) -> Bool {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { throw PlatformError.failed("fstat", path, errno) }
+        return status.st_nlink > 0
+    }
+
+    /// Gives what is at `path`, whatever it is, another name in the same directory, and replaces nothing by that.
+    ///
+    /// Throws ``PlatformError``, with the code `exposed` when something has that name already.
+    public static func move(_ path: String, to other: String) throws(PlatformError) {
+        var status = stat()
+        guard unsafe lstat(other, &status) != 0 else {
+            throw PlatformError(.exposed, "\(other) is there already", hint: "move it elsewhere")
+        }
+        guard unsafe rename(path, other) == 0 else { throw PlatformError.failed("rename", path, errno) }
+        try AtomicFile.synchronizeDirectory(of: path)
+    }
+
     /// One write(2) of the bytes from `offset` on, begun again after EINTR; returns how many were written.
     public func write(_ bytes: [UInt8], from offset: Int) throws(PlatformError) -> Int {
         while true {

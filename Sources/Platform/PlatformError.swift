@@ -32,6 +32,8 @@ public struct PlatformError: Error, Sendable, Equatable, CustomStringConvertible
         public static let unknownAccount = Code(rawValue: "unknownAccount")
         /// A text that does not follow its grammar.
         public static let malformed = Code(rawValue: "malformed")
+        /// Compressed data that is cut short or changed.
+        public static let damaged = Code(rawValue: "damaged")
     }
 
     /// What went wrong.

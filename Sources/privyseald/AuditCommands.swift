@@ -14,75 +14,31 @@ struct AuditCommand: ParsableCommand {
             The agent records every operation in its audit log, each record with the SHA-256 of the one before, and signs the \
             last one every hour with a key in the token.
             """,
-        subcommands: [AuditVerify.self, AuditTailCommand.self, AuditKey.self])
+        subcommands: [AuditVerify.self, AuditTailCommand.self, AuditHead.self, AuditKey.self])
 }
 
-/// `privyseald audit verify`
-struct AuditVerify: ParsableCommand {
+/// `privyseald audit head`
+struct AuditHead: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify",
-        abstract: "Find what was changed, removed or put into an audit log.",
+        commandName: "head",
+        abstract: "Print the last record's number and hash, to be noted elsewhere.",
         discussion: """
-            Takes the files of one log, the oldest first, uncompressed. Prints a line for each finding and one at the end. \
-            Without the audit key, a log that somebody wrote anew as a whole is not told from the genuine one; with it, the \
-            last line says up to which record the log is proven. What follows that record, or was cut off after it, only the \
-            next signature proves.
-
-            Exit status: 0 intact (and proven, with a key), 1 not.
+            What is noted away from the machine shows later whether the log up to that record is still what it was: give it to \
+            "privyseald audit verify" with --expect-head. Take one whenever a file of the log is given up, and as often as you \
+            want to be sure.
 
             Example:
-              privyseald audit key > audit.pem
-              privyseald audit verify audit.log.2 audit.log.1 audit.log --public-key audit.pem
+              privyseald audit head /var/log/privyseal/audit.log
             """)
 
-    @Argument(help: "The files, the oldest first.")
-    var files: [String]
-
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "The audit key, as \"privyseald audit key\" prints it. Can be repeated, for keys of former tokens.",
-            valueName: "file.pem"))
-    var publicKey: [String] = []
+    @Argument(help: "The newest file.")
+    var file: String
 
     func run() throws {
         do {
-            let keys = try publicKey.flatMap { path in
-                try AuditPublicKey.keys(pem: String(decoding: RegularFile.read(path: path, limit: 1 << 16), as: UTF8.self))
-            }
-            var verification = AuditVerification(publicKeys: keys)
-            try verification.read(files)
-            for finding in verification.findings { print(finding) }
-            print(Self.conclusion(of: verification, hasKey: !keys.isEmpty))
-            if !verification.isIntact { throw ExitCode(1) }
-        } catch let code as ExitCode {
-            throw code
+            print(try KnownHead.last(in: file))
         } catch {
             try StartupFailure(mapping: error).end()
-        }
-    }
-
-    private static func conclusion(of verification: AuditVerification, hasKey: Bool) -> String {
-        guard let first = verification.first, let last = verification.last else {
-            return verification.isIntact ? "intact: no records" : "NOT INTACT: no records"
-        }
-        let records = "\(verification.records) records, \(first) to \(last), the last of \(verification.lastTime ?? "-")"
-        let proof =
-            if let proven = verification.proof {
-                "proven up to record \(proven.seq), signed \(proven.time)"
-            } else if hasKey {
-                "nothing of it is proven: it has no head with a valid signature by this key"
-            } else {
-                "without the audit key nothing of it is proven"
-            }
-        let elsewhere = verification.unverifiedHeads
-        let heads = elsewhere == 0 ? "" : "; signatures for records in other files: \(elsewhere)"
-        let count = verification.findings.count
-        let more = count >= AuditVerification.mostFindings ? " or more, reading ended there" : ""
-        return switch (verification.isIntact, count) {
-        case (true, _): "intact: \(records); \(proof)\(heads)"
-        case (false, 0): "NOT PROVEN: \(records); \(proof)\(heads)"
-        default: "NOT INTACT: \(count) finding\(count == 1 ? "" : "s")\(more); \(records); \(proof)\(heads)"
         }
     }
 }

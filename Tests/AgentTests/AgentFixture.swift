@@ -195,7 +195,9 @@ final class AgentFixture: Sendable {
 
 /// A wall clock and a monotonic clock that stand still unless they are moved, or run as the machine's do and can be moved.
 final class TestClock: Sendable {
-    private let time = Locked((wall: Int64(1_795_514_400), monotonic: Int64(1_000)))
+    /// Where the wall clock stands at first, in seconds since 1970.
+    static let start: Int64 = 1_795_514_400
+    private let time = Locked((wall: TestClock.start, monotonic: Int64(1_000)))
     private let start: Int64?
 
     init(isRunning: Bool = false) {

@@ -4,6 +4,7 @@ import Foundation
 import JOSE
 import Logging
 import Platform
+import Testing
 
 @testable import Agent
 
@@ -72,10 +73,68 @@ final class AuditFixture: Sendable {
         try verification(names, keys: keys).findings.map { $0.description.replacingOccurrences(of: directory + "/", with: "") }
     }
 
-    func verification(_ names: [String] = ["audit.log"], keys: [AuditPublicKey] = []) throws -> AuditVerification {
-        var verification = AuditVerification(publicKeys: keys)
+    func verification(
+        _ names: [String] = ["audit.log"], keys: [AuditPublicKey] = [], expecting heads: [KnownHead] = [],
+        headInterval: Int = 3_600
+    ) throws -> AuditVerification {
+        var verification = AuditVerification(publicKeys: keys, expecting: heads, headInterval: headInterval)
         try verification.read(names.map { directory + "/" + $0 })
         return verification
+    }
+
+    /// The record on a line, as somebody may have noted it.
+    func head(ofLine line: Int, _ path: String? = nil) throws -> KnownHead {
+        KnownHead(try #require(AuditLine(Array(try lines(path)[line].utf8)[...])).link)
+    }
+
+    /// Writes the file anew as whoever can write it might: the first lines as they are, and a right chain after them.
+    ///
+    /// - Parameter texts: the records, each with its time in seconds after the fixture's clock began.
+    func forge(keeping count: Int, _ texts: [(AuditText, after: Int64)]) throws {
+        let kept = try lines().prefix(count)
+        var chain = AuditChain(after: kept.last.flatMap { AuditLine(Array($0.utf8)[...]) }?.link)
+        var bytes = Array(kept.map { $0 + "\n" }.joined().utf8)
+        for (text, after) in texts { chain.append(text, atMilliseconds: (TestClock.start + after) * 1_000, to: &bytes) }
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+    }
+
+    /// Compresses a file of the directory as logrotate does, and returns the name it has then.
+    @discardableResult
+    func compress(_ name: String) throws -> String {
+        let path = directory + "/" + name
+        let content = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+        try Data(GzipFile.stored(content)).write(to: URL(fileURLWithPath: path + ".gz"))
+        try FileManager.default.removeItem(atPath: path)
+        return name + ".gz"
+    }
+}
+
+/// gzip in its simplest form: blocks that are stored as they are (RFC 1952, RFC 1951 §3.2.4).
+enum GzipFile {
+    static func stored(_ content: [UInt8]) -> [UInt8] {
+        var file: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF]
+        var rest = content[...]
+        repeat {
+            let block = rest.prefix(0xFFFF)
+            rest = rest.dropFirst(block.count)
+            file.append(rest.isEmpty ? 1 : 0)
+            file += littleEndian(UInt16(block.count)) + littleEndian(~UInt16(block.count)) + block
+        } while !rest.isEmpty
+        return file + littleEndian(checksum(content)) + littleEndian(UInt32(truncatingIfNeeded: content.count))
+    }
+
+    private static func littleEndian<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
+        (0..<Number.bitWidth / 8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
+    }
+
+    /// CRC-32, RFC 1952 §8.
+    private static func checksum(_ content: [UInt8]) -> UInt32 {
+        var value = ~UInt32(0)
+        for byte in content {
+            value ^= UInt32(byte)
+            for _ in 0..<8 { value = value & 1 == 1 ? (value >> 1) ^ 0xEDB8_8320 : value >> 1 }
+        }
+        return ~value
     }
 }
 
@@ -129,6 +188,8 @@ final class FaultyAuditFile: AuditFile {
     }
 
     var identity: String { file.identity }
+
+    func hasName() throws(PlatformError) -> Bool { try file.hasName() }
 
     func write(_ bytes: [UInt8], from offset: Int) throws(PlatformError) -> Int {
         let room = faults.switches.withLock { switches in

@@ -341,6 +341,18 @@ struct AuditLogTests {
         }
     }
 
+    @Test("so it does from a file that the rotation has compressed at once")
+    func compressedBetweenRuns() async throws {
+        try await AuditFixture.with { audit in
+            try await audit.write(3)
+            try audit.rotate()
+            let compressed = try audit.compress("audit.log.1")
+            try await audit.logged { log in try await log.written(.sample(3)) }
+            #expect(try audit.lines().count == 1)
+            #expect(try audit.findings([compressed, "audit.log"]) == [])
+        }
+    }
+
     @Test("a rotation that left records of another log is refused, and the log goes on in the file it had")
     func wrongRotation() async throws {
         try await AuditFixture.with { audit in

@@ -19,6 +19,10 @@ struct AuditCommandTests {
         Fault(section: "{ head: 30s }", naming: "audit.head must be 60s to 86400s"),
         Fault(section: "{ head: 2d }", naming: "audit.head must be 60s to 86400s"),
         Fault(section: "{ enabled: false }", naming: "enabled"),
+        Fault(section: "{ limitPerUser: 1000000 }", naming: "is not a size"),
+        Fault(section: "{ limitPerUser: never }", naming: "is not a size"),
+        Fault(section: "{ limitPerUser: 512KiB }", naming: "audit.limitPerUser must be 1MiB to 1TiB"),
+        Fault(section: "{ limitPerUser: 2TiB }", naming: "audit.limitPerUser must be 1MiB to 1TiB"),
     ]
 
     @Test("a section that cannot be meant is refused with file and line", arguments: faults)
@@ -35,16 +39,18 @@ struct AuditCommandTests {
         }
     }
 
-    @Test("verify ends with one line that says whether the log is intact")
+    @Test("verify ends with one line that says whether the log is proven, and one that says what to do")
     func verify() async throws {
         let file = try TemporaryFile()
         try file.write(Self.lines)
-        let intact = try await Programs.run("privyseald", ["audit", "verify", file.path])
-        #expect(intact.status == 0, "\(intact.errors)")
+        let unproven = try await Programs.run("privyseald", ["audit", "verify", file.path])
+        #expect(unproven.status == 4, "\(unproven.errors)")
         #expect(
-            intact.output
-                == "intact: 3 records, 0 to 2, the last of 2026-11-24T10:00:02.000Z; "
-                + "without the audit key nothing of it is proven\n")
+            unproven.output == """
+                NOT PROVEN: 3 records, 0 to 2, the last of 2026-11-24T10:00:02.000Z; without the audit key nothing of it is proven
+                hint: give the key with --public-key, as "privyseald audit key" printed it, or a head noted elsewhere
+
+                """)
         try file.write([Self.lines[0], Self.lines[1].replacing("pay:api", with: "pay:bad"), Self.lines[2]])
         let changed = try await Programs.run("privyseald", ["audit", "verify", file.path])
         #expect(changed.status == 1)
@@ -54,13 +60,40 @@ struct AuditCommandTests {
         #expect(output[1].hasPrefix("NOT INTACT: 1 finding; 3 records, 0 to 2"), "\(changed.output)")
     }
 
+    @Test("the head that is printed is the one that verify takes: for the same log, after a rotation, and compressed by gzip")
+    func head() async throws {
+        let (old, new) = (try TemporaryFile(), try TemporaryFile())
+        try old.write(Array(Self.lines[...1]))
+        try new.write([Self.lines[2]])
+        func head(_ path: String) async throws -> String {
+            let printed = try await Programs.run("privyseald", ["audit", "head", path])
+            #expect(printed.status == 0, "\(printed.errors)")
+            return printed.output.trimmingCharacters(in: .newlines)
+        }
+        func status(_ arguments: String...) async throws -> Int32 {
+            let verified = try await Programs.run("privyseald", ["audit", "verify"] + arguments)
+            return Int32(verified.status)
+        }
+        let (before, last) = (try await head(old.path), try await head(new.path))
+        #expect(before.hasPrefix("1:395a49ec0d777e37"))
+        #expect(try await status(new.path, "--expect-head", last) == 4, "what came before is not there")
+        #expect(try await status(new.path, "--expect-head", last, "--expect-head", before) == 0)
+        let packed = old.path + ".gz"
+        defer { try? FileManager.default.removeItem(atPath: packed) }
+        #expect(try await Programs.run(at: "/bin/gzip", [old.path]).status == 0)
+        #expect(try await head(packed) == before)
+        #expect(try await status(packed, new.path, "--expect-head", last) == 0)
+        #expect(try await status(packed, "--expect-head", last) == 1, "the log was cut off")
+        #expect(try await status(packed, "--expect-head", "1") == 64)
+    }
+
     @Test("with a key, a log without a signature of it is not proven; without a file or with a wrong one there is a hint")
     func keys() async throws {
         let (file, key) = (try TemporaryFile(), try TemporaryFile())
         try file.write(Self.lines)
         try key.write(Self.key)
         let unproven = try await Programs.run("privyseald", ["audit", "verify", file.path, "--public-key", key.path])
-        #expect(unproven.status == 1 && unproven.output.hasPrefix("NOT PROVEN: 3 records"), "\(unproven.output)")
+        #expect(unproven.status == 4 && unproven.output.hasPrefix("NOT PROVEN: 3 records"), "\(unproven.output)")
         let wrong = try await Programs.run("privyseald", ["audit", "verify", file.path, "--public-key", file.path])
         #expect(wrong.status == 1 && wrong.errors.contains("privyseald audit key"), "\(wrong.errors)")
         let absent = try await Programs.run("privyseald", ["audit", "verify", file.path + ".absent"])

@@ -12,8 +12,9 @@ enum Rules {
     static let imports: [String: Set<String>] = [
         "CCryptoki": [],
         "CLibP11": [],
+        "CZlib": [],
         "CPlatform": [],
-        "Platform": ["CPlatform"],
+        "Platform": ["CPlatform", "CZlib"],
         "PKCS11": ["CCryptoki"],
         "TokenProvisioning": ["CLibP11"],
         "JOSE": ["Crypto", "CryptoExtras"],
@@ -43,6 +44,7 @@ enum Rules {
         ("CCryptoki", ["PKCS11/"]),
         ("CLibP11", ["TokenProvisioning/"]),
         ("CPlatform", ["Platform/"]),
+        ("CZlib", ["Platform/"]),
         ("NIO", ["AgentClient/", "OIDCFrontend/"]),
         ("ArgumentParser", ["privyseald/", "privyseal/", "privyseal-issuer/"]),
         ("GRDB", ["IssuerStore/"]),

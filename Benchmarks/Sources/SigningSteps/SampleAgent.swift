@@ -81,9 +81,14 @@ struct SampleDirectory: Sendable {
 /// Takes every byte and keeps none.
 private final class DiscardingFile: AuditFile {
     let identity = "nothing"
+    private let length = Locked(0)
 
-    func write(_ bytes: [UInt8], from offset: Int) throws(PlatformError) -> Int { bytes.count - offset }
-    func size() throws(PlatformError) -> Int { 0 }
+    func hasName() throws(PlatformError) -> Bool { true }
+    func write(_ bytes: [UInt8], from offset: Int) throws(PlatformError) -> Int {
+        length.withLock { $0 += bytes.count - offset }
+        return bytes.count - offset
+    }
+    func size() throws(PlatformError) -> Int { length.withLock { $0 } }
     func truncate(to size: Int) throws(PlatformError) {}
     func synchronize() throws(PlatformError) {}
     func read(at offset: Int, count: Int) throws(PlatformError) -> [UInt8] { [] }

@@ -23,6 +23,9 @@ struct AuditChain: Sendable {
     /// What the first record of all names as the one before it.
     static let origin = [UInt8](repeating: 0, count: 32)
 
+    /// Bytes of a line beside what the record itself says, about: its number, time and hash.
+    static let overhead = 128
+
     init(after last: AuditLink?) {
         self.last = last
     }

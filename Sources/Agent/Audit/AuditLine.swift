@@ -5,8 +5,10 @@ struct AuditLine: Sendable {
     let seq: UInt64
     let prev: [UInt8]
     let hash: [UInt8]
-    /// RFC 3339.
+    /// RFC 3339, with milliseconds.
     let time: String
+    /// The same in seconds since 1970.
+    let seconds: Int64
     let kind: Kind
 
     enum Kind: Sendable {
@@ -21,7 +23,8 @@ struct AuditLine: Sendable {
     /// `nil` for what is no record of this log.
     init?(_ line: ArraySlice<UInt8>) {
         guard let members = try? JSONValue(parsing: Array(line)).decode(Members.self), members.seq >= 0,
-            let prev = [UInt8](hexadecimal: members.prev), prev.count == 32
+            let prev = [UInt8](hexadecimal: members.prev), prev.count == 32,
+            let time = WireTime(members.time.prefix(19) + "Z")
         else { return nil }
         switch members.type {
         case nil: kind = .operation
@@ -34,7 +37,8 @@ struct AuditLine: Sendable {
         }
         seq = UInt64(members.seq)
         self.prev = prev
-        time = members.time
+        self.time = members.time
+        seconds = time.seconds
         hash = AuditChain.hash(line)
     }
 

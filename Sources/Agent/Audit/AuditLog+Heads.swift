@@ -20,6 +20,9 @@ extension AuditLog {
     /// Whether heads are to be signed and nobody does.
     var lacksSigner: Bool { configuration.headInterval != nil && heads.withLock { $0.signer == nil } }
 
+    /// Whether there is a record that no head is for yet, beside a head itself.
+    var hasUnsignedRecords: Bool { last != nil && last != heads.withLock { $0.record } }
+
     /// Has the head signed from now on.
     func signHeads(with signer: any HeadSigner) {
         heads.withLock { $0.signer = signer }

@@ -51,17 +51,27 @@ struct AuditTail: Sendable {
         return upper == 0 ? nil : upper
     }
 
-    /// The last record among the files that a rotation has left beside `path`: `audit.log.1`, `audit.log-20261124`.
+    /// The last record among the files that a rotation has left beside `path`: `audit.log.1`, `audit.log-20261124`, and of those that
+    /// it has compressed the newest, `audit.log.2.gz`.
     static func ofRotated(_ path: String) -> AuditLink? {
         let url = URL(fileURLWithPath: path)
         let directory = url.deletingLastPathComponent().path
         let name = url.lastPathComponent
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-        let links = names.filter { $0.hasPrefix(name + ".") || $0.hasPrefix(name + "-") }.compactMap { rotated -> AuditLink? in
+        let names = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [])
+            .filter { $0.hasPrefix(name + ".") || $0.hasPrefix(name + "-") }
+        let links = names.compactMap { rotated -> AuditLink? in
             let path = directory + "/" + rotated
-            guard let file = try? AppendedFile(path: path) else { return nil }
+            guard !rotated.hasSuffix(".gz"), let file = try? AppendedFile(path: path) else { return nil }
             return try? AuditTail(of: file, at: path).last
         }
-        return links.max { $0.seq < $1.seq }
+        // To the end of a compressed file there is no way but through it. gzip keeps the time of the file it compresses.
+        let compressed = names.filter { $0.hasSuffix(".gz") }.map { directory + "/" + $0 }
+        let newest = compressed.max { (changed($0) ?? .distantPast) < (changed($1) ?? .distantPast) }
+        let ofNewest = newest.flatMap { try? KnownHead.last(in: $0).link }
+        return (links + [ofNewest].compactMap(\.self)).max { $0.seq < $1.seq }
+    }
+
+    private static func changed(_ path: String) -> Date? {
+        (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
     }
 }

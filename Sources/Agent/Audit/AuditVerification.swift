@@ -1,7 +1,6 @@
-import Foundation
 import Platform
 
-/// Reads a log from its oldest file to its newest and says what has been done to it.
+/// Reads a log from its oldest file to its newest and says what has been done to it, and how much of it is proven.
 public struct AuditVerification: Sendable {
     /// Something that is not as the agent wrote it.
     public struct Finding: Hashable, Sendable, CustomStringConvertible {
@@ -13,11 +12,29 @@ public struct AuditVerification: Sendable {
         public var description: String { "\(file):\(line): \(message)" }
     }
 
-    /// Records up to this one are vouched for by the audit key.
+    /// Records up to this one are vouched for.
     public struct Proof: Hashable, Sendable {
         public let seq: UInt64
-        /// When the head was signed (RFC 3339).
+        /// When the head was signed, or the noted record made (RFC 3339).
         public let time: String
+        /// Whether it is by the audit key, and not by what was noted elsewhere alone.
+        public let isSigned: Bool
+    }
+
+    /// What is not proven, although nothing shows that it was changed.
+    public struct Doubt: Hashable, Sendable {
+        /// What, in one line.
+        public let message: String
+        /// What to do, in one line.
+        public let hint: String
+    }
+
+    public enum Verdict: Sendable {
+        /// Nothing was changed, and that is vouched for: by the audit key, or by what was noted elsewhere.
+        case proven
+        /// Nothing shows that it was changed, and nothing vouches for all of it.
+        case unproven
+        case notIntact
     }
 
     public private(set) var findings: [Finding] = []
@@ -27,17 +44,15 @@ public struct AuditVerification: Sendable {
     public private(set) var last: UInt64?
     /// When the last record was made (RFC 3339).
     public private(set) var lastTime: String?
-    public private(set) var proof: Proof?
-    /// Heads that name a record which was not given.
-    public private(set) var unverifiedHeads = 0
+    public private(set) var doubts: [Doubt] = []
+    public var proof: Proof? { proofs.latest }
 
-    private let keys: [AuditPublicKey]
+    private var proofs: AuditProofs
     private var before: Place?
     private var highest: Place?
     private var gaps: [Gap] = []
     /// Whether the record before could not be read, so that nothing is known of its hash.
     private var isAfterDamage = false
-    private var window = LinkWindow()
 
     private struct Place {
         let link: AuditLink
@@ -57,14 +72,16 @@ public struct AuditVerification: Sendable {
     /// Findings beyond which no more are looked for.
     public static let mostFindings = 1_000
 
-    /// - Parameter keys: the audit key, and those before it. Without any, nothing is proven: who can write the files can write
-    ///   all of them anew.
-    public init(publicKeys keys: [AuditPublicKey] = []) {
-        self.keys = keys
+    /// - Parameters:
+    ///   - keys: the audit key, and those before it. Without any, and without known heads, nothing is proven: who can write the
+    ///     files can write all of them anew.
+    ///   - heads: records that were noted elsewhere.
+    ///   - interval: seconds between two heads, as the agent was configured.
+    public init(publicKeys keys: [AuditPublicKey] = [], expecting heads: [KnownHead] = [], headInterval interval: Int = 3_600) {
+        proofs = AuditProofs(keys: keys, known: heads, interval: Int64(interval))
     }
 
-    /// Whether nothing has been found that is not as it should be.
-    public var isIntact: Bool { findings.isEmpty && (keys.isEmpty || proof != nil) }
+    public var verdict: Verdict { findings.isEmpty ? doubts.isEmpty ? .proven : .unproven : .notIntact }
 
     /// Verifies files, the oldest first.
     ///
@@ -72,12 +89,18 @@ public struct AuditVerification: Sendable {
     public mutating func read(_ paths: [String]) throws {
         for path in paths {
             var number = 0
-            try LineReader.lines(of: path) { line, isWhole in
-                number += 1
-                if findings.count < Self.mostFindings { take(line, isWhole: isWhole, path, number) }
+            do {
+                try AuditLines.read(path) { line, isWhole in
+                    number += 1
+                    if findings.count < Self.mostFindings { take(line, isWhole: isWhole, path, number) }
+                }
+            } catch let error as PlatformError where error.code == .damaged {
+                isAfterDamage = true
+                find(path, number + 1, error.message)
             }
         }
         end()
+        if let last = paths.last { proofs.end(last: highest?.link.seq).forEach { judge($0, in: last) } }
     }
 
     /// Takes the next line, without its line feed.
@@ -92,8 +115,7 @@ public struct AuditVerification: Sendable {
         records += 1
         let place = Place(link: record.link, file: file, line: number)
         judge(record, place)
-        window.add(record.link)
-        if case .head(let head) = record.kind { judge(head, record, place) }
+        for finding in proofs.take(record) { find(place.file, place.line, finding) }
         first = min(first ?? record.seq, record.seq)
         lastTime = record.time
         before = place
@@ -136,25 +158,6 @@ public struct AuditVerification: Sendable {
             "record \(before.link.seq) was changed: record \(seq) (\(file):\(line)) names another SHA-256 for it")
     }
 
-    private mutating func judge(_ head: SignedHead, _ record: AuditLine, _ place: Place) {
-        guard !keys.isEmpty else { return }
-        guard keys.contains(where: { $0.kid == head.kid && $0.hasSigned(head) }) else {
-            return find(
-                place.file, place.line,
-                keys.contains { $0.kid == head.kid }
-                    ? "the signature of head record \(record.seq) is not valid"
-                    : "head record \(record.seq) is signed by another key, \(head.kid)")
-        }
-        switch window.hash(of: head.link.seq) {
-        case head.link.hash: proof = Proof(seq: head.link.seq, time: record.time)
-        case nil: unverifiedHeads += 1
-        default:
-            find(
-                place.file, place.line,
-                "record \(head.link.seq) is not the one that head record \(record.seq) was signed for: the log was written anew")
-        }
-    }
-
     private mutating func end() {
         for gap in gaps {
             let isAll = gap.missing.isEmpty && gap.range.count > 100_000
@@ -175,52 +178,14 @@ public struct AuditVerification: Sendable {
             ? "\(first) to \(last)" : numbers.prefix(10).map { "\($0)" }.joined(separator: ", ")
     }
 
+    private mutating func judge(_ end: AuditProofs.End, in last: String) {
+        switch end {
+        case .doubt(let doubt): doubts.append(doubt)
+        case .missing(let message): find(before?.file ?? last, before?.line ?? 1, message)
+        }
+    }
+
     private mutating func find(_ file: String, _ line: Int, _ message: String) {
         findings.append(Finding(file: file, line: line, message: message))
-    }
-}
-
-/// The hashes of the last records, for heads to be compared with.
-private struct LinkWindow: Sendable {
-    private var links: [AuditLink?] = []
-
-    /// A head is written long before so many records have come after the one it is for.
-    static let size = 1 << 17
-
-    mutating func add(_ link: AuditLink) {
-        let place = Int(link.seq % UInt64(Self.size))
-        while links.count <= place { links.append(nil) }
-        links[place] = link
-    }
-
-    func hash(of seq: UInt64) -> [UInt8]? {
-        let place = Int(seq % UInt64(Self.size))
-        guard place < links.count, let link = links[place], link.seq == seq else { return nil }
-        return link.hash
-    }
-}
-
-/// Reads a file of any size line by line.
-enum LineReader {
-    private static let step = 1 << 18
-
-    /// - Parameter body: called with each line without its line feed, and whether it had one.
-    /// - Throws: `PlatformError`.
-    static func lines(of path: String, _ body: (ArraySlice<UInt8>, Bool) throws -> Void) throws {
-        guard let handle = FileHandle(forReadingAtPath: path) else {
-            throw PlatformError(.missing, "\(path) cannot be opened", hint: "check the path, and whether you may read the file")
-        }
-        defer { try? handle.close() }
-        var rest: [UInt8] = []
-        while let data = try handle.read(upToCount: step), !data.isEmpty {
-            var bytes = rest[...]
-            bytes += data
-            while let end = bytes.firstIndex(of: UInt8(ascii: "\n")) {
-                try body(bytes[..<end], true)
-                bytes = bytes[(end + 1)...]
-            }
-            rest = Array(bytes)
-        }
-        if !rest.isEmpty { try body(rest[...], false) }
     }
 }

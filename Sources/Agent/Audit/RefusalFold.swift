@@ -33,12 +33,14 @@ struct RefusalFold: Sendable {
     static let mostKinds = 32
 
     /// Returns whether the refusal is to be recorded now; otherwise it is counted.
-    mutating func admit(_ record: AuditRecord, at now: Int64) -> AuditRecord? {
+    ///
+    /// - Parameter isTogether: whether kinds of this uid are not told apart any more.
+    mutating func admit(_ record: AuditRecord, together isTogether: Bool = false, at now: Int64) -> AuditRecord? {
         let uid = record.caller.uid
         var record = record
         var likeness = Likeness(
             uid: uid, method: record.method, issuer: record.issuer, outcome: record.outcome, reason: record.reason)
-        if windows[likeness] == nil, kinds[uid, default: 0] >= Self.mostKinds {
+        if windows[likeness] == nil, isTogether || kinds[uid, default: 0] >= Self.mostKinds {
             record.method = Self.several
             record.issuer = nil
             record.outcome = .denied

@@ -4,7 +4,8 @@ import KeyLifecycle
 import PKCS11
 import Platform
 
-/// Signs heads with the audit key: a P-256 pair in the token that is in no JWKS and is never destroyed.
+/// Signs heads with the audit key: a pair in the token that is in no JWKS and is never destroyed, P-256 wherever the token can make
+/// that, RSA otherwise.
 ///
 /// Its label begins otherwise than those of signing keys, so that it is somebody else's object to reconciliation.
 final class TokenHeadSigner: HeadSigner {
@@ -21,6 +22,15 @@ final class TokenHeadSigner: HeadSigner {
     /// What the label of every audit key begins with.
     static let labelPrefix = "privyseal-audit/"
 
+    /// What the key is made as: the first of these that the token has the mechanisms for. What it has to prove, it has to prove for
+    /// years, so the longer RSA key comes first.
+    private static let specifications = [
+        KeySpecification(.es256, rsaBits: nil), KeySpecification(.rs256, rsaBits: 3_072),
+        KeySpecification(.rs256, rsaBits: 2_048),
+    ]
+
+    fileprivate static let algorithms: [SignatureAlgorithm] = [.es256, .rs256]
+
     static func label(of deployment: String) -> String { labelPrefix + deployment }
 
     /// Looks for the key, and makes one when the token has none.
@@ -31,10 +41,9 @@ final class TokenHeadSigner: HeadSigner {
     }
 
     func sign(_ statement: [UInt8]) async throws -> (signature: [UInt8], kid: String) {
-        let digest = SigningDigest(of: statement, for: .es256)
-        if let signed = try await signByKnownHandle(digest) { return signed }
+        if let signed = try await signByKnownHandle(statement) { return signed }
         try await findKey()
-        guard let signed = try await signByKnownHandle(digest) else {
+        guard let signed = try await signByKnownHandle(statement) else {
             throw HSMError(
                 .signatureFaulty, "the token's signature with the audit key is not valid", hint: "have the token examined")
         }
@@ -42,12 +51,14 @@ final class TokenHeadSigner: HeadSigner {
     }
 
     /// Signs with the key as it was last found; nil when it is not there any more, or its signature is not valid.
-    private func signByKnownHandle(_ digest: SigningDigest) async throws -> (signature: [UInt8], kid: String)? {
+    private func signByKnownHandle(_ statement: [UInt8]) async throws -> (signature: [UInt8], kid: String)? {
         guard let key = key.withLock({ $0 }) else { return nil }
-        let verifier = try PublicKey(subjectPublicKeyInfo: key.publicKey).verifier(for: .es256)
+        let algorithm = key.specification.algorithm
+        let digest = SigningDigest(of: statement, for: algorithm.jws)
+        let verifier = try PublicKey(subjectPublicKeyInfo: key.publicKey).verifier(for: algorithm.jws)
         return try await token.perform { [access = token.access] session in
             guard let object = try access.knownPrivateKey(key.keyID, session) else { return nil }
-            let signature = try SignatureAlgorithm.es256.sign(digest, session, object)
+            let signature = try algorithm.sign(digest, session, object)
             return verifier.isValid(signature: signature, for: digest) ? (signature, key.kid) : nil
         }
     }
@@ -55,9 +66,9 @@ final class TokenHeadSigner: HeadSigner {
     private func findKey() async throws {
         let label = Self.label(of: deployment)
         let wanted = key.withLock { $0?.kid }
-        let found = try await token.perform { [access = token.access] session -> GeneratedKey? in
+        let found = try await token.perform { [access = token.access, rules = token.rules] session -> GeneratedKey? in
             let pairs = access.knownHandles.auditKeys(labelled: label, generation: access.generation)
-            guard let held = try session.auditKey(labelled: label, wanted: wanted, knowing: pairs) else { return nil }
+            guard let held = try session.auditKey(labelled: label, wanted: wanted, knowing: pairs, rules) else { return nil }
             access.knownHandles.note(held.privateKey, of: held.key.keyID, generation: access.generation)
             return held.key
         }
@@ -67,31 +78,52 @@ final class TokenHeadSigner: HeadSigner {
                 .keyUnavailable, "the token does not show the audit key any more",
                 hint: "check that it is the token the key was made on; an agent that is started anew makes another key")
         }
-        let specification = KeySpecification(.es256, rsaBits: nil)
-        try await token.requireMechanisms(for: specification, isAwaited: { true })
+        let specification = try await specification()
         guard let keyID = KeyID(SystemRandom.bytes(KeyID.length)) else { preconditionFailure("a CKA_ID has 16 bytes") }
         let made = try await token.generate(specification, keyID: keyID, label: label, isAwaited: { true })
         key.withLock { $0 = made }
     }
+
+    /// - Throws: `HSMError` with `.unsupported` for a token that has the mechanisms for none, naming what it lacks for the first.
+    private func specification() async throws -> KeySpecification {
+        var refusals: [HSMError] = []
+        for specification in Self.specifications {
+            do {
+                try await token.requireMechanisms(for: specification, isAwaited: { true })
+                return specification
+            } catch let error as HSMError where error.code == .unsupported {
+                refusals.append(error)
+            }
+        }
+        throw refusals[0]
+    }
 }
 
 extension Session {
-    /// The complete key pair with the label; of several, always the same one.
+    /// The complete key pair with the label that is held as the custody rules want it; of several, always the same one.
     ///
     /// - Parameter known: pairs that have been seen with the label, which are looked at before the token is searched.
     fileprivate func auditKey(
-        labelled label: String, wanted: String?, knowing known: [KeyID: KeyPair]
+        labelled label: String, wanted: String?, knowing known: [KeyID: KeyPair], _ rules: CustodyRules
     ) throws -> HeldKey? {
-        let seen = try known.compactMap { keyID, pair in try heldKey(keyID, for: .es256, asMade: pair) }
+        let seen = try known.compactMap { keyID, pair in try auditKey(keyID, asMade: pair, rules) }
         if let key = Self.auditKey(among: seen, wanted: wanted) { return key }
         var found: [HeldKey] = []
         for object in try findObjects([.class(.privateKey), .label(label)]) {
             guard let keyID = try bytes(.id, of: object).flatMap({ KeyID($0) }),
-                let held = try heldKey(keyID, for: .es256)
+                let held = try auditKey(keyID, asMade: nil, rules)
             else { continue }
             found.append(held)
         }
         return Self.auditKey(among: found, wanted: wanted)
+    }
+
+    private func auditKey(_ keyID: KeyID, asMade pair: KeyPair?, _ rules: CustodyRules) throws -> HeldKey? {
+        for algorithm in TokenHeadSigner.algorithms {
+            guard let held = try heldKey(keyID, for: algorithm, asMade: pair) else { continue }
+            return rules.refusals(held.custody).isEmpty ? held : nil
+        }
+        return nil
     }
 
     private static func auditKey(among keys: [HeldKey], wanted: String?) -> HeldKey? {
@@ -102,7 +134,7 @@ extension Session {
     fileprivate func auditPublicKeys(labelled label: String) throws -> [AuditPublicKey] {
         try findObjects([.class(.publicKey), .label(label)])
             .map { try PublicKey(publicKey(of: $0)) }
-            .filter { $0.keyType == SignatureAlgorithm.es256.jws.keyType }
+            .filter { key in TokenHeadSigner.algorithms.contains { $0.jws.keyType == key.keyType } }
             .map { try AuditPublicKey($0) }
             .sorted { $0.kid < $1.kid }
     }

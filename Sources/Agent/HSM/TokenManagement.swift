@@ -10,7 +10,7 @@ final class TokenManagement: Sendable {
     private let thread: ManagementThread
     let recovery: TokenRecovery
     private let status: HSMStatus
-    private let rules: CustodyRules
+    let rules: CustodyRules
     private let templates = AcceptedTemplates()
     private let refusedKeys: RefusedKeys
     /// What the module has been initialised anew for because it would not destroy it.

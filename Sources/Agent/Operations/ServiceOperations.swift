@@ -35,6 +35,11 @@ struct ReportHealth: Operation {
         if let problem = auditTrouble ?? audit.headTrouble {
             problems.append(HealthProblem(component: "audit", message: problem.message, hint: problem.hint))
         }
+        problems += audit.incidents.unseen.map { incident in
+            HealthProblem(
+                component: "audit", message: incident,
+                hint: "find out who did it and where the records are, then: privyseal call reload '{\"acceptAudit\":true}'")
+        }
         if let doubt { problems.append(HealthProblem(doubt)) }
         for (name, work) in await registry.unfinished.sorted(by: { $0.key < $1.key }) {
             problems.append(
@@ -101,6 +106,7 @@ struct Reload: ChangeOperation {
 
     func run(_ parameters: ReloadParameters, _ context: OperationContext) async throws -> ReloadResult {
         if parameters.acceptClock == true { await registry.acceptClock() }
+        if parameters.acceptAudit == true { reloader.audit.acknowledgeIncidents() }
         let (reloaded, warning) = try await reloader.reload()
         return ReloadResult(
             applied: reloaded.applied, needsRestart: reloaded.needsRestart,

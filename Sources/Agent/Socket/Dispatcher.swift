@@ -34,8 +34,11 @@ struct Dispatcher: Sendable {
                 audit.refused(audit.entry(caller, request.method, at: began), error)
                 return .answered(ReplyLine.failure(id: request.id, error))
             }
-            if let trouble = audit.trouble, request.method.isRecorded {
-                return .answered(ReplyLine.failure(id: request.id, ProtocolError(trouble)))
+            do throws(ProtocolError) {
+                try audit.admit(caller, request.method)
+            } catch {
+                if error.reason == .rateLimited { audit.refused(audit.entry(caller, request.method, at: began), error) }
+                return .answered(ReplyLine.failure(id: request.id, error))
             }
             return .admitted(AdmittedRequest(request: request, began: began))
         } catch {

@@ -117,13 +117,16 @@ public struct ReloadParameters: RequestParameters {
 
     /// Also take the wall clock as right, after `health` called it suspect.
     public var acceptClock: Bool?
+    /// Also take note of what was done to the file of the audit log, which `health` then names no more.
+    public var acceptAudit: Bool?
 
-    public init(acceptClock: Bool? = nil) {
+    public init(acceptClock: Bool? = nil, acceptAudit: Bool? = nil) {
         self.acceptClock = acceptClock
+        self.acceptAudit = acceptAudit
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case acceptClock
+        case acceptClock, acceptAudit
     }
 }
 

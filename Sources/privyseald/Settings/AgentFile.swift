@@ -54,6 +54,18 @@ struct AgentFile: Decodable {
         var path: String?
         var fsync: DurationValue?
         var head: Head?
+        var limitPerUser: Limit?
+
+        /// A size, or `none`.
+        enum Limit: Decodable {
+            case none
+            case bytes(SizeValue)
+
+            init(from decoder: any Decoder) throws {
+                let text = try decoder.singleValueContainer().decode(String.self)
+                self = text == "none" ? .none : .bytes(try SizeValue(from: decoder))
+            }
+        }
 
         /// A duration, or `never`.
         enum Head: Decodable {
@@ -66,7 +78,7 @@ struct AgentFile: Decodable {
             }
         }
 
-        enum CodingKeys: String, CodingKey, CaseIterable { case path, fsync, head }
+        enum CodingKeys: String, CodingKey, CaseIterable { case path, fsync, head, limitPerUser }
     }
 
     struct Rule: Decodable {

@@ -31,6 +31,20 @@ extension AuditConfiguration {
             }
         self.init(
             path: section?.path ?? beside, fsyncInterval: try seconds(section?.fsync, 1...60, orElse: 1, "fsync"),
-            headInterval: headInterval)
+            headInterval: headInterval, limitPerUser: try Self.limitPerUser(section?.limitPerUser, yaml))
+    }
+
+    private static func limitPerUser(_ limit: AgentFile.Audit.Limit?, _ yaml: StrictYAML) throws -> Int? {
+        switch limit {
+        case nil: return usualLimitPerUser
+        case .some(.none): return nil
+        case .some(.bytes(let size)):
+            guard (1 << 20...1 << 40).contains(size.bytes) else {
+                throw yaml.invalidValue(
+                    at: ["audit", "limitPerUser"], "audit.limitPerUser must be 1MiB to 1TiB, for a day",
+                    hint: "leave it out for the default, \(SizeValue(bytes: usualLimitPerUser)); none is without a bound")
+            }
+            return size.bytes
+        }
     }
 }

@@ -1,0 +1,80 @@
+import Foundation
+import Platform
+
+/// What was done to the log's file by somebody else while it was in use. Each is recorded in the log; here it is kept until an operator
+/// has taken note of it, over a restart too.
+final class AuditIncidents: Sendable {
+    private struct State {
+        /// One line each, the oldest first.
+        var lines: [String] = []
+        var isSaved = true
+    }
+
+    private let state: Locked<State>
+    /// Where they are kept for the next start. Not a name that a rotated file of the log could have.
+    private let path: String
+
+    /// Further ones are in the log, and not kept here.
+    private static let most = 16
+
+    init(of log: String) {
+        path = log + "~unseen"
+        let text = (try? RegularFile.readTrusted(path: path, limit: 1 << 16)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        state = Locked(State(lines: text.split(separator: "\n").prefix(Self.most).map(String.init)))
+    }
+
+    var unseen: [String] { state.withLock { $0.lines } }
+
+    /// - Returns: whether it is none of those that are known.
+    @discardableResult
+    func add(_ line: String) -> Bool {
+        state.withLock { state in
+            guard !state.lines.contains(line) else { return false }
+            guard state.lines.count < Self.most else { return true }
+            state.lines.append(line)
+            state.isSaved = false
+            return true
+        }
+    }
+
+    /// Takes one back that has turned out to be nothing.
+    func remove(_ line: String) {
+        state.withLock { state in
+            guard let place = state.lines.lastIndex(of: line) else { return }
+            state.lines.remove(at: place)
+            state.isSaved = false
+        }
+    }
+
+    /// An operator has taken note of them.
+    ///
+    /// - Returns: how many there were.
+    func acknowledge() -> Int {
+        state.withLock { state in
+            defer { state = State(isSaved: state.isSaved && state.lines.isEmpty) }
+            return state.lines.count
+        }
+    }
+
+    /// Keeps them for the next start. To be called where the disk may be waited for, and tried again when it throws.
+    ///
+    /// - Throws: `PlatformError`.
+    func save() throws {
+        let lines = state.withLock { state -> [String]? in
+            guard !state.isSaved else { return nil }
+            state.isSaved = true
+            return state.lines
+        }
+        guard let lines else { return }
+        do {
+            if lines.isEmpty {
+                try? FileManager.default.removeItem(atPath: path)
+            } else {
+                try AtomicFile.write(Array(lines.map { $0 + "\n" }.joined().utf8), to: path)
+            }
+        } catch {
+            state.withLock { $0.isSaved = false }
+            throw error
+        }
+    }
+}
