@@ -1,4 +1,4 @@
-import Platform
+public import Platform
 
 /// A duration in a configuration file, with its unit: `90s`, `24h`, `1h30m`, `7d`. A bare number is refused.
 public struct DurationValue: Decodable, Sendable, Hashable, Comparable, CustomStringConvertible {
@@ -43,4 +43,21 @@ public struct FileModeValue: Decodable, Sendable, Hashable, CustomStringConverti
 
     /// Four octal digits.
     public var description: String { FileMode.text(bits) }
+}
+
+/// A network, or one address, in a configuration file: `192.0.2.0/24`, `2001:db8::7`.
+public struct NetworkValue: Decodable, Sendable, Hashable {
+    /// The network.
+    public let network: IPNetwork
+
+    /// Decodes the text.
+    public init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let network = IPNetwork(text) else {
+            throw InvalidConfigurationValue(
+                "\"\(text)\" is neither an address nor a network",
+                hint: "write 192.0.2.7, or 192.0.2.0/24 with no bit set after the 24")
+        }
+        self.network = network
+    }
 }
