@@ -59,6 +59,7 @@ extension Target.Dependency {
     static let logging = product(name: "Logging", package: "swift-log")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
     static let coreMetrics = product(name: "CoreMetrics", package: "swift-metrics")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
@@ -182,8 +183,8 @@ let package = Package(
         tests(
             "OIDCFrontendTests",
             [
-                "OIDCFrontend", "AgentClient", "AgentProtocol", "Platform", "TLSSupport", .logging, .nioCore, .serviceLifecycle,
-                .subprocess,
+                "OIDCFrontend", "AgentClient", "AgentProtocol", "Platform", "TLSSupport", .logging, .nioCore, .nioEmbedded,
+                .nioHTTP1, .nioPosix, .serviceLifecycle, .subprocess,
             ]),
         tests("DaemonKitTests", ["DaemonKit", "Platform", .coreMetrics, .logging, .serviceLifecycle]),
         tests(

@@ -1,5 +1,6 @@
 import AgentProtocol
 public import Logging
+public import Platform
 public import ServiceLifecycle
 
 /// What the frontend is told by its configuration.
@@ -14,14 +15,34 @@ public struct FrontendSettings: Sendable, Equatable {
     public var staleAfter: Int64
     /// Plain HTTP without.
     public var tls: TLSFiles?
+    /// What connections may cost.
+    public var limits: ConnectionLimits
+    /// Where health is asked for with room of its own, over plain HTTP; nowhere without.
+    public var admin: AdminAddress?
+
+    /// An address and a port; 0 for any free one.
+    public struct AdminAddress: Sendable, Equatable {
+        public var host: String
+        public var port: Int
+
+        public init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+    }
 
     /// Settings, each as its property says.
-    public init(host: String, port: Int, cacheDirectory: String, staleAfter: Int64, tls: TLSFiles? = nil) {
+    public init(
+        host: String, port: Int, cacheDirectory: String, staleAfter: Int64, tls: TLSFiles? = nil,
+        limits: ConnectionLimits = ConnectionLimits(), admin: AdminAddress? = nil
+    ) {
         self.host = host
         self.port = port
         self.cacheDirectory = cacheDirectory
         self.staleAfter = staleAfter
         self.tls = tls
+        self.limits = limits
+        self.admin = admin
     }
 }
 
@@ -32,12 +53,19 @@ public struct Frontend: Sendable {
     private let keeper: CertificateKeeper?
     private let logger: Logger
 
-    /// Loads the certificate and the cache. `clock` is the wall clock; `listening` gets the port once connections are accepted.
-    /// Throws `certificateUnusable` or `certificateNotValid`, and `cacheUnusable` when the cache directory cannot be written to.
+    /// Loads the certificate and the cache. `clock` is the wall clock, `uptime` counts nanoseconds and never goes back; `listening` gets the port once connections are accepted,
+    /// and `adminListening` that of the admin listener. Throws `tooFewDescriptors`; `certificateUnusable` or `certificateNotValid`;
+    /// and `cacheUnusable` when the cache directory cannot be written to, or others can.
     public init(
-        _ settings: FrontendSettings, source: any DiscoverySource, clock: @escaping @Sendable () -> Moment, logger: Logger,
-        listening: @escaping @Sendable (Int) -> Void = { _ in }
+        _ settings: FrontendSettings, source: any DiscoverySource, clock: @escaping @Sendable () -> Moment,
+        uptime: @escaping @Sendable () -> Int64, descriptors: DescriptorLimit = .current, logger: Logger,
+        listening: @escaping @Sendable (Int) -> Void = { _ in },
+        adminListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws(FrontendError) {
+        let limits = try settings.limits.fitting(descriptors)
+        if let warning = settings.limits.warning(descriptors) {
+            logger.warning("\(warning.message)", metadata: ["hint": "\(warning.hint)"])
+        }
         if let tls = settings.tls {
             keeper = try CertificateKeeper(tls, clock: clock, logger: logger)
         } else {
@@ -53,14 +81,23 @@ public struct Frontend: Sendable {
                 metadata: ["issuers": "\(known.results.count)", "confirmedAt": "\(known.confirmedAt?.text ?? "never")"])
         }
         let publication = LivePublication(known, clock: clock)
+        let admin = settings.admin.map { admin in
+            DocumentServer(
+                responder: DocumentResponder(
+                    publication: publication, staleAfter: settings.staleAfter, servesDocuments: false),
+                host: admin.host, port: admin.port, limits: .admin, uptime: uptime, logger: logger, name: "admin listening",
+                listening: adminListening)
+        }
         let alwaysThere: [any Service] = [
             CacheWriter(cache: cache, loaded: known, publication: publication, logger: logger),
             AgentFollower(source: source, publication: publication, logger: logger),
             DocumentServer(
                 responder: DocumentResponder(publication: publication, staleAfter: settings.staleAfter),
-                host: settings.host, port: settings.port, certificate: keeper?.certificate, logger: logger, listening: listening),
+                host: settings.host, port: settings.port, certificate: keeper?.certificate, limits: limits, uptime: uptime,
+                logger: logger,
+                listening: listening),
         ]
-        services = (keeper.map { [$0] } ?? []) + alwaysThere
+        services = (keeper.map { [$0] } ?? []) + (admin.map { [$0] } ?? []) + alwaysThere
     }
 
     /// Takes a renewed certificate; nothing else of what the frontend was told counts before a restart.

@@ -14,10 +14,14 @@ public struct FrontendError: Error, Sendable, Equatable, CustomStringConvertible
 
         /// The address cannot be listened on.
         public static let cannotListen = Code(rawValue: "cannotListen")
+        /// The process may open too few files and connections.
+        public static let tooFewDescriptors = Code(rawValue: "tooFewDescriptors")
         /// The cache directory is missing or cannot be written to.
         public static let cacheUnusable = Code(rawValue: "cacheUnusable")
         /// A cache file that this version did not write.
         public static let cacheForeign = Code(rawValue: "cacheForeign")
+        /// What the agent or the cache says of an issuer's documents is not what it has to be.
+        public static let documentsUnusable = Code(rawValue: "documentsUnusable")
         /// The TLS certificate or its key cannot be read, are not what they have to be, or do not belong together.
         public static let certificateUnusable = Code(rawValue: "certificateUnusable")
         /// The TLS certificate is not valid yet, or not any more.

@@ -1,5 +1,6 @@
 import DaemonKit
 import OIDCFrontend
+import Platform
 
 /// The configuration file of `privyseal-issuer`.
 struct FrontendConfiguration: Decodable, Sendable {
@@ -12,10 +13,26 @@ struct FrontendConfiguration: Decodable, Sendable {
     let staleAfter: DurationValue?
     /// Plain HTTP without.
     let tls: TLS?
+    let limits: Limits?
+    /// Loopback alone without.
+    let trustedProxies: [NetworkValue]?
+    /// Health with room of its own; on loopback.
+    let admin: Listen?
     let log: LogConfiguration?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case agent, listen, cache, staleAfter, tls, log
+        case agent, listen, cache, staleAfter, tls, limits, trustedProxies, admin, log
+    }
+
+    struct Limits: Decodable, Sendable {
+        /// Connections in all.
+        let connections: Int?
+        /// Connections of one address.
+        let connectionsPerAddress: Int?
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case connections, connectionsPerAddress
+        }
     }
 
     struct Listen: Decodable, Sendable {
@@ -50,9 +67,25 @@ struct FrontendConfiguration: Decodable, Sendable {
                 at: place, "\(place.joined(separator: ".")) is not an absolute path: \"\(value)\"",
                 hint: "write the whole path, from / on")
         }
-        // Decoding takes it for no TLS at all, which is not what was meant.
-        guard !file.isEmpty("tls", at: []) else {
-            throw file.invalidValue(at: ["tls"], "tls has no value", hint: "write certificate and key below it, or remove it")
+        // Decoding takes such a key for an absent one, which is not what was meant.
+        for (key, value) in [
+            ("tls", "certificate and key"), ("limits", "connections or connectionsPerAddress"),
+            ("trustedProxies", "addresses or networks"), ("admin", "host and port"),
+        ] where file.isEmpty(key, at: []) {
+            throw file.invalidValue(at: [key], "\(key) has no value", hint: "write \(value) below it, or remove it")
+        }
+        for (key, value) in [
+            ("connections", limits?.connections), ("connectionsPerAddress", limits?.connectionsPerAddress),
+        ] {
+            guard let value, !(1...50_000 ~= value) else { continue }
+            throw file.invalidValue(
+                at: ["limits", key], "limits.\(key) is \(value)", hint: "write a number from 1 to 50000")
+        }
+        // Plain HTTP, and nobody else's business.
+        if let admin, IPAddress(admin.host)?.isLoopback != true {
+            throw file.invalidValue(
+                at: ["admin", "host"], "admin.host is not an address of loopback: \"\(admin.host)\"",
+                hint: "write 127.0.0.1 or \"::1\"")
         }
         if let staleAfter, staleAfter.seconds == 0 {
             throw file.invalidValue(
@@ -61,8 +94,13 @@ struct FrontendConfiguration: Decodable, Sendable {
     }
 
     var settings: FrontendSettings {
-        FrontendSettings(
+        var connections = ConnectionLimits()
+        connections.total = limits?.connections ?? connections.total
+        connections.perAddress = limits?.connectionsPerAddress ?? connections.perAddress
+        connections.trustedProxies = trustedProxies?.map(\.network) ?? connections.trustedProxies
+        return FrontendSettings(
             host: listen.host, port: Int(listen.port), cacheDirectory: cache, staleAfter: staleAfter?.seconds ?? 3600,
-            tls: tls.map { TLSFiles(certificate: $0.certificate, key: $0.key) })
+            tls: tls.map { TLSFiles(certificate: $0.certificate, key: $0.key) }, limits: connections,
+            admin: admin.map { FrontendSettings.AdminAddress(host: $0.host, port: Int($0.port)) })
     }
 }

@@ -1,6 +1,5 @@
 import AgentProtocol
 import Foundation
-import Subprocess
 import Testing
 
 @testable import OIDCFrontend
@@ -53,7 +52,7 @@ struct ConnectionTests {
                 let answer = try await server.exchange("GET \(target) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
                 #expect(answer.hasSuffix("\r\n\r\n" + jwksBody("k1")), "\(target)")
             }
-            for target in ["https://oidc.example.com", "*", "/?\(jwksPath("a"))"] {
+            for target in ["https://oidc.example.com", "/?\(jwksPath("a"))"] {
                 let answer = try await server.exchange("GET \(target) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
                 #expect(answer.hasPrefix("HTTP/1.1 404 "), "\(target): \(answer)")
             }
@@ -105,28 +104,5 @@ struct ConnectionTests {
         let publication = LivePublication(
             Publication(results: [discovery(of: "demo", [url("a")])], confirmedAt: wire(0)), clock: moment(0).reading)
         try await withRunningServer(DocumentResponder(publication: publication, staleAfter: 3600), body)
-    }
-}
-
-extension RunningServer {
-    /// What comes back until the server closes, for bytes that are sent as they stand.
-    fileprivate func exchange(_ request: String, halfClosing: Bool = false) async throws -> String {
-        let script = """
-            import socket, sys
-            s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=100)
-            try:
-                s.sendall(sys.stdin.buffer.read())
-                if sys.argv[2] == "true":
-                    s.shutdown(socket.SHUT_WR)
-                while data := s.recv(65536):
-                    sys.stdout.buffer.write(data)
-            except (ConnectionResetError, BrokenPipeError):
-                pass
-            """
-        let result = try await run(
-            .name("python3"), arguments: ["-c", script, "\(port)", "\(halfClosing)"], input: .string(request),
-            output: .string(limit: 1 << 16), error: .string(limit: 1 << 16))
-        #expect(result.terminationStatus.isSuccess, "\(result.standardError)")
-        return result.standardOutput
     }
 }

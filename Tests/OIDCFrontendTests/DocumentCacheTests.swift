@@ -60,6 +60,41 @@ struct DocumentCacheTests {
         }
     }
 
+    @Test("a file that others could have changed is set aside unread", arguments: [0o620, 0o602, 0o666])
+    func exposed(mode: Int) async throws {
+        try await withTemporaryDirectory { directory in
+            let cache = DocumentCache(directory: directory)
+            try cache.save(results)
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: cache.documentsPath)
+            let records = LogRecords()
+            #expect(cache.load(logger: records.logger).results.isEmpty)
+            #expect(records.messages == ["a cache file is unusable and set aside"])
+            #expect(FileManager.default.fileExists(atPath: cache.documentsPath + ".unusable"))
+        }
+    }
+
+    @Test("a file of another user's is set aside unread", .enabled(if: getuid() == 0, "takes root"))
+    func foreign() async throws {
+        try await withTemporaryDirectory { directory in
+            let cache = DocumentCache(directory: directory)
+            try cache.save(results)
+            try FileManager.default.setAttributes([.ownerAccountID: 4_242], ofItemAtPath: cache.documentsPath)
+            #expect(cache.load(logger: silent).results.isEmpty)
+        }
+    }
+
+    @Test("header fields in a file's entity tag are not served: the file is set aside")
+    func fieldsInTag() async throws {
+        try await withTemporaryDirectory { directory in
+            let cache = DocumentCache(directory: directory)
+            var results = results
+            results[1].urls[1].versions[0].jwks.etag = "\"a\"\r\nSet-Cookie: b"
+            try cache.save(results)
+            #expect(cache.load(logger: silent).results.isEmpty)
+            #expect(FileManager.default.fileExists(atPath: cache.documentsPath + ".unusable"))
+        }
+    }
+
     @Test("documents without a usable time of the agent's word are served, but not ready")
     func confirmationUnusable() async throws {
         try await withTemporaryDirectory { directory in

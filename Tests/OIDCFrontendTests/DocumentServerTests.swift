@@ -17,7 +17,7 @@ struct DocumentServerTests {
         arguments: [
             (
                 discoveryPath("a"), "application/json", "\"d-k1\"",
-                "{\"issuer\":\"https://oidc.example.com/tenant/a/\",\"algs\":\"k1\"}"
+                discoveryBody("https://oidc.example.com/tenant/a/", "k1")
             ),
             (jwksPath("a"), "application/jwk-set+json", "\"j-k1\"", jwksBody("k1")),
         ])

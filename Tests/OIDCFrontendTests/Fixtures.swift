@@ -40,11 +40,14 @@ func url(
             DocumentVersion(
                 from: version.from,
                 discovery: Document(
-                    body: "{\"issuer\":\"\(issuerUrl)\",\"algs\":\"\(version.keys)\"}", etag: "\"d-\(version.keys)\""),
+                    body: discoveryBody(issuerUrl, version.keys), etag: "\"d-\(version.keys)\""),
                 jwks: Document(body: jwksBody(version.keys), etag: "\"j-\(version.keys)\""))
         })
 }
 
+func discoveryBody(_ issuerUrl: String, _ keys: String) -> String {
+    "{\"issuer\":\"\(issuerUrl)\",\"jwks_uri\":\"\(issuerUrl)openid/v1/jwks\",\"algs\":\"\(keys)\"}"
+}
 func jwksBody(_ keys: String) -> String { "{\"keys\":[\"\(keys)\"]}" }
 func jwksPath(_ id: String) -> String { "/tenant/\(id)/openid/v1/jwks" }
 func discoveryPath(_ id: String) -> String { "/tenant/\(id)/.well-known/openid-configuration" }
@@ -72,7 +75,9 @@ extension LivePublication {
 /// A directory that is gone when `body` is done.
 func withTemporaryDirectory<Value>(_ body: (String) async throws -> Value) async throws -> Value {
     let path = NSTemporaryDirectory() + "/oidc-frontend-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    // Whatever the umask of whoever runs the tests.
+    try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     defer { try? FileManager.default.removeItem(atPath: path) }
     return try await body(path)
 }

@@ -43,15 +43,18 @@ struct FrontendTests {
         }
     }
 
-    @Test("a cache directory that everybody can write to is refused")
-    func exposedCache() async throws {
+    @Test("a cache directory that others can write to is refused", arguments: [0o777, 0o702, 0o770, 0o1777])
+    func exposedCache(mode: Int) async throws {
         try await withTemporaryDirectory { directory in
-            try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: directory)
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: directory)
             let error = #expect(throws: FrontendError.self) {
-                try Frontend(settings(directory), source: ScriptedAgent(), clock: TestClock().reading, logger: silent)
+                try Frontend(
+                    settings(directory), source: ScriptedAgent(), clock: TestClock().reading, uptime: TestUptime().reading,
+                    logger: silent)
             }
             #expect(error?.code == .cacheUnusable)
-            #expect(error?.message == "the cache directory \(directory) can be written to by everybody")
+            let text = mode < 0o1000 ? "0\(String(mode, radix: 8))" : String(mode, radix: 8)
+            #expect(error?.message == "the cache directory \(directory) has mode \(text), so others can write to it")
         }
     }
 
@@ -84,7 +87,9 @@ struct FrontendTests {
         _ agent: ScriptedAgent, _ directory: String, _ clock: TestClock, _ body: (RunningServer) async throws -> Void
     ) async throws {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
-        let frontend = try Frontend(settings(directory), source: agent, clock: clock.reading, logger: silent) { port.yield($0) }
+        let frontend = try Frontend(
+            settings(directory), source: agent, clock: clock.reading, uptime: TestUptime().reading, logger: silent
+        ) { port.yield($0) }
         try await withRunning(frontend.services, ports, finishing: port, body)
     }
 }

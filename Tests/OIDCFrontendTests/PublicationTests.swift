@@ -73,7 +73,7 @@ struct PublicationTests {
         let configuration = try #require(publication.document(at: discoveryPath("a"), time: moment(0)))
         #expect(configuration.kind.mediaType == "application/json")
         #expect(configuration.etag == "\"d-k1\"")
-        #expect(String(buffer: configuration.body) == "{\"issuer\":\"https://oidc.example.com/tenant/a/\",\"algs\":\"k1\"}")
+        #expect(String(buffer: configuration.body) == discoveryBody("https://oidc.example.com/tenant/a/", "k1"))
         let keys = try #require(publication.document(at: jwksPath("a"), time: moment(0)))
         #expect(keys.kind.mediaType == "application/jwk-set+json")
         #expect(keys.etag == "\"j-k1\"")

@@ -55,6 +55,21 @@ struct TLSTests {
         }
     }
 
+    @Test("connections that never end their handshake, or do not want to be closed, keep nobody out")
+    func slow() async throws {
+        try await withTemporaryDirectory { directory in
+            let made = try await TestCertificate.make(in: directory)
+            try await serving(made, limits: ConnectionLimits(total: 3)) { site in
+                try await withClients(9, site.port) { clients in
+                    // The beginning of a handshake, of which the rest never comes. Some are closed by now.
+                    for client in clients { try? await client.send("\u{16}\u{3}\u{1}\u{2}") }
+                    #expect(try await site.curl(["--cacert", made.certificate], jwksPath("a")) == jwksBody("k1"))
+                    try await eventually("seven closed") { clients.count(where: \.isClosed) >= 7 }
+                }
+            }
+        }
+    }
+
     @Test("a renewed certificate is taken within a minute, with another kind of key as well")
     func renewed() async throws {
         try await withTemporaryDirectory { directory in
@@ -152,14 +167,16 @@ struct TLSTests {
         try await eventually("the next pause") { pauses.durations(.certificate).count > before }
     }
 
-    private func serving(_ made: TestCertificate, _ body: (Site) async throws -> Void) async throws {
+    private func serving(
+        _ made: TestCertificate, limits: ConnectionLimits = ConnectionLimits(), _ body: (Site) async throws -> Void
+    ) async throws {
         let publication = LivePublication(
             Publication(results: [discovery(of: "demo", [url("a")])], confirmedAt: wire(0)), clock: moment(0).reading)
         let keeper = try CertificateKeeper(made.files, clock: clock.reading, pause: pauses.pause, logger: records.logger)
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let server = DocumentServer(
             responder: DocumentResponder(publication: publication, staleAfter: 3600), host: "127.0.0.1", port: 0,
-            certificate: keeper.certificate, logger: silent
+            certificate: keeper.certificate, limits: limits, uptime: TestUptime().reading, logger: silent
         ) { port.yield($0) }
         try await withRunning([keeper, server], ports, finishing: port) { running in
             // So that the first look is one that a test has asked for.

@@ -81,3 +81,20 @@ public struct SizeValue: Decodable, Sendable, Hashable, CustomStringConvertible 
         return unit.map { "\(bytes >> $0.shift)\($0.name)" } ?? "\(bytes) bytes"
     }
 }
+
+/// A network, or one address, in a configuration file: `192.0.2.0/24`, `2001:db8::7`.
+public struct NetworkValue: Decodable, Sendable, Hashable {
+    /// The network.
+    public let network: IPNetwork
+
+    /// Decodes the text.
+    public init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let network = IPNetwork(text) else {
+            throw InvalidConfigurationValue(
+                "\"\(text)\" is neither an address nor a network",
+                hint: "write 192.0.2.7, or 192.0.2.0/24 with no bit set after the 24")
+        }
+        self.network = network
+    }
+}

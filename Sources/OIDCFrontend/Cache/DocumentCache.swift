@@ -6,8 +6,9 @@ import Platform
 /// The last known documents on disk, so that a restart without the agent goes on serving them.
 ///
 /// Two files in one directory: `documents.json` with everything the agent said, replaced whenever that changes, and
-/// `confirmed.json` with the time of its last word. Everything in them is public. It is a cache: what cannot be read is
-/// logged and set aside under its name and `.unusable`, and the agent is asked again.
+/// `confirmed.json` with the time of its last word. Everything in them is public. It is a cache: what cannot be read, what others
+/// could have changed and what cannot be served is logged and set aside under its name and `.unusable`, and the agent is asked
+/// again.
 public struct DocumentCache: Sendable {
     /// The directory's path.
     public let directory: String
@@ -27,22 +28,27 @@ public struct DocumentCache: Sendable {
         return Publication(results: documents?.issuers ?? [], confirmedAt: documents == nil ? nil : confirmation?.confirmedAt)
     }
 
-    /// Throws `cacheUnusable` unless files can be made in the directory, and not by everybody.
+    /// Throws `cacheUnusable` unless files can be made in the directory, and by nobody else but root.
     ///
     /// Blocks on the disk.
     public func checkWritable() throws(FrontendError) {
         do {
             // Whoever can write here chooses the keys that relying parties trust while the agent is away.
-            guard try FileMode.of(directory) & 0o002 == 0 else {
+            let mode = try FileMode.of(directory)
+            guard mode & 0o022 == 0 else {
                 throw FrontendError(
-                    .cacheUnusable, "the cache directory \(directory) can be written to by everybody",
-                    hint: "chmod o-w it, or use a directory of the frontend's own")
+                    .cacheUnusable, "the cache directory \(directory) has mode \(FileMode.text(mode)), so others can write to it",
+                    hint: "chmod go-w it, or use a directory of the frontend's own")
             }
+            try FileTrust.checkDirectory(directory, "the cache directory")
+            try FileTrust.checkPlace(of: directory, "the cache directory")
             let probe = directory + "/.writable"
             try AtomicFile.write([], to: probe)
             try FileManager.default.removeItem(atPath: probe)
         } catch let error as FrontendError {
             throw error
+        } catch let error as PlatformError where error.code == .exposed {
+            throw FrontendError(.cacheUnusable, error.message, hint: error.hint, cause: error)
         } catch {
             let reason =
                 switch (error as? PlatformError)?.code {
@@ -64,6 +70,9 @@ public struct DocumentCache: Sendable {
         try save(KeptConfirmation(confirmedAt: confirmedAt), to: confirmationPath)
     }
 
+    /// Far more than ten thousand issuers need.
+    private static let longestFile = 1 << 28
+
     var documentsPath: String { directory + "/documents.json" }
     var confirmationPath: String { directory + "/confirmed.json" }
 
@@ -74,10 +83,12 @@ public struct DocumentCache: Sendable {
     private func load<Content: Kept>(_ path: String, _ logger: Logger) -> Content? {
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         do {
-            let content = try JSONDecoder().decode(Content.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+            let bytes = try RegularFile.readTrusted(path: path, limit: Self.longestFile)
+            let content = try JSONDecoder().decode(Content.self, from: Data(bytes))
             guard content.format == Content.format else {
                 throw FrontendError(.cacheForeign, "its format is \"\(content.format)\"", hint: "remove it")
             }
+            try content.check()
             return content
         } catch {
             let aside = path + ".unusable"

@@ -4,6 +4,8 @@ import AgentProtocol
 protocol Kept: Codable, Sendable {
     static var format: String { get }
     var format: String { get }
+    /// Throws when the content is not to be served.
+    func check() throws(FrontendError)
 }
 
 /// `documents.json`: everything the agent said, ordered by issuer.
@@ -16,6 +18,10 @@ struct KeptDocuments: Kept {
     init(issuers: [DiscoveryResult]) {
         format = Self.format
         self.issuers = issuers
+    }
+
+    func check() throws(FrontendError) {
+        for result in issuers { try DocumentCheck.check(result) }
     }
 }
 
@@ -30,4 +36,6 @@ struct KeptConfirmation: Kept {
         format = Self.format
         self.confirmedAt = confirmedAt
     }
+
+    func check() throws(FrontendError) {}
 }

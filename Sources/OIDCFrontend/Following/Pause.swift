@@ -10,6 +10,8 @@ public struct Pause: Sendable {
         case deadline
         /// The next look at the files of the certificate.
         case certificate
+        /// The next look at connections whose time may be over.
+        case connections
     }
 
     private let wait: @Sendable (Purpose, Duration) async throws -> Void

@@ -115,6 +115,13 @@ extension AgentFollower {
         private func take(_ answer: Answer, _ refused: inout Set<String>) {
             switch answer.result {
             case .success(let result):
+                do {
+                    try DocumentCheck.check(result, answering: answer.issuer)
+                } catch {
+                    return refuse(
+                        answer.issuer, error, "the agent's documents for an issuer cannot be served, serving what it last said",
+                        &refused)
+                }
                 follower.publication.apply(result)
                 refused.remove(answer.issuer)
             case .failure(let error) where error.reason == .issuerNotFound:
@@ -129,11 +136,15 @@ extension AgentFollower {
                     "the agent keeps an issuer in quarantine, serving what it last said",
                     metadata: ["issuer": "\(answer.issuer)", "error": "\(error)"])
             case .failure(let error):
-                guard refused.insert(answer.issuer).inserted else { return }
-                follower.logger.error(
-                    "the agent refuses an issuer's documents, serving what it last said",
-                    metadata: ["issuer": "\(answer.issuer)", "error": "\(error)"])
+                refuse(answer.issuer, error, "the agent refuses an issuer's documents, serving what it last said", &refused)
             }
+        }
+
+        private func refuse(
+            _ issuer: String, _ error: any Error, _ message: Logger.Message, _ refused: inout Set<String>
+        ) {
+            guard refused.insert(issuer).inserted else { return }
+            follower.logger.error(message, metadata: ["issuer": "\(issuer)", "error": "\(error)"])
         }
 
         private func limited<Value: Sendable>(

@@ -14,8 +14,7 @@ struct DocumentChannel: ServerChildChannel {
     }
 
     let responder: DocumentResponder
-
-    private static let idleLimit = TimeAmount.seconds(60)
+    let connections: Connections
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
@@ -23,14 +22,16 @@ struct DocumentChannel: ServerChildChannel {
             limits.maxHeaderFieldSize = 8 * 1024
             limits.maxHeaderListSize = 32 * 1024
             limits.maxHeaderFieldCount = 100
+            let connection = try connections.admit(channel)
+            let arrivals = Arrivals()
             let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(arrivals)
             try pipeline.configureHTTPServerPipeline(
-                // What goes out is the agent's words and our own.
+                // It would answer on connections that are being closed as well.
+                withErrorHandling: false,
+                // What goes out are our own words, and the agent's, which were looked at when they came in.
                 withOutboundHeaderValidation: false, withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
-            // Behind the decoder: whoever sends a header byte by byte is idle too. Writes are not timed, which would cost a promise
-            // for each; answers are small, and one that is not taken is given up with its connection.
-            try pipeline.addHandler(IdleStateHandler(readTimeout: Self.idleLimit))
-            try pipeline.addHandler(DocumentHandler(responder: responder))
+            try pipeline.addHandler(DocumentHandler(responder: responder, connection: connection, arrivals: arrivals))
             return Value(channel: channel)
         }
     }
@@ -45,64 +46,20 @@ struct DocumentChannel: ServerChildChannel {
     }
 }
 
-/// Answers the requests of one connection, one after the other.
-private final class DocumentHandler: ChannelInboundHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
+/// Notices bytes before they are decoded: the first of a request come long before the request.
+final class Arrivals: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
 
-    private let responder: DocumentResponder
-    private var request: HTTPRequestHead?
-    private var date = HTTPDate()
-
-    init(responder: DocumentResponder) {
-        self.responder = responder
-    }
+    private var hasAny = false
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head): request = head
-        case .body: break
-        case .end:
-            guard let head = request else { return }
-            request = nil
-            answer(head, context)
-        }
+        hasAny = true
+        context.fireChannelRead(data)
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        switch event {
-        case ChannelEvent.inputClosed:
-            // Once what is being sent has gone out.
-            context.close(mode: .output, promise: nil)
-        case is IdleStateHandler.IdleStateEvent:
-            context.close(promise: nil)
-        default:
-            context.fireUserInboundEventTriggered(event)
-        }
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A client that breaks off, or one that does not speak HTTP or TLS.
-        context.close(promise: nil)
-    }
-
-    private func answer(_ request: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        var answer = responder.answer(request)
-        answer.fields.add(name: "Date", value: date.text(at: responder.time.seconds))
-        let goesOn = request.isKeepAlive
-        if !goesOn {
-            answer.fields.add(name: "Connection", value: "close")
-        } else if request.version == .http1_0 {
-            answer.fields.add(name: "Connection", value: "keep-alive")
-        }
-        let head = HTTPResponseHead(version: .http1_1, status: answer.status, headers: answer.fields)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if let body = answer.body { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
-        guard goesOn else {
-            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-            context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
-            return
-        }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    /// Whether bytes have come since this was last asked.
+    func take() -> Bool {
+        defer { hasAny = false }
+        return hasAny
     }
 }

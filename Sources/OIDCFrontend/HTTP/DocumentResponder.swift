@@ -8,28 +8,29 @@ import NIOHTTP1
 public struct DocumentResponder: Sendable {
     private let publication: LivePublication
     private let staleAfter: Int64
+    private let servesDocuments: Bool
 
-    /// `/readyz` turns unready when the agent's last word is more than `staleAfter` seconds old.
-    public init(publication: LivePublication, staleAfter: Int64) {
+    /// `/readyz` turns unready when the agent's last word is more than `staleAfter` seconds old. Without documents, that and
+    /// `/healthz` are all there is.
+    public init(publication: LivePublication, staleAfter: Int64, servesDocuments: Bool = true) {
         self.publication = publication
         self.staleAfter = staleAfter
+        self.servesDocuments = servesDocuments
     }
 
-    /// An unknown path is a 404.
-    func answer(_ request: HTTPRequestHead) -> Answer {
-        var answer = unconditional(request)
-        // HEAD gets the header of GET, Content-Length included, and no body (RFC 9110 §9.3.2).
-        if request.method == .HEAD { answer.body = nil }
-        return answer
-    }
+    /// The paths of the frontend itself, which no document has.
+    static let ownPaths: Set = ["/healthz", "/readyz"]
 
     /// The wall clock that the publication goes by.
     var time: Moment { publication.time }
 
-    private func unconditional(_ request: HTTPRequestHead) -> Answer {
+    /// An unknown path is a 404. HEAD gets what GET does; it is for the connection to leave out the body.
+    func answer(_ request: HTTPRequestHead) -> Answer {
         let path = request.path
-        let document = publication.document(at: path)
-        guard document != nil || path == "/healthz" || path == "/readyz" else { return .line(.notFound, "not found") }
+        let document = servesDocuments ? publication.document(at: path) : nil
+        let isElsewhere = document == nil && !Self.ownPaths.contains(path)
+        // CONNECT and OPTIONS have targets that are no path.
+        guard !isElsewhere || request.method == .CONNECT || path == "*" else { return .line(.notFound, "not found") }
         guard request.method == .GET || request.method == .HEAD else {
             var refusal = Answer.line(.methodNotAllowed, "method not allowed")
             refusal.fields.add(name: "Allow", value: "GET, HEAD")
@@ -73,9 +74,9 @@ struct Answer {
 }
 
 extension HTTPRequestHead {
-    /// The path of the request's target, which may be a whole URI (RFC 9112 §3.2), without its query.
+    /// The path of the request's target, which may be a whole URL (RFC 9112 §3.2), without its query.
     var path: String {
-        let target = uri.utf8.firstIndex(of: UInt8(ascii: "?")).map { String(uri[..<$0]) } ?? uri
-        return target.utf8.first == UInt8(ascii: "/") ? target : requestPath(of: target) ?? target
+        let target = uri.utf8.first == UInt8(ascii: "/") ? uri[...] : WebURL(uri)?.rest ?? uri[...]
+        return String(target.utf8.firstIndex(of: UInt8(ascii: "?")).map { target[..<$0] } ?? target)
     }
 }

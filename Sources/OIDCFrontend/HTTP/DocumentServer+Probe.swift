@@ -8,7 +8,8 @@ extension DocumentServer {
         let nothing = LivePublication(clock: { Moment(seconds: 0) })
         let (ports, bound) = AsyncStream.makeStream(of: Int.self)
         let server = DocumentServer(
-            responder: DocumentResponder(publication: nothing, staleAfter: 0), host: host, port: port, logger: silent
+            responder: DocumentResponder(publication: nothing, staleAfter: 0), host: host, port: port, uptime: { 0 },
+            logger: silent
         ) { bound.yield($0) }
         let group = ServiceGroup(services: [server], logger: silent)
         try await withThrowingTaskGroup(of: Void.self) { tasks in

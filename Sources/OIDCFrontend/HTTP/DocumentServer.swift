@@ -7,38 +7,67 @@ public import ServiceLifecycle
 
 /// The HTTP listener: with a certificate it terminates TLS itself, without one it is for loopback, or behind a proxy that does.
 ///
-/// Connections that stay idle for a minute are closed, and at most 512 are open at a time, further ones waiting to be
-/// accepted: the descriptors of a process are few by default.
+/// What connections may cost is said by their limits; see ``ConnectionLimits``. Connections that cannot be accepted, such as for
+/// want of descriptors, wait until they can.
 public struct DocumentServer: Service {
     private let responder: DocumentResponder
     private let host: String
     private let port: Int
     private let certificate: LiveCertificate?
+    private let limits: ConnectionLimits
+    private let uptime: @Sendable () -> Int64
+    private let pause: Pause
+    private let name: String
     private let listening: @Sendable (Int) -> Void
     private let logger: Logger
 
-    /// Port 0 takes any free one. `listening` gets the port once connections are accepted.
+    /// Port 0 takes any free one. `uptime` counts nanoseconds and never goes back. `listening` gets the port once connections are
+    /// accepted; `name` begins the line that the log has of it.
     public init(
-        responder: DocumentResponder, host: String, port: Int, certificate: LiveCertificate? = nil, logger: Logger,
+        responder: DocumentResponder, host: String, port: Int, certificate: LiveCertificate? = nil,
+        limits: ConnectionLimits = ConnectionLimits(), uptime: @escaping @Sendable () -> Int64,
+        pause: Pause = .realTime, logger: Logger, name: String = "listening",
         listening: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         self.responder = responder
         self.host = host
         self.port = port
         self.certificate = certificate
+        self.limits = limits
+        self.uptime = uptime
+        self.pause = pause
+        self.name = name
         self.logger = logger
         self.listening = listening
     }
 
     /// Serves until graceful shutdown, then ends what is being answered. Throws `cannotListen` when the address is taken.
     public func run() async throws {
+        let connections = Connections(limits, uptime: uptime)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                // Only cancellation ends a pause early.
+                while (try? await pause(.connections, .seconds(1))) != nil { connections.closeOverdue() }
+            }
+            defer { group.cancelAll() }
+            try await serve(connections)
+        }
+    }
+
+    private func serve(_ connections: Connections) async throws {
         let scheme = certificate == nil ? "http" : "https"
-        let server = try childChannel.server(
+        let server = try childChannel(connections).server(
             configuration: ServerConfiguration(
-                address: .hostname(host, port: port), availableConnectionsDelegate: MaximumAvailableConnections(512)),
-            onServerRunning: { [logger, scheme, host, port, listening] channel in
+                address: .hostname(host, port: port),
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.total + ConnectionLimits.margin)),
+            onServerRunning: { [logger, scheme, host, port, name, listening] channel in
+                let isReady = channel.eventLoop.submit {
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: logger), position: .first)
+                }
+                // Fails on a listener that is closed already, and then nobody is to hear of it.
+                guard (try? await isReady.get()) != nil else { return }
                 let bound = channel.localAddress?.port ?? port
-                logger.info("listening on \(scheme)://\(authority(host: host, port: bound))")
+                logger.info("\(name) on \(scheme)://\(authority(host: host, port: bound))")
                 listening(bound)
             },
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
@@ -51,15 +80,11 @@ public struct DocumentServer: Service {
             throw FrontendError.cannotListen(host: host, port: port, error)
         }
     }
-}
 
-extension DocumentServer {
-    private var childChannel: any ServerChildChannel {
-        get throws {
-            let plain = DocumentChannel(responder: responder)
-            guard let certificate else { return plain }
-            return try TLSChannel(plain, tlsConfiguration: certificate.configuration)
-        }
+    private func childChannel(_ connections: Connections) throws -> any ServerChildChannel {
+        let plain = DocumentChannel(responder: responder, connections: connections)
+        guard let certificate else { return plain }
+        return try TLSChannel(plain, tlsConfiguration: certificate.configuration)
     }
 
     /// Returns once every event loop that serves HTTP in this process has come round; never while one of them hangs.

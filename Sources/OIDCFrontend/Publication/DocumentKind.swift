@@ -22,6 +22,12 @@ public enum DocumentKind: Sendable, CaseIterable {
         }
     }
 
+    /// The path that a request for it names; nil when its URL has none.
+    func path(in url: PublishedURL) -> String? {
+        guard let rest = WebURL(uri(in: url))?.rest, !rest.isEmpty else { return nil }
+        return String(rest)
+    }
+
     func document(in version: DocumentVersion) -> Document {
         switch self {
         case .discovery: version.discovery

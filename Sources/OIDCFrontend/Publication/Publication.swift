@@ -31,7 +31,7 @@ public struct Publication: Sendable {
         if let former { removeRoutes(of: former) }
         for url in result.urls {
             for kind in DocumentKind.allCases {
-                guard let path = requestPath(of: kind.uri(in: url)) else { continue }
+                guard let path = kind.path(in: url) else { continue }
                 routes[path] = Route(kind, of: url, in: result)
             }
         }
@@ -60,16 +60,9 @@ public struct Publication: Sendable {
     private mutating func removeRoutes(of result: DiscoveryResult) {
         for url in result.urls {
             for kind in DocumentKind.allCases {
-                guard let path = requestPath(of: kind.uri(in: url)), routes[path]?.issuer == result.issuer else { continue }
+                guard let path = kind.path(in: url), routes[path]?.issuer == result.issuer else { continue }
                 routes[path] = nil
             }
         }
     }
-}
-
-/// What follows the authority in an absolute URI, beginning with its slash (RFC 3986 §3); nil when nothing does.
-func requestPath(of uri: String) -> String? {
-    // Two slashes begin the authority, the third begins the path.
-    let slashes = uri.indices.filter { uri[$0] == "/" }
-    return slashes.count < 3 ? nil : String(uri[slashes[2]...])
 }

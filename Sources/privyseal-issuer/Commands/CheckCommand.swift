@@ -31,8 +31,14 @@ struct CheckCommand: AsyncParsableCommand {
                     print("hint: renew it, and see why that has not been done")
                 }
             }
+            _ = try settings.limits.fitting(.current)
+            if let warning = settings.limits.warning(.current) {
+                print("warning: \(warning.message)")
+                print("hint: \(warning.hint)")
+            }
             try DocumentCache(directory: settings.cacheDirectory).checkWritable()
             try await DocumentServer.probe(host: settings.host, port: settings.port)
+            if let admin = settings.admin { try await DocumentServer.probe(host: admin.host, port: admin.port) }
         } catch let error as FrontendError {
             throw StartupFailure(what: error.message, todo: error.hint)
         }

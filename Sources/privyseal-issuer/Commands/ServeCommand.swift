@@ -20,6 +20,9 @@ struct ServeCommand: AsyncParsableCommand {
               tls:                                  # optional
                 certificate: /etc/privyseal/tls/fullchain.pem
                 key: /etc/privyseal/tls/key.pem
+              limits: { connections: 1024, connectionsPerAddress: 64 }   # optional; these are the defaults
+              trustedProxies: [127.0.0.0/8, "::1"]  # optional; this is the default
+              admin: { host: 127.0.0.1, port: 8081 }  # optional
               log: { level: info, format: text }    # optional
 
             agent is the agent's socket. listen takes any free port for 0; it is plain HTTP without \
@@ -30,6 +33,12 @@ struct ServeCommand: AsyncParsableCommand {
             certificate has the server's own certificate first and then its chain, key is its private key without a \
             passphrase, which nobody else may read; both are PEM. A renewed certificate counts within a minute, and at once at \
             SIGHUP; one that cannot be used leaves the old one in force.
+
+            Who connects is always let in: at limits.connections in place of the connection that has been idle longest, and an \
+            address that has connectionsPerAddress in place of one of its own; with IPv6 a /64 counts as an address. trustedProxies, \
+            whose clients all come from one address, are not counted so. A request has to be there within 10 s, and an idle \
+            connection is closed after a minute. admin is a listener on loopback, in plain HTTP, with room of its own for /healthz \
+            and /readyz.
 
             A key that is not among these is refused.
             """)
@@ -44,7 +53,7 @@ struct ServeCommand: AsyncParsableCommand {
             let logger = log.logger(label: "privyseal-issuer")
             let frontend = try Frontend(
                 configuration.settings, source: AgentSource(socketPath: configuration.agent), clock: WallClock.moment,
-                logger: logger
+                uptime: MonotonicClock.nanoseconds, logger: logger
             ) { listening.yield($0) }
             let lifecycle = DaemonLifecycle(
                 services: frontend.services, logger: log.logger(label: "lifecycle"),
