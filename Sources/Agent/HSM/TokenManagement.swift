@@ -1,6 +1,7 @@
 import JOSE
 import KeyLifecycle
 import PKCS11
+import Platform
 
 /// Generates, reads and destroys keys: work for the management thread.
 final class TokenManagement: Sendable {
@@ -8,6 +9,7 @@ final class TokenManagement: Sendable {
     private let thread: ManagementThread
     private let rules: CustodyRules
     private let templates = AcceptedTemplates()
+    let seenNotes = Locked(SeenNotes())
 
     init(access: TokenAccess, thread: ManagementThread, rules: CustodyRules) {
         self.access = access

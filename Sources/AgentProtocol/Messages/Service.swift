@@ -117,13 +117,16 @@ public struct ReloadParameters: RequestParameters {
 
     /// Also take the wall clock as right, after `health` called it suspect.
     public var acceptClock: Bool?
+    /// Also take the token as this agent's alone, after `health` named another agent on it.
+    public var acceptToken: Bool?
 
-    public init(acceptClock: Bool? = nil) {
+    public init(acceptClock: Bool? = nil, acceptToken: Bool? = nil) {
         self.acceptClock = acceptClock
+        self.acceptToken = acceptToken
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case acceptClock
+        case acceptClock, acceptToken
     }
 }
 
