@@ -159,7 +159,10 @@ public final class AgentServer: Service {
         log = environment.log
         let registry = IssuerRegistry(
             store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: environment.clock,
-            publicBaseURL: configuration.publicBaseURL, log: environment.log, journal: audit)
+            publicBaseURL: configuration.publicBaseURL, log: environment.log, journal: audit,
+            note: AgentNote(
+                agent: SystemRandom.hexadecimal(bytes: 8), process: ProcessInfo.processInfo.processIdentifier,
+                host: HostName.current()))
         self.registry = registry
         let gate = Gate(policy: configuration.access, clock: environment.clock, log: environment.log)
         self.gate = gate
@@ -345,6 +348,7 @@ extension OperationTable {
         add(ReportVersion())
         add(ReportMetrics(text: environment.metrics))
         add(Reconcile(registry: registry))
+        add(SaveStore(registry: registry))
         add(Reload(registry: registry, reloader: reloader))
     }
 }

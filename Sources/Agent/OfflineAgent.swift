@@ -44,7 +44,7 @@ public struct OfflineAgent: Sendable {
             dryRun
             ? try await registry.reconcile(dryRun: true)
             : try await recorded(.reconcile) { try await registry.bringTogether() }
-        let quarantine = dryRun ? plan.quarantine : await registry.quarantine
+        let quarantine = dryRun ? plan.quarantine : await registry.quarantinedIssuers
         return ReconcileResult(plan, steps, quarantine: quarantine, dryRun: dryRun)
     }
 
@@ -55,7 +55,12 @@ public struct OfflineAgent: Sendable {
 
     /// - Throws: `AuditError`, `HSMError`, `StoreError`; then the store is as it was.
     public func recover(_ plan: RecoveryPlan) async throws -> [RenewedIssuer] {
-        try await recorded(Method(rawValue: "recover")) { try await registry.carryOut(plan) }
+        try await recorded(Method(rawValue: "recover")) {
+            let renewed = try await registry.carryOut(plan)
+            // What has used the token before is settled with it.
+            try await registry.acceptToken()
+            return renewed
+        }
     }
 
     /// - Throws: `RecoveryRefusal`, `HSMError`, `StoreError`.

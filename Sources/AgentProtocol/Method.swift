@@ -25,11 +25,12 @@ public struct Method: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
     public static let version = Method(rawValue: "version")
     public static let metrics = Method(rawValue: "metrics")
     public static let reconcile = Method(rawValue: "reconcile")
+    public static let storeSave = Method(rawValue: "store-save")
     public static let reload = Method(rawValue: "reload")
 
     /// Every method of this protocol version, in the order `protocol.md` describes them.
     public static let all: [Method] = [
         .sign, .listKeys, .rotate, .revokeKey, .issuerStatus, .issuerCreate, .issuerUpdate, .issuerDelete, .issuerList,
-        .getDiscovery, .watch, .health, .version, .metrics, .reconcile, .reload,
+        .getDiscovery, .watch, .health, .version, .metrics, .reconcile, .storeSave, .reload,
     ]
 }

@@ -63,6 +63,27 @@ public protocol IssuerStorage: Sendable {
     /// - Throws: `StoreError` with `.conflict` as `commit` does.
     func settle(_ settlement: Settlement) async throws
 
+    /// Keeps starts of agents as those of this store, or as accepted by an operator: their notes on the token say nothing of
+    /// anybody else.
+    func noteAgents(_ ids: Set<String>) async throws
+
+    /// What they leave on the token is somebody else's from now on.
+    func forgetAgents(_ ids: Set<String>) async throws
+
+    /// Makes sure that the next start will find what is committed. Asked now and then; each commit asks by itself.
+    ///
+    /// - Throws: `StoreError` with `.displaced` when the store has been removed, moved or replaced while it was in use.
+    func checkPlace() async throws
+
+    /// Writes something that means nothing, to find out whether a store that failed works again.
+    func probe() async throws
+
+    /// Writes everything into a new file where the store belongs, if it is not there any more, and goes on in that one.
+    ///
+    /// - Returns: the file; `nil` when the store is where it belongs and nothing was done.
+    /// - Throws: `StoreError` when it cannot be written, or something is in its place: nothing is replaced.
+    func save() async throws -> String?
+
     /// The PIN source that the token has refused, if there is one.
     func refusedPIN() async throws -> RefusedPIN?
 
@@ -108,11 +129,13 @@ public struct StoreContents: Sendable {
     public var token: TokenIdentity?
     /// When this store was copied from another, as long as nobody has settled what the other did since.
     public var copiedAt: Timestamp?
+    /// Starts of agents whose notes on the token are this store's own.
+    public var agents: Set<String>
 
     public init(
         issuers: [Issuer], intents: [GenerationIntent], destructions: [PendingDestruction], lastChange: Timestamp?,
         quarantined: [QuarantinedKey] = [], formerGenerations: [IssuerName: Int] = [:], token: TokenIdentity? = nil,
-        copiedAt: Timestamp? = nil
+        copiedAt: Timestamp? = nil, agents: Set<String> = []
     ) {
         self.issuers = issuers
         self.intents = intents
@@ -122,6 +145,7 @@ public struct StoreContents: Sendable {
         self.formerGenerations = formerGenerations
         self.token = token
         self.copiedAt = copiedAt
+        self.agents = agents
     }
 }
 

@@ -12,7 +12,8 @@ extension SQLiteIssuerStore {
             issuers: try Self.issuers(database), intents: try Self.intents(database),
             destructions: try Self.pendingDestructions(database), lastChange: try Self.lastChange(database),
             quarantined: try Self.quarantined(database), formerGenerations: try Self.formerGenerations(database),
-            token: try Self.token(database), copiedAt: try Self.copiedAt(database))
+            token: try Self.token(database), copiedAt: try Self.copiedAt(database),
+            agents: try Self.agents(database))
     }
 
     static func acceptedIssuers(of name: IssuerName, _ database: Database) throws -> [AcceptedIssuer] {

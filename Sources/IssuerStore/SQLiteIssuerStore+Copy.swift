@@ -13,29 +13,36 @@ extension SQLiteIssuerStore {
         let destination = URL(fileURLWithPath: destination).path
         let temporary = "\(destination).\(SystemRandom.hexadecimal(bytes: 8)).new"
         do {
-            try refuseToReplace(destination)
-            defer {
-                for suffix in ["", "-wal", "-shm", "-journal"] { try? FileManager.default.removeItem(atPath: temporary + suffix) }
-            }
+            try refuseToReplace(destination, "a backup")
+            defer { removeFiles(of: temporary) }
             try write(path, to: temporary, at: moment)
             try verify(temporary)
-            do {
-                try FileManager.default.linkItem(atPath: temporary, toPath: destination)
-            } catch {
-                try refuseToReplace(destination)
-                throw error
-            }
-            try AtomicFile.synchronizeDirectory(of: destination)
+            try link(temporary, to: destination, orRefuse: "a backup")
         } catch {
             throw .reporting(error, path: path)
         }
     }
 
-    private static func refuseToReplace(_ destination: String) throws {
+    private static func refuseToReplace(_ destination: String, _ who: String) throws {
         guard !FileManager.default.fileExists(atPath: destination) else {
             throw StoreError(
-                .unavailable, "\(destination) exists, and a backup replaces nothing", hint: "name a file that does not exist yet")
+                .unavailable, "\(destination) exists, and \(who) replaces nothing", hint: "name a file that does not exist yet")
         }
+    }
+
+    static func removeFiles(of path: String) {
+        for suffix in ["", "-wal", "-shm", "-journal"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+    }
+
+    /// Gives a finished file its name, durably, unless there is one of that name.
+    static func link(_ temporary: String, to destination: String, orRefuse who: String) throws {
+        do {
+            try FileManager.default.linkItem(atPath: temporary, toPath: destination)
+        } catch {
+            try refuseToReplace(destination, who)
+            throw error
+        }
+        try AtomicFile.synchronizeDirectory(of: destination)
     }
 
     private static func write(_ path: String, to temporary: String, at moment: Timestamp) throws {
@@ -43,31 +50,45 @@ extension SQLiteIssuerStore {
         let migrator = Schema.migrator(minted: Deployment(id: "", tenant: ""))
         let source = try StoreFile.openForReading(
             URL(fileURLWithPath: path).path, migrator: migrator, busyTimeout: .seconds(5))
-        do {
-            try AtomicFile.write([], to: temporary, mode: 0o600)
-        } catch {
-            throw StoreError(.unavailable, "cannot write \(temporary): \(error)", hint: error.hint, cause: error)
-        }
-        let copy: DatabaseQueue
-        do {
-            copy = try DatabaseQueue(path: temporary)
-            try source.backup(to: copy)
-            // One file, without a write-ahead log that could be left behind when it is moved.
-            try copy.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
+        try makeCopy(at: temporary) { copy in
+            try source.read { try $0.backup(to: copy) }
+        } finishing: { copy in
             try migrator.migrate(copy)
             try copy.write { database in
                 // A copy of a copy is as old as the first.
                 try database.execute(literal: "UPDATE meta SET copied_at = ifnull(copied_at, \(moment.seconds))")
             }
+        }
+        try source.close()
+    }
+
+    /// Makes a file of mode 0600 and has it filled.
+    ///
+    /// - Throws: `StoreError` that names the new file when it is SQLite that fails.
+    static func makeCopy(
+        at temporary: String, filling fill: (Database) throws -> Void, finishing finish: (DatabaseQueue) throws -> Void = { _ in }
+    ) throws {
+        do {
+            try AtomicFile.write([], to: temporary, mode: 0o600)
+        } catch {
+            throw StoreError(.unavailable, "cannot write \(temporary): \(error)", hint: error.hint, cause: error)
+        }
+        do {
+            let copy = try DatabaseQueue(path: temporary)
+            try copy.writeWithoutTransaction { database in
+                try fill(database)
+                // One file, without a write-ahead log that could be left behind when it is moved.
+                try StoreFile.leaveLog(database)
+            }
+            try finish(copy)
             try copy.close()
-            try source.close()
         } catch let error as DatabaseError {
             throw StoreError.reporting(error, path: temporary)
         }
     }
 
     /// Reads the copy as an agent would.
-    private static func verify(_ path: String) throws {
+    static func verify(_ path: String) throws {
         let store = try SQLiteIssuerStore(reading: path, tenant: nil)
         try store.queue.read { database in
             let finding = try String.fetchOne(database, sql: "PRAGMA integrity_check(1)")

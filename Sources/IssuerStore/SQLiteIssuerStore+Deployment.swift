@@ -14,7 +14,6 @@ extension SQLiteIssuerStore {
             }
             try database.execute(literal: "UPDATE deployment SET id = \(id)")
         }
-        return SQLiteIssuerStore(
-            deployment: Deployment(id: id, tenant: deployment.tenant), path: path, queue: queue)
+        return SQLiteIssuerStore(self, as: Deployment(id: id, tenant: deployment.tenant))
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import KeyLifecycle
+public import Platform
 
 /// The store in one SQLite file, for the agents of one machine.
 ///
@@ -9,12 +10,17 @@ public struct SQLiteIssuerStore: IssuerStorage {
     public let deployment: Deployment
     /// The file, absolute.
     public let path: String
-    let queue: DatabaseQueue
+    let connection: StoreConnection
+    let migrator: DatabaseMigrator
+    let busyTimeout: Duration
 
-    init(deployment: Deployment, path: String, queue: DatabaseQueue) {
+    /// The connection that is in use now.
+    var queue: DatabaseQueue { connection.open.queue }
+
+    /// The same store under another identity.
+    init(_ store: SQLiteIssuerStore, as deployment: Deployment) {
         self.deployment = deployment
-        self.path = path
-        self.queue = queue
+        (path, connection, migrator, busyTimeout) = (store.path, store.connection, store.migrator, store.busyTimeout)
     }
 
     /// Opens a store, makes it when there is no file, and brings the schema of an older release up to date.
@@ -25,23 +31,26 @@ public struct SQLiteIssuerStore: IssuerStorage {
     ///     stays.
     ///   - minted: the identity that a new store takes on; one that has an identity keeps it.
     ///   - busyTimeout: how long a call waits for another process's transaction before it throws `.unavailable`.
+    ///   - lock: what keeps other processes from the store, held. Its file is made again when somebody removes it.
     /// - Throws: `StoreError` with `.unavailable`, `.newerSchema`, or `.corrupt` also for a file that is no store.
     public init(
-        path: String, tenant: String?, minted: Deployment, busyTimeout: Duration = .seconds(5)
+        path: String, tenant: String?, minted: Deployment, busyTimeout: Duration = .seconds(5), lock: FileLock? = nil
     ) throws(StoreError) {
         // Absolute: SQLite gives some relative names a meaning of their own.
         let path = URL(fileURLWithPath: path).path
         let migrator = Schema.migrator(minted: minted)
         do {
             try StoreFile.makeIfMissing(path, migrator: migrator, busyTimeout: busyTimeout)
-            queue = try StoreFile.open(path, migrator: migrator, busyTimeout: busyTimeout)
+            let queue = try StoreFile.open(path, migrator: migrator, busyTimeout: busyTimeout)
             // A writing transaction: a file that can only be read is found out now and not at the first change.
             let stored = try queue.write { database in try Self.storedDeployment(database, path) }
             deployment = Deployment(id: stored.id, tenant: tenant ?? stored.tenant)
+            let place = try StorePlace(ofOpenStore: path)
+            connection = StoreConnection(StoreConnection.Open(queue: queue, place: place), lock: lock)
         } catch {
             throw .reporting(error, path: path)
         }
-        self.path = path
+        (self.path, self.migrator, self.busyTimeout) = (path, migrator, busyTimeout)
     }
 
     /// Opens a store for reading only, beside the agent that uses it: every call that writes throws `.unavailable`.
@@ -51,7 +60,7 @@ public struct SQLiteIssuerStore: IssuerStorage {
         let path = URL(fileURLWithPath: path).path
         let migrator = Schema.migrator(minted: Deployment(id: "", tenant: ""))
         do {
-            queue = try StoreFile.openForReading(path, migrator: migrator, busyTimeout: busyTimeout)
+            let queue = try StoreFile.openForReading(path, migrator: migrator, busyTimeout: busyTimeout)
             let stored = try queue.read { database in
                 guard try migrator.hasCompletedMigrations(database) else {
                     throw StoreError(
@@ -60,29 +69,42 @@ public struct SQLiteIssuerStore: IssuerStorage {
                 return try Self.storedDeployment(database, path)
             }
             deployment = Deployment(id: stored.id, tenant: tenant ?? stored.tenant)
+            connection = StoreConnection(StoreConnection.Open(queue: queue, place: nil), lock: nil)
         } catch {
             throw .reporting(error, path: path)
         }
-        self.path = path
+        (self.path, self.migrator, self.busyTimeout) = (path, migrator, busyTimeout)
     }
 
-    /// Refuses a file that others can write or replace, one of another user, and an empty one. Opening does so too; a lock
-    /// beside the file is better taken after.
+    /// Refuses a file that others can write or replace, one of another user, and an empty one; where there is none, a
+    /// directory in which others could put one. Opening does so too; a lock beside the file is better taken after.
     public static func checkOwnership(of path: String) throws(StoreError) {
-        do { try StoreFile.checkOwnership(of: path) } catch { throw .reporting(error, path: path) }
+        do {
+            guard FileManager.default.fileExists(atPath: path) else { return try StoreFile.checkDirectory(of: path) }
+            try StoreFile.checkOwnership(of: path)
+        } catch {
+            throw .reporting(error, path: path)
+        }
     }
 
-    private static func storedDeployment(_ database: Database, _ path: String) throws -> Deployment {
+    static func storedDeployment(_ database: Database, _ path: String) throws -> Deployment {
         guard let row = try Row.fetchOne(database, sql: "SELECT id, tenant FROM deployment") else {
             throw StoreError.corrupt("the store \(path) has lost its deployment")
         }
         return try Deployment(id: row.decode(forColumn: "id"), tenant: row.decode(forColumn: "tenant"))
     }
 
-    /// Runs one transaction for writing. A commit that has begun ends one way or the other even when the caller is
-    /// cancelled, since the token may have been changed for it already.
+    /// Runs one transaction for writing, unless the next start would not find what it commits. A commit that has begun ends
+    /// one way or the other even when the caller is cancelled, since the token may have been changed for it already.
     func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(StoreError) -> Value {
-        try await uncancelled { [queue] in try await queue.write(body) }
+        let open = connection.open
+        return try await uncancelled { [connection] in
+            try await open.queue.write { database in
+                let value = try body(database)
+                try connection.check(open)
+                return value
+            }
+        }
     }
 
     /// Runs one transaction for reading.
@@ -90,7 +112,7 @@ public struct SQLiteIssuerStore: IssuerStorage {
         try await uncancelled { [queue] in try await queue.read(body) }
     }
 
-    private func uncancelled<Value: Sendable>(
+    func uncancelled<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws(StoreError) -> Value {
         do {

@@ -24,8 +24,27 @@ enum Schema {
         migrator.registerMigration("recovery") { database in
             try database.execute(sql: recovery)
         }
+        migrator.registerMigration("probes") { database in
+            try database.execute(sql: probes)
+        }
+        migrator.registerMigration("agents") { database in
+            try database.execute(sql: agents)
+        }
         return migrator
     }
+
+    /// The release that notices another agent on its token: the starts of agents whose notes there are this store's own.
+    private static let agents = """
+        CREATE TABLE agent (
+          sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+          id TEXT NOT NULL UNIQUE
+        ) STRICT;
+        """
+
+    /// The release that finds out by itself that a store can be written again. Only ever counted up.
+    private static let probes = """
+        ALTER TABLE meta ADD COLUMN probes INTEGER NOT NULL DEFAULT 0;
+        """
 
     /// The release that signs with more than RS256 of 2048 bits and ES256.
     private static let algorithms = """

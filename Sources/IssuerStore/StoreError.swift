@@ -12,6 +12,9 @@ public struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         public static let conflict = Code(rawValue: "conflict")
         /// The store cannot be read or written just now.
         public static let unavailable = Code(rawValue: "unavailable")
+        /// What is open is not what the next start would find: the file was removed, moved or replaced. Nothing is written
+        /// into it any more.
+        public static let displaced = Code(rawValue: "displaced")
         /// The store was written by a newer release.
         public static let newerSchema = Code(rawValue: "newer-schema")
         /// The store holds what no release writes.

@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 
 extension StoreFile {
     /// Refuses a file that others can write or replace: what it says of keys would be theirs to say.
@@ -18,12 +19,20 @@ extension StoreFile {
                 .corrupt, "the store \(path) is empty: it was cut off, and no store is",
                 hint: "restore a backup, or move it away and rebuild the store with: privyseald recover --from-token")
         }
-        let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        let bits = mode(try Self.attributes(of: directory))
-        guard bits & 0o002 == 0 || bits & 0o1000 != 0 else {
-            throw StoreError(
-                .exposed, "everybody can replace the files in \(directory), the store's directory (mode \(octal(bits)))",
-                hint: "chmod o-w \(directory), and make sure that the store is the one you know")
+        try checkDirectory(of: path)
+    }
+
+    /// Refuses a directory in which others could put a file: another store, or the lock and the write-ahead log of this one,
+    /// which SQLite would believe.
+    ///
+    /// - Throws: `StoreError` with `.exposed`, or `.unavailable` when there is no directory.
+    static func checkDirectory(of path: String) throws {
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent().resolvingSymlinksInPath().path
+        do throws(PlatformError) {
+            try FileTrust.checkDirectory(directory, "the store's directory")
+            try FileTrust.checkPlace(of: directory, "the store's directory")
+        } catch {
+            throw StoreError(error.code == .exposed ? .exposed : .unavailable, error.message, hint: error.hint, cause: error)
         }
     }
 

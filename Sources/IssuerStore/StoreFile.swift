@@ -15,6 +15,7 @@ enum StoreFile {
                 .corrupt, "the store \(path) is gone, and its write-ahead log \(path)-wal is still there",
                 hint: "put both back together, or move the log away and restore a backup")
         }
+        try checkDirectory(of: path)
         let fresh = "\(path).\(SystemRandom.hexadecimal(bytes: 8)).new"
         do {
             try AtomicFile.write([], to: fresh, mode: 0o600)
@@ -22,8 +23,9 @@ enum StoreFile {
             throw StoreError(.unavailable, "cannot make the store \(path): \(error)", hint: error.hint, cause: error)
         }
         defer { for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: fresh + suffix) } }
-        // Closing moves everything out of the write-ahead log into the one file that is linked.
-        try open(fresh, migrator: migrator, busyTimeout: busyTimeout, isNew: true).close()
+        let queue = try open(fresh, migrator: migrator, busyTimeout: busyTimeout, isNew: true)
+        try queue.writeWithoutTransaction { try leaveLog($0) }
+        try queue.close()
         do {
             try FileManager.default.linkItem(atPath: fresh, toPath: path)
             try AtomicFile.synchronizeDirectory(of: path)
@@ -32,6 +34,17 @@ enum StoreFile {
             throw StoreError(
                 .unavailable, "cannot make the store \(path)",
                 hint: "choose a directory of a local file system that this user may write", cause: error)
+        }
+    }
+
+    /// Moves everything out of the write-ahead log into the one file, which can then be given another name. Closing would do so
+    /// too, but would say nothing of a disk that has no room for it.
+    ///
+    /// - Throws: `DatabaseError`; `StoreError` when SQLite does not do it.
+    static func leaveLog(_ database: Database) throws {
+        guard try String.fetchOne(database, sql: "PRAGMA journal_mode = DELETE") == "delete" else {
+            throw StoreError(
+                .unavailable, "SQLite keeps a write-ahead log where none is wanted", hint: "see the log, then try again")
         }
     }
 

@@ -9,14 +9,51 @@ import Glibc
 public final class FileLock: Sendable {
     /// Where the file is.
     public let path: String
-    private let descriptor: CInt
+    private let file: Locked<LockedFile>
+
+    /// A file that is locked for as long as its descriptor is open.
+    private struct LockedFile {
+        let descriptor: CInt
+        let number: FileNumber
+
+        func letGo() {
+            _ = flock(descriptor, LOCK_UN)
+            close(descriptor)
+        }
+    }
 
     /// Takes the lock at once or not at all, and writes this process's pid into the file.
     ///
     /// Throws ``PlatformError`` with the code `locked`, whose message names the holder's pid, when another process (or this
-    /// one, through another object) holds it.
+    /// one, through another object) holds it; `exposed` for a file of another user's.
     public init(path: String) throws(PlatformError) {
-        let file = try OwnedDescriptor(opening: path, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+        self.path = path
+        file = Locked(try Self.lock(path))
+    }
+
+    deinit {
+        file.withLock { $0.letGo() }
+    }
+
+    /// Makes sure that whoever asks for the lock at the path meets this one: where somebody has removed the file or put another
+    /// in its place, that one is locked as well.
+    ///
+    /// Throws as ``init(path:)`` does.
+    public func hold() throws(PlatformError) {
+        let held = file.withLock { $0.number }
+        guard (try? FileNumber(of: path)) != held else { return }
+        let found = try Self.lock(path)
+        let former = file.withLock { file in
+            defer { file = found }
+            return file
+        }
+        former.letGo()
+    }
+
+    private static func lock(_ path: String) throws(PlatformError) -> LockedFile {
+        let file = try OwnedDescriptor(opening: path, flags: O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode: 0o600)
+        let status = try file.status(of: path)
+        try keepToOneself(file, status, path)
         if flock(file.number, LOCK_EX | LOCK_NB) != 0 {
             let number = errno
             guard number == EWOULDBLOCK else { throw PlatformError.failed("flock", path, number) }
@@ -26,13 +63,23 @@ public final class FileLock: Sendable {
         }
         guard ftruncate(file.number, 0) == 0 else { throw PlatformError.failed("ftruncate", path, errno) }
         try file.write(Array("\(getpid())\n".utf8), to: path)
-        self.path = path
-        descriptor = file.release()
+        return LockedFile(descriptor: file.release(), number: FileNumber(status))
     }
 
-    deinit {
-        _ = flock(descriptor, LOCK_UN)
-        close(descriptor)
+    /// flock(2) asks for an open file and no more: whoever may read this one could hold it.
+    private static func keepToOneself(
+        _ file: borrowing OwnedDescriptor, _ status: stat, _ path: String
+    ) throws(PlatformError) {
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw PlatformError(.notRegularFile, "\(path) is not a regular file", hint: "remove it")
+        }
+        guard FileTrust.isTrusted(status.st_uid) else {
+            throw PlatformError(
+                .exposed, "the lock \(path) belongs to uid \(status.st_uid), who can hold it",
+                hint: "remove it, and let nobody but this user write its directory")
+        }
+        guard status.st_mode & 0o077 != 0 else { return }
+        guard fchmod(file.number, 0o600) == 0 else { throw PlatformError.failed("fchmod", path, errno) }
     }
 
     private static func holder(_ file: borrowing OwnedDescriptor, _ path: String) throws(PlatformError) -> String? {

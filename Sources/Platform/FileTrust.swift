@@ -34,18 +34,23 @@ public enum FileTrust {
         }
     }
 
-    /// Refuses a directory in which others than root and this user can replace a file: written by its group or by others
-    /// without a sticky bit, or owned by somebody else.
+    /// Refuses a directory in which others than root and this user can put or replace a file: written by its group or by
+    /// others, or owned by somebody else.
     ///
-    /// Throws ``PlatformError`` with the code `exposed`, naming mode or owner, or `missing`.
+    /// The sticky bit is no help here. It keeps what is there; what is not there yet, such as a lock, a socket or a
+    /// write-ahead log, whoever comes first can put there, and keep. Throws ``PlatformError`` with the code `exposed`, naming
+    /// mode or owner, or `missing`.
     public static func checkDirectory(_ path: String, _ what: String) throws(PlatformError) {
         var status = stat()
         guard unsafe stat(path, &status) == 0 else { throw PlatformError.failed("stat", path, errno) }
         let mode = status.st_mode & 0o7777
-        guard mode & 0o022 == 0 || mode & 0o1000 != 0 else {
+        guard mode & 0o022 == 0 else {
+            // A shared directory, such as /tmp, is to stay one.
+            let hint =
+                mode & 0o1000 == 0 ? "chmod go-w \(path)" : "use a directory of its own, such as one made with: mkdir -m 0700"
             throw PlatformError(
-                .exposed, "\(what) \(path) has mode \(FileMode.text(mode)), so others than its owner can replace what is in it",
-                hint: "chmod go-w \(path)")
+                .exposed, "\(what) \(path) has mode \(FileMode.text(mode)), so others than its owner can put files in it",
+                hint: hint)
         }
         guard isTrusted(status.st_uid) else {
             throw PlatformError(

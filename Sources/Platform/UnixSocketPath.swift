@@ -26,10 +26,12 @@ public struct UnixSocketPath: Sendable, Hashable, CustomStringConvertible {
     /// The path.
     public var description: String { path }
 
-    /// Refuses a directory in which somebody else could put a socket of their own in the place of this one.
+    /// Refuses a directory in which somebody else could put a socket of their own in the place of this one, or hold the lock
+    /// beside it.
     ///
-    /// Also one that its group can write: that group is, as a rule, who may connect. Throws ``PlatformError`` with the code
-    /// `exposed`, naming the mode, or `missing`.
+    /// Also one that its group can write: that group is, as a rule, who may connect. Also one with the sticky bit, where a
+    /// socket or a lock that is not there yet is anybody's to make. Throws ``PlatformError`` with the code `exposed`, naming
+    /// the mode, or `missing`.
     public func checkDirectory() throws(PlatformError) {
         let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
         let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."

@@ -39,7 +39,8 @@ struct PrivySeal: ParsableCommand {
         version: ProtocolVersion.agent,
         subcommands: [
             IssuerCommand.self, RotateSigningKeys.Short.self, KeysCommand.self, JWTCommand.self, Sign.self, KeySet.self,
-            Discovery.self, HealthCommand.self, ReconcileCommand.self, Version.self, Call.self,
+            Discovery.self, HealthCommand.self, ReconcileCommand.self, StoreCommand.self, Version.self,
+            Call.self,
         ])
 
     static var _errorPrefix: String { "error: " }

@@ -60,6 +60,7 @@ struct Check: AsyncParsableCommand {
             return (try startup.openStore(), lock)
         }
         try checkDirectory(of: path, "store")
+        try SQLiteIssuerStore.checkOwnership(of: path)
         return (nil, nil)
     }
 

@@ -52,7 +52,7 @@ struct Serve: AsyncParsableCommand {
         let configuration = startup.agentConfiguration(serving: socket)
         let agent = AgentService {
             let server = try await AgentServer.start(
-                configuration, store: startup.openStore(),
+                configuration, store: startup.openStore(lock),
                 environment: AgentEnvironment(
                     clock: Startup.clock, log: log, metrics: { metrics.render() }, reload: { try await reload.reload() }))
             log.notice("serving", metadata: ["socket": "\(configuration.servedSocket)"])

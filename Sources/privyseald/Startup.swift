@@ -28,9 +28,11 @@ struct Startup {
 
     /// Opens the store, making a new one where there is none. To be called with its lock held.
     ///
-    /// - Parameter deployment: the identity of a new store; a random one unless given.
-    func openStore(deployment: String? = nil) throws -> SQLiteIssuerStore {
-        try SQLiteIssuerStore(settings, deployment: deployment)
+    /// - Parameters:
+    ///   - lock: for an agent that goes on for long, to see to it that the lock stays one.
+    ///   - deployment: the identity of a new store; a random one unless given.
+    func openStore(_ lock: StoreLock? = nil, deployment: String? = nil) throws -> SQLiteIssuerStore {
+        try SQLiteIssuerStore(settings, deployment: deployment, lock: lock?.lock)
     }
 
     /// Opens the store for reading, beside whoever uses it.
@@ -74,10 +76,10 @@ struct Startup {
 
 extension SQLiteIssuerStore {
     /// Opens the store of a configuration, minting an identity for a new one.
-    init(_ settings: AgentSettings, deployment: String? = nil) throws(StoreError) {
+    init(_ settings: AgentSettings, deployment: String? = nil, lock: FileLock? = nil) throws(StoreError) {
         try self.init(
             path: settings.file.store.sqlite, tenant: settings.file.tenant,
-            minted: Deployment(id: deployment ?? SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()))
+            minted: Deployment(id: deployment ?? SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()), lock: lock)
     }
 }
 

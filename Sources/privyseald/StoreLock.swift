@@ -7,23 +7,20 @@ import Platform
 ///
 /// A lock file beside the database, found by the database's real path, so that two names of one store are one store.
 struct StoreLock {
-    private let lock: FileLock
+    let lock: FileLock
 
     /// - Throws: `StartupFailure` naming the process that holds it; `StoreError` for a store that is not to be touched.
     init(store: String) throws {
         let path = URL(fileURLWithPath: store).resolvingSymlinksInPath().path
-        if FileManager.default.fileExists(atPath: path) {
-            try SQLiteIssuerStore.checkOwnership(of: path)
-        } else {
-            try Self.checkMaker(of: path)
-        }
+        if !FileManager.default.fileExists(atPath: path) { try Self.checkMaker(of: path) }
+        try SQLiteIssuerStore.checkOwnership(of: path)
         do throws(PlatformError) {
             lock = try FileLock(path: path + ".lock")
         } catch {
             guard error.code == .locked else {
                 throw StartupFailure(
                     what: "the store \(path) cannot be locked: \(error.message)",
-                    todo: "let the agent's user write the store's directory")
+                    todo: error.code == .exposed ? error.hint : "let the agent's user write the store's directory")
             }
             throw StoreInUse(store: path, holder: error.message)
         }

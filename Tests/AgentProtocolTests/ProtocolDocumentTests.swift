@@ -143,6 +143,7 @@ struct ProtocolDocumentTests {
         kind(IssuerUpdateParameters.self), kind(IssuerDeleteParameters.self), kind(IssuerListParameters.self),
         kind(GetDiscoveryParameters.self), kind(WatchParameters.self), kind(HealthParameters.self),
         kind(VersionParameters.self), kind(MetricsParameters.self), kind(ReconcileParameters.self),
+        kind(StoreSaveParameters.self),
         kind(ReloadParameters.self),
     ])
 }

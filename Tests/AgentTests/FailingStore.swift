@@ -11,6 +11,7 @@ enum StoreCall: Sendable {
     case abandon
     case markDestroyed
     case settle
+    case probe
 }
 
 /// Decides which calls fail; none until a test says so.
@@ -80,6 +81,19 @@ struct FailingStore: IssuerStorage {
         try failures.check(.settle)
         try await store.settle(settlement)
     }
+
+    func noteAgents(_ ids: Set<String>) async throws { try await store.noteAgents(ids) }
+
+    func forgetAgents(_ ids: Set<String>) async throws { try await store.forgetAgents(ids) }
+
+    func checkPlace() async throws { try await store.checkPlace() }
+
+    func probe() async throws {
+        try failures.check(.probe)
+        try await store.probe()
+    }
+
+    func save() async throws -> String? { try await store.save() }
 
     func refusedPIN() async throws -> RefusedPIN? { try await store.refusedPIN() }
 

@@ -80,7 +80,7 @@ struct StrangerTests {
         }
     }
 
-    @Test("a start searches the token once for private keys and once for public ones, however many there are")
+    @Test("a start searches the token once for private keys, for public ones and for notes, however many there are")
     func searchesOfStart() async throws {
         try await AgentFixture.stopped { agent, token in
             try await agent.start()
@@ -93,7 +93,7 @@ struct StrangerTests {
             try await agent.connected { client in
                 for issuer in ["a", "b", "c"] { _ = try await client.sign(issuer) }
             }
-            #expect(try token.count("C_FindObjectsInit") - before == 2)
+            #expect(try token.count("C_FindObjectsInit") - before == 3)
         }
     }
 

@@ -25,6 +25,8 @@ final class Installation {
     /// And what the frontend does.
     var frontendEnvironment: [String: String] = [:]
     private var daemons: [Daemon] = []
+    /// The agent that was started last.
+    private(set) var agent: Daemon?
 
     /// - Parameter modulePath: a module in front of the token's own; that one itself otherwise.
     init(_ token: SoftHSMToken, modulePath: String? = nil, agentEnvironment: [String: String] = [:]) throws {
@@ -99,7 +101,14 @@ final class Installation {
             "privyseald", configuration: agentConfiguration, log: directory + "/privyseald.log",
             environment: agentEnvironment)
         daemons.append(daemon)
+        agent = daemon
         return daemon
+    }
+
+    /// Ends the agent in order and starts it again.
+    func restartAgent() async throws {
+        #expect(await agent?.end() == 0)
+        try await startAgent()
     }
 
     /// Starts the agent and waits until it answers.

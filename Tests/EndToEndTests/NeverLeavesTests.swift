@@ -11,7 +11,7 @@ import Testing
 struct NeverLeavesTests {
     /// What would take a key out, bring one in, or make it another.
     static let forbiddenFunctions = [
-        "C_WrapKey", "C_UnwrapKey", "C_CopyObject", "C_CreateObject", "C_DeriveKey", "C_SetAttributeValue",
+        "C_WrapKey", "C_UnwrapKey", "C_CopyObject", "C_DeriveKey", "C_SetAttributeValue",
         "C_GetOperationState", "C_Decrypt", "C_DecryptInit", "C_SignRecover", "C_SignRecoverInit",
     ]
     /// The private values of every kind of key (PKCS#11 v2.40 current mechanisms §2).
@@ -35,6 +35,9 @@ struct NeverLeavesTests {
                 #expect(counters["C_GetAttributeValue:\(attribute)", default: 0] > 0, "\(attribute)")
             }
             for function in Self.forbiddenFunctions { #expect(counters[function] == nil, "\(function)") }
+            // The note of who uses the token, one for each start, and nothing else.
+            #expect(counters["C_CreateObject", default: 0] > 0)
+            #expect(counters["C_CreateObject"] == counters["C_CreateObject:CKO_DATA"])
             for attribute in Self.privateAttributes {
                 #expect(counters["C_GetAttributeValue:\(attribute)"] == nil, "\(attribute)")
             }
@@ -59,6 +62,7 @@ struct NeverLeavesTests {
                 #expect(attributes.contains(attribute), "\(attribute)")
             }
             #expect(functions.isDisjoint(with: Self.forbiddenFunctions))
+            #expect(Spy.created(in: text) == ["CKO_DATA"], "the note of who uses the token")
             #expect(attributes.isDisjoint(with: Self.privateAttributes))
         }
     }
@@ -142,5 +146,17 @@ private enum Spy {
             for match in line.matches(of: /\bCKA_\w+/) { attributes.insert(String(match.output)) }
         }
         return (functions, attributes)
+    }
+
+    /// The classes of objects that were to be created from templates.
+    static func created(in log: String) -> Set<String> {
+        var classes: Set<String> = []
+        var isCreating = false
+        for line in log.split(separator: "\n") {
+            if let match = line.wholeMatch(of: /\d+: (C_\w+)/) { isCreating = match.output.1 == "C_CreateObject" }
+            guard isCreating, line.contains("CKA_CLASS"), let match = line.firstMatch(of: /\bCKO_\w+/) else { continue }
+            classes.insert(String(match.output))
+        }
+        return classes
     }
 }

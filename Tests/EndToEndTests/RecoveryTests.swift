@@ -268,8 +268,13 @@ struct Tmpfs {
     static var isPossible: Bool { geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/mount") }
 
     init(at path: String, size: String) async throws {
-        self.path = path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        try await self.init(over: path, size: size)
+    }
+
+    /// Mounts it over a directory that is there.
+    init(over path: String, size: String) async throws {
+        self.path = path
         try #require(await Self.run("/usr/bin/mount", ["-t", "tmpfs", "-o", "size=\(size),mode=0700", "tmpfs", path]) == 0)
     }
 
@@ -281,6 +286,14 @@ struct Tmpfs {
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: filler))
         while (try? file.write(contentsOf: Data(repeating: 0, count: 4_096))) != nil {}
         try? file.close()
+    }
+
+    /// Writes until there is no room, and gives so many bytes back.
+    func fill(leaving bytes: UInt64) throws {
+        try fill()
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: filler))
+        try file.truncate(atOffset: file.seekToEnd() - bytes)
+        try file.close()
     }
 
     func makeRoom() throws {

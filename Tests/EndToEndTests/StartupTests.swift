@@ -84,6 +84,17 @@ struct StartupTests {
             what: "a socket that others can replace", replacing: ["/agent.sock": "/open/agent.sock"],
             preparing: { try $0.makeDirectory("open", mode: 0o770) }, status: 1, naming: ["open has mode 0770", "chmod go-w"]),
         Fault(
+            what: "a socket in a directory that everybody may use", replacing: ["/agent.sock": "/shared/agent.sock"],
+            preparing: { site in
+                try site.makeDirectory("shared", mode: 0o1777)
+                // Somebody else's, who would keep the agent from starting for as long as they like.
+                try Data().write(to: URL(fileURLWithPath: site.directory + "/shared/agent.sock.lock"))
+            }, status: 1, naming: ["shared has mode 1777", "a directory of its own"]),
+        Fault(
+            what: "a store in a directory that everybody may use", replacing: ["/store.db": "/shared/store.db"],
+            preparing: { try $0.makeDirectory("shared", mode: 0o1777) }, status: 1,
+            naming: ["shared has mode 1777", "a directory of its own"]),
+        Fault(
             what: "a store that others can write",
             preparing: { site in
                 try Data().write(to: URL(fileURLWithPath: site.directory + "/store.db"))

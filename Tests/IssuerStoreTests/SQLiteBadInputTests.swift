@@ -42,6 +42,10 @@ struct SQLiteBadInputTests {
         Damage(testDescription: "in a directory for everybody", code: .exposed, naming: "mode 0777") { path in
             try FileMode.set(0o777, of: URL(fileURLWithPath: path).deletingLastPathComponent().path)
         },
+        // Where a write-ahead log that is not there yet is anybody's to make.
+        Damage(testDescription: "in a directory for everybody, sticky", code: .exposed, naming: "mode 1777") { path in
+            try FileMode.set(0o1777, of: URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        },
     ]
 
     private static func truncate(_ path: String, _ length: (UInt64) -> UInt64) throws {

@@ -95,6 +95,15 @@ import Testing
         }
     }
 
+    @Test("a lock that others could open, and so hold, is closed to them")
+    func openLock() throws {
+        try withTemporaryDirectory { directory in
+            try writeFile("\(directory)/lock", "", mode: 0o644)
+            let lock = try FileLock(path: "\(directory)/lock")
+            #expect(try FileMode.of(lock.path) == 0o600)
+        }
+    }
+
     @Test("a lock ends with the process that held it, however it ends")
     func lockOfADeadProcess() async throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("privyseal-\(UUID().uuidString).lock").path

@@ -86,7 +86,7 @@ struct FileTrustTests {
 
     @Test(
         "a socket's directory is refused when its group or others could put another socket there",
-        arguments: [(0o700, true), (0o755, true), (0o1777, true), (0o770, false), (0o757, false), (0o777, false)])
+        arguments: [(0o700, true), (0o755, true), (0o770, false), (0o757, false), (0o777, false)])
     func socketDirectory(mode: Int, isGood: Bool) throws {
         try withTemporaryDirectory { directory in
             try makeDirectory("\(directory)/run", mode: mode)
@@ -96,6 +96,18 @@ struct FileTrustTests {
             #expect(error?.code == .exposed)
             #expect(error?.message.contains("mode 0\(String(mode, radix: 8))") == true)
             #expect(error?.hint.contains("chmod go-w \(directory)/run") == true)
+        }
+    }
+
+    @Test("the sticky bit does not make it safe: the lock beside a socket is anybody's to make there, and to hold")
+    func stickySocketDirectory() throws {
+        try withTemporaryDirectory { directory in
+            try makeDirectory("\(directory)/shared", mode: 0o1777)
+            let error = #expect(throws: PlatformError.self) { try UnixSocketPath("\(directory)/shared/s").checkDirectory() }
+            #expect(error?.code == .exposed)
+            #expect(error?.message.contains("mode 1777") == true)
+            // /tmp is to stay what it is.
+            #expect(error?.hint.contains("chmod") == false && error?.hint.contains("a directory of its own") == true)
         }
     }
 

@@ -56,7 +56,7 @@ public struct AccessRule: Hashable, Sendable {
         return issuers.contains { $0.matches(issuer) }
     }
 
-    private static let ofTheWholeAgent: Set<Method> = [.reconcile, .reload, .metrics]
+    private static let ofTheWholeAgent: Set<Method> = [.reconcile, .storeSave, .reload, .metrics]
 
     /// What of a later rule can never be reached because of this one; `nil` when nothing overlaps.
     public func shadow(of later: AccessRule) -> Shadow? {

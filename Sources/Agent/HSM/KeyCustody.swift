@@ -68,6 +68,17 @@ protocol KeyCustody: Sendable {
     /// Destroys a key pair, or what is left of it, the private half first, unless what the token shows is another one.
     func destroy(_ key: DoomedKey) async throws -> DoomedKey.Outcome
 
+    /// What agents of a deployment have noted about themselves on the token.
+    ///
+    /// - Parameter own: the note that was kept last. While it is where it was, the token is not searched.
+    /// - Returns: `nil` when the own note is where it was.
+    func notes(of deployment: String, unlessKept own: AgentNote?) async throws -> [AgentNote]?
+
+    /// Puts a note on the token in place of those of the deployment that were seen last.
+    ///
+    /// - Returns: why the token keeps none, if it does not.
+    func keep(_ note: AgentNote, of deployment: String) async throws -> PKCS11Error?
+
     /// What the token says about a private key; `nil` when it does not show it.
     func attributes(of keyID: KeyID) async throws -> CustodyAttributes?
 }

@@ -16,6 +16,7 @@ final class TokenManagement: Sendable {
     /// What the module has been initialised anew for because it would not destroy it.
     private let heldKeys = Locked<Set<KeyID>>([])
     let log: Logger
+    let seenNotes = Locked(SeenNotes())
 
     init(
         access: TokenAccess, thread: ManagementThread, recovery: TokenRecovery, status: HSMStatus, rules: CustodyRules,

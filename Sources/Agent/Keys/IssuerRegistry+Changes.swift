@@ -19,7 +19,7 @@ extension IssuerRegistry {
 
     private func carryOutCreation(_ name: IssuerName, _ settings: IssuerSettings, _ enabled: Bool) async throws -> Issuer {
         try requireServing(name)
-        if let copiedAt { throw LifecycleError.quarantined(name, .copiedStore(copiedAt)) }
+        if let standstill { throw LifecycleError.quarantined(name, standstill) }
         guard issuers[name] == nil else {
             throw LifecycleError(.issuerExists, "issuer \"\(name)\" exists already", hint: "update it, or choose another name")
         }

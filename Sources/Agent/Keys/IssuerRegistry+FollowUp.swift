@@ -17,7 +17,7 @@ extension IssuerRegistry {
     ///
     /// What fails is tried again by `tick()`.
     func followUp(_ name: IssuerName) async {
-        guard quarantine[name] == nil, copiedAt == nil else { return }
+        guard quarantined(name) == nil, standstill == nil else { return }
         do {
             try await resolveCutOff(of: name)
             try await destroyPending(of: name)
@@ -64,7 +64,7 @@ extension IssuerRegistry {
     /// Destroys what is to be destroyed of an issuer, as far as the token may be the one it is on.
     func destroyPending(of name: IssuerName) async throws {
         let pending = destructions.filter { $0.issuer == name }
-        guard !pending.isEmpty, quarantine[name] == nil, copiedAt == nil else { return }
+        guard !pending.isEmpty, quarantined(name) == nil, standstill == nil else { return }
         if !isTokenProven { try await proveToken() }
         var outcomes: Set<DestructionOutcome> = []
         for pending in pending { outcomes.insert(try await carryOut(pending)) }

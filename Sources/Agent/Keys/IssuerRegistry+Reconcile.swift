@@ -32,7 +32,7 @@ extension IssuerRegistry {
         let before = underWay
         let inventory = try await custody.inventory(knowing: known)
         // The store is read after the token: a key that is there by now had its intent before.
-        let (contents, recognised) = try await noting {
+        let (contents, recognised) = try await noting(reading: true) {
             (try await store.contents(), try await store.recognised(Set(inventory.entries.keys)))
         }
         let plan = ReconciliationPlan(
@@ -50,7 +50,7 @@ extension IssuerRegistry {
         var steps: [ReconciliationStep] = []
         for planned in plan.steps {
             var step = planned
-            if quarantine[planned.issuer] == nil && copiedAt == nil {
+            if quarantined(planned.issuer) == nil && standstill == nil {
                 do {
                     step.isDone = try await queue.run(planned.issuer) { try await self.carryOut(planned.kind) }
                 } catch {

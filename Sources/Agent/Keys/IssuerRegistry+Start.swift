@@ -18,6 +18,7 @@ extension IssuerRegistry {
         formerGenerations = contents.formerGenerations
         knownToken = contents.token
         copiedAt = contents.copiedAt
+        soleUse = SoleUse(own: soleUse.own, known: contents.agents)
         if let copiedAt {
             quarantine = Dictionary(uniqueKeysWithValues: contents.issuers.map { ($0.name, .copiedStore(copiedAt)) })
         }
@@ -46,6 +47,8 @@ extension IssuerRegistry {
     ///
     /// - Throws: `HSMError`, `StoreError`.
     func bringTogether() async throws -> (plan: ReconciliationPlan, steps: [ReconciliationStep]) {
+        // Before anything is made or destroyed.
+        if !soleUse.hasBegun { await lookForOtherAgents() }
         let plan = try await planReconciliation()
         adopt(plan)
         return (plan, await execute(plan))
@@ -57,15 +60,11 @@ extension IssuerRegistry {
         examinedGeneration = plan.tokenGeneration
         quarantine = plan.quarantine.filter { !isTokenChecked || quarantine[$0.key] != nil }
         isTokenChecked = true
-        for issuer in allIssuers {
-            board.setRefusal(refusal(of: issuer.name), for: issuer.name.text)
-            // A frontend asks again for what it was refused.
-            announce(issuer)
-        }
+        showRefusals()
         for (name, why) in quarantine.sorted(by: { $0.key < $1.key }) {
             log.error(
                 "an issuer is in quarantine: it signs nothing, and nothing of it is published, made or destroyed",
-                metadata: ["issuer": "\(name)", "reason": "\(why.reason)", "hint": "\(Quarantine.hint)"])
+                metadata: ["issuer": "\(name)", "reason": "\(why.reason)", "hint": "\(why.hint)"])
         }
         if issuers.isEmpty, !plan.otherDeployments.isEmpty {
             log.warning(

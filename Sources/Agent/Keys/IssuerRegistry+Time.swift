@@ -8,7 +8,7 @@ extension IssuerRegistry {
     /// Called about once a second. Waits for nothing: what is due is queued with the issuer's other changes.
     func tick() async {
         if let now = trustedNow() {
-            for issuer in allIssuers where !due.contains(issuer.name) && quarantine[issuer.name] == nil {
+            for issuer in allIssuers where !due.contains(issuer.name) && quarantined(issuer.name) == nil {
                 let expires = issuer.expiring(at: now) != nil
                 guard expires || issuer.planningScheduledRotation(at: now) != nil else { continue }
                 let name = issuer.name
@@ -16,11 +16,23 @@ extension IssuerRegistry {
                 await queue.enqueue(name) { await self.carryOutDue(name) }
             }
         }
-        if storeTrouble != nil { await probeStore() }
+        // A disk that does not answer must not keep time from going on.
+        if storeCheck == nil {
+            storeCheck = Task {
+                await lookAfterStore()
+                storeCheck = nil
+            }
+        }
         if isTokenCheckDue {
             tokenCheck = Task {
                 await checkToken()
                 tokenCheck = nil
+            }
+        }
+        if agentCheck == nil, isTokenChecked, hsmStatus.trouble == nil, soleUse.own != nil {
+            agentCheck = Task {
+                await lookForOtherAgents()
+                agentCheck = nil
             }
         }
         let tokenGeneration = custody.tokenGeneration
@@ -48,14 +60,9 @@ extension IssuerRegistry {
         return clockGuard.isTrusted ? now : nil
     }
 
-    /// Writes something that changes nothing, to find out whether a store that failed works again.
-    private func probeStore() async {
-        try? await noting { try await store.setRefusedPIN(try await store.refusedPIN()) }
-    }
-
     /// Ends the overlaps of an issuer that are over. What fails is tried again by `tick()`.
     func expire(_ name: IssuerName) async {
-        guard quarantine[name] == nil, let now = trustedNow(), let change = issuers[name]?.expiring(at: now) else {
+        guard quarantined(name) == nil, let now = trustedNow(), let change = issuers[name]?.expiring(at: now) else {
             return
         }
         do {
@@ -87,14 +94,18 @@ extension IssuerRegistry {
         }
     }
 
-    /// As `drain()`, for an agent that ends: somebody waits for all there is.
+    /// As `drain()`, for an agent that ends: somebody waits for all there is. Looks that change nothing are not waited for; a
+    /// disk may never answer one.
     func finish() async {
         queue.awaitEverything()
-        await drain()
+        await tokenCheck?.value
+        await queue.drain()
     }
 
     /// Returns once nothing is under way.
     func drain() async {
+        await storeCheck?.value
+        await agentCheck?.value
         await tokenCheck?.value
         await queue.drain()
     }

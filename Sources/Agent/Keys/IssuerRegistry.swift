@@ -57,6 +57,17 @@ actor IssuerRegistry {
         set { provenGeneration = newValue ? custody.tokenGeneration : nil }
     }
     var clockGuard = ClockGuard(lastChange: nil)
+    /// Whether this is the only agent of the deployment on the token.
+    var soleUse: SoleUse
+    /// Whether the token keeps this agent's note.
+    var keepsNote = true
+    /// How often other agents have been looked for, and whether they are just now.
+    var looks = 0
+    var isLookingForAgents = false
+    /// The look for other agents that is under way.
+    var agentCheck: Task<Void, Never>?
+    /// The look at the store that is under way.
+    var storeCheck: Task<Void, Never>?
     /// Issuers whose due transitions are queued.
     var due: Set<IssuerName> = []
     /// Why the store could not be used the last time; `nil` when it could.
@@ -76,8 +87,9 @@ actor IssuerRegistry {
 
     init(
         store: any IssuerStorage, custody: any KeyCustody, hsmStatus: HSMStatus, clock: AgentClock, publicBaseURL: String,
-        log: Logger, journal: any KeyJournal = NoJournal()
+        log: Logger, journal: any KeyJournal = NoJournal(), note: AgentNote? = nil
     ) {
+        soleUse = SoleUse(own: note, known: [])
         self.store = store
         self.custody = custody
         queue = ChangeQueue { custody.hasten() }
@@ -161,15 +173,29 @@ actor IssuerRegistry {
         return try await change()
     }
 
-    /// Runs a store call and remembers whether the store works.
-    func noting<Value: Sendable>(_ call: () async throws -> Value) async throws -> Value {
+    /// Runs a store call and remembers whether the store works. What only reads does not show that it can be written again.
+    func noting<Value: Sendable>(reading: Bool = false, _ call: () async throws -> Value) async throws -> Value {
         do {
             let value = try await call()
-            storeTrouble = nil
+            if !reading { setStoreTrouble(nil) }
             return value
         } catch let error as StoreError {
-            if error.code != .conflict { storeTrouble = error }
+            if error.code != .conflict { setStoreTrouble(error) }
             throw error
+        }
+    }
+
+    private func setStoreTrouble(_ trouble: StoreError?) {
+        guard trouble?.message != storeTrouble?.message else { return }
+        storeTrouble = trouble
+        if let trouble {
+            log.error(
+                "the store is out of use: nothing is changed, signing goes on",
+                metadata: ["reason": "\(trouble)", "hint": "\(trouble.hint)"])
+        } else {
+            log.notice("the store is in use again")
+            // What failed with the store need not wait until its next try.
+            for name in unfinished.keys { unfinished[name]?.retryAt = clock.monotonicSeconds }
         }
     }
 

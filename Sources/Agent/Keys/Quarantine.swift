@@ -10,6 +10,8 @@ enum Quarantine: Hashable, Sendable {
     case unknownKeys(Int)
     /// The token shows unknown keys of other issuers, and lacks some of this one's.
     case missingKeys(Int)
+    /// Another agent of the deployment, which this one knows nothing of, uses the token and was there first.
+    case anotherAgent(String)
 
     /// One line, without the issuer.
     var reason: String {
@@ -19,6 +21,18 @@ enum Quarantine: Hashable, Sendable {
             "the token has \(Self.keys(count)) of it that the store has never heard of, so the store is older than the token"
         case .missingKeys(let count):
             "the store is older than the token, which lacks \(Self.keys(count)) of it"
+        case .anotherAgent(let whose):
+            "another agent of this deployment, \(whose), has used the token with another store; one of the two is a copy"
+        }
+    }
+
+    /// What to do, in one line.
+    var hint: String {
+        switch self {
+        case .copiedStore, .unknownKeys, .missingKeys: Self.hint
+        case .anotherAgent:
+            "stop this agent if the other one is the right one; if not, stop that one, compare with: privyseal reconcile --dry-run, "
+                + "and say that the token is this one's: privyseal call reload '{\"acceptToken\":true}'"
         }
     }
 
@@ -34,12 +48,28 @@ enum Quarantine: Hashable, Sendable {
 extension IssuerRegistry {
     /// - Throws: `LifecycleError` with `.issuerQuarantined`.
     func requireServing(_ name: IssuerName) throws {
-        if let why = quarantine[name] { throw LifecycleError.quarantined(name, why) }
+        if let why = quarantined(name) { throw LifecycleError.quarantined(name, why) }
+    }
+
+    /// Why an issuer does nothing, if it does not.
+    func quarantined(_ name: IssuerName) -> Quarantine? {
+        rival.map { .anotherAgent($0.whose) } ?? quarantine[name]
+    }
+
+    /// Every issuer that does nothing, and why.
+    var quarantinedIssuers: [IssuerName: Quarantine] {
+        guard let rival else { return quarantine }
+        return Dictionary(uniqueKeysWithValues: issuers.keys.map { ($0, .anotherAgent(rival.whose)) })
+    }
+
+    /// Why no key is made or destroyed, for whatever issuer, if none is.
+    var standstill: Quarantine? {
+        rival.map { .anotherAgent($0.whose) } ?? copiedAt.map { .copiedStore($0) }
     }
 
     /// What requests for signatures get instead, if anything.
     func refusal(of name: IssuerName) -> ProtocolError? {
-        if let why = quarantine[name] { return ProtocolError(LifecycleError.quarantined(name, why)) }
+        if let why = quarantined(name) { return ProtocolError(LifecycleError.quarantined(name, why)) }
         guard !isTokenChecked else { return nil }
         return ProtocolError(HSMError.unchecked)
     }
@@ -47,6 +77,6 @@ extension IssuerRegistry {
 
 extension LifecycleError {
     static func quarantined(_ name: IssuerName, _ why: Quarantine) -> LifecycleError {
-        LifecycleError(.issuerQuarantined, "the issuer \(name) is in quarantine: \(why.reason)", hint: Quarantine.hint)
+        LifecycleError(.issuerQuarantined, "the issuer \(name) is in quarantine: \(why.reason)", hint: why.hint)
     }
 }

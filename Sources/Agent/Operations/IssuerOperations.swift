@@ -80,7 +80,7 @@ struct ShowIssuer: Operation {
 
     func run(_ parameters: IssuerStatusParameters, _ context: OperationContext) async throws -> IssuerStatus {
         let issuer = try await registry.issuer(named: parameters.issuer)
-        return views.status(issuer, await registry.quarantine[issuer.name])
+        return views.status(issuer, await registry.quarantined(issuer.name))
     }
 }
 
@@ -93,7 +93,7 @@ struct ListIssuers: Operation {
     func run(_ parameters: IssuerListParameters, _ context: OperationContext) async throws -> IssuerList {
         let shown = await registry.allIssuers.filter { sight.shows($0.name.text, to: context, by: .issuerList) }
         let page = try Page(shown, parameters) { $0.name.text }
-        let quarantine = await registry.quarantine
+        let quarantine = await registry.quarantinedIssuers
         return IssuerList(
             issuers: page.entries.map { views.status($0, quarantine[$0.name]) }, nextCursor: page.nextCursor)
     }

@@ -16,7 +16,7 @@ struct Reconcile: ChangeOperation {
     func run(_ parameters: ReconcileParameters, _ context: OperationContext) async throws -> ReconcileResult {
         let dryRun = parameters.dryRun ?? false
         let (plan, steps) = try await registry.reconcile(dryRun: dryRun)
-        return ReconcileResult(plan, steps, quarantine: await registry.quarantine, dryRun: dryRun)
+        return ReconcileResult(plan, steps, quarantine: await registry.quarantinedIssuers, dryRun: dryRun)
     }
 }
 

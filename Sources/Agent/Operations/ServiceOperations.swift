@@ -29,6 +29,7 @@ struct ReportHealth: Operation {
                     hint: "have the module and the HSM examined; the agent ends itself when there are too many"))
         }
         problems += await registry.tokenProblems
+        problems += await registry.otherAgentProblems
         if let storeTrouble {
             problems.append(HealthProblem(component: "store", message: storeTrouble.message, hint: storeTrouble.hint))
         }
@@ -55,7 +56,7 @@ struct ReportHealth: Operation {
             }
         }
         let token = hsm.tokenInfo
-        let signs = await registry.isTokenChecked && reading.trouble == nil && auditTrouble == nil
+        let signs = await registry.maySign && reading.trouble == nil && auditTrouble == nil
         return Health(
             status: signs ? problems.isEmpty ? "ok" : "degraded" : "unavailable",
             hsm: HSMHealth(
@@ -107,6 +108,7 @@ struct Reload: ChangeOperation {
     func run(_ parameters: ReloadParameters, _ context: OperationContext) async throws -> ReloadResult {
         if parameters.acceptClock == true { await registry.acceptClock() }
         if parameters.acceptAudit == true { reloader.audit.acknowledgeIncidents() }
+        if parameters.acceptToken == true { try await registry.acceptToken() }
         let (reloaded, warning) = try await reloader.reload()
         return ReloadResult(
             applied: reloaded.applied, needsRestart: reloaded.needsRestart,

@@ -22,7 +22,7 @@ extension IssuerRegistry {
     var quarantineProblems: [HealthProblem] {
         var problems = quarantine.sorted { $0.key < $1.key }.map { name, why in
             HealthProblem(
-                component: "lifecycle", message: "issuer \(name) is in quarantine: \(why.reason)", hint: Quarantine.hint)
+                component: "lifecycle", message: "issuer \(name) is in quarantine: \(why.reason)", hint: why.hint)
         }
         if let copiedAt, quarantine.isEmpty {
             problems.append(

@@ -119,14 +119,17 @@ public struct ReloadParameters: RequestParameters {
     public var acceptClock: Bool?
     /// Also take note of what was done to the file of the audit log, which `health` then names no more.
     public var acceptAudit: Bool?
+    /// Also take the token as this agent's alone, after `health` named another agent on it.
+    public var acceptToken: Bool?
 
-    public init(acceptClock: Bool? = nil, acceptAudit: Bool? = nil) {
+    public init(acceptClock: Bool? = nil, acceptAudit: Bool? = nil, acceptToken: Bool? = nil) {
         self.acceptClock = acceptClock
         self.acceptAudit = acceptAudit
+        self.acceptToken = acceptToken
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case acceptClock, acceptAudit
+        case acceptClock, acceptAudit, acceptToken
     }
 }
 

@@ -16,6 +16,10 @@ public struct AttributeType: RawRepresentable, Hashable, Sendable {
     public static let `private` = AttributeType(rawValue: CKA_PRIVATE)
     /// `CKA_LABEL`.
     public static let label = AttributeType(rawValue: CKA_LABEL)
+    /// `CKA_APPLICATION`: of a data object, what it is about.
+    public static let application = AttributeType(rawValue: CKA_APPLICATION)
+    /// `CKA_VALUE`, to be given and never to be asked for.
+    static let value = AttributeType(rawValue: CKA_VALUE)
     /// `CKA_ID`.
     public static let id = AttributeType(rawValue: CKA_ID)
     /// `CKA_KEY_TYPE`.
@@ -61,7 +65,7 @@ public struct AttributeType: RawRepresentable, Hashable, Sendable {
 
     /// The attributes that hold a private or secret key. No code here reads them, whatever the token would allow.
     static let privateValues: Set<AttributeType> = [
-        AttributeType(rawValue: CKA_VALUE),
+        .value,
         AttributeType(rawValue: CKA_PRIVATE_EXPONENT),
         AttributeType(rawValue: CKA_PRIME_1),
         AttributeType(rawValue: CKA_PRIME_2),
@@ -82,6 +86,8 @@ extension AttributeType: CustomStringConvertible {
         .token: "CKA_TOKEN",
         .private: "CKA_PRIVATE",
         .label: "CKA_LABEL",
+        .application: "CKA_APPLICATION",
+        .value: "CKA_VALUE",
         .id: "CKA_ID",
         .keyType: "CKA_KEY_TYPE",
         .sensitive: "CKA_SENSITIVE",

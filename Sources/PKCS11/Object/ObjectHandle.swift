@@ -20,6 +20,8 @@ public struct ObjectClass: RawRepresentable, Hashable, Sendable {
         self.rawValue = rawValue
     }
 
+    /// `CKO_DATA`.
+    public static let data = ObjectClass(rawValue: CKO_DATA)
     /// `CKO_PUBLIC_KEY`.
     public static let publicKey = ObjectClass(rawValue: CKO_PUBLIC_KEY)
     /// `CKO_PRIVATE_KEY`.
@@ -29,6 +31,7 @@ public struct ObjectClass: RawRepresentable, Hashable, Sendable {
 extension ObjectClass: CustomStringConvertible {
     public var description: String {
         switch self {
+        case .data: "CKO_DATA"
         case .publicKey: "CKO_PUBLIC_KEY"
         case .privateKey: "CKO_PRIVATE_KEY"
         default: "0x" + String(rawValue, radix: 16)

@@ -80,6 +80,7 @@ extension FuzzTarget {
         try check(RevokeKeyParameters.self, request)
         try check(GetDiscoveryParameters.self, request)
         try check(ReconcileParameters.self, request)
+        try check(StoreSaveParameters.self, request)
         try check(WatchParameters.self, request)
         try check(HealthParameters.self, request)
     }

@@ -21,7 +21,7 @@ public actor InMemoryIssuerStore: IssuerStorage {
         return StoreContents(
             issuers: state.issuers.values.sorted { $0.name < $1.name }, intents: state.intents,
             destructions: state.pending, lastChange: state.lastChange, quarantined: state.quarantined,
-            formerGenerations: state.former, token: state.token)
+            formerGenerations: state.former, token: state.token, agents: state.agents)
     }
 
     public func commit(_ change: IssuerChange, fulfilling: [KeyID]) throws {
@@ -105,6 +105,21 @@ public actor InMemoryIssuerStore: IssuerStorage {
         }
     }
 
+    public func noteAgents(_ ids: Set<String>) throws {
+        try transaction { state in state.agents.formUnion(ids) }
+    }
+
+    public func forgetAgents(_ ids: Set<String>) throws {
+        try transaction { state in state.agents.subtract(ids) }
+    }
+
+    public func checkPlace() throws { try checkOutage() }
+
+    public func probe() throws { try checkOutage() }
+
+    /// What is in memory is where it belongs.
+    public func save() throws -> String? { nil }
+
     public func refusedPIN() throws -> RefusedPIN? {
         try checkOutage()
         return state.refusedPIN
@@ -139,6 +154,7 @@ private struct State {
     /// The last generation of deleted issuers.
     var former: [IssuerName: Int] = [:]
     var token: TokenIdentity?
+    var agents: Set<String> = []
     var lastChange: Timestamp?
     var refusedPIN: RefusedPIN?
 
