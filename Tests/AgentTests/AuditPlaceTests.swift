@@ -13,24 +13,18 @@ struct AuditPlaceTests {
         try await AuditFixture.with { audit in
             try await audit.logged { log async throws in
                 for number in 1...4 { try await log.written(.sample(number)) }
-                let noted = try audit.head(ofLine: 4)
                 try FileManager.default.removeItem(atPath: audit.path)
-                try await log.written(.sample(5))
                 await audit.untilAtPath(log)
-                try await log.written(.sample(6))
+                try await log.written(.sample(5))
                 let lines = try audit.lines()
                 #expect(lines.count == 2)
+                #expect(lines[0].contains(#""seq":5,"#))
                 #expect(
-                    lines[0].contains(
-                        #""seq":6,"#)
-                        && lines[0].contains(
-                            "the file of the audit log was removed while it was in use, with the records up to 5")
-                )
+                    lines[0].contains("the file of the audit log was removed while it was in use, with the records up to 4"))
                 #expect(log.incidents.unseen.count == 1 && log.trouble == nil)
-                #expect(try audit.verification(expecting: [noted]).verdict != .proven)
             }
-            try await audit.logged { log in try await log.written(.sample(7)) }
-            #expect(try audit.lines().last?.contains(#""seq":8,"#) == true)
+            try await audit.logged { log in try await log.written(.sample(6)) }
+            #expect(try audit.lines().last?.contains(#""seq":7,"#) == true)
             #expect(try audit.findings() == [])
         }
     }
@@ -225,7 +219,8 @@ struct AuditPlaceTests {
                 await audit.untilOver(log)
                 try await log.written(.sample(3))
                 let lines = try audit.lines()
-                #expect(lines.count == 3 && lines[0].contains("was removed") && lines[1].contains("2 records were refused"))
+                #expect(lines[0].contains("was removed") && lines[1].contains("2 records were refused"))
+                #expect(lines.last?.contains("\"jti\"") == true)
             }
             #expect(try audit.findings() == [])
         }
@@ -244,7 +239,7 @@ struct AuditPlaceTests {
                 try await log.written(.sample(1))
                 #expect(log.incidents.unseen.count == 1)
                 #expect(log.incidents.unseen[0].contains("another process writes to"))
-                #expect(try audit.lines(audit.path + ".1").count == 3)
+                await audit.until(log) { try audit.lines(audit.path + ".1").count == 3 }
                 other.unlock()
             }
         }
