@@ -12,7 +12,7 @@ actor IssuerRegistry {
     let custody: any KeyCustody
     let hsmStatus: HSMStatus
     let board = SigningBoard()
-    let feed = ChangeFeed()
+    let feed: ChangeFeed
     let queue: ChangeQueue
     let clock: AgentClock
     let log: Logger
@@ -76,7 +76,7 @@ actor IssuerRegistry {
 
     init(
         store: any IssuerStorage, custody: any KeyCustody, hsmStatus: HSMStatus, clock: AgentClock, publicBaseURL: String,
-        log: Logger, journal: any KeyJournal = NoJournal()
+        log: Logger, journal: any KeyJournal = NoJournal(), feed: ChangeFeed = ChangeFeed()
     ) {
         self.store = store
         self.custody = custody
@@ -86,6 +86,7 @@ actor IssuerRegistry {
         self.publicBaseURL = publicBaseURL
         self.log = log
         self.journal = journal
+        self.feed = feed
     }
 
     // MARK: - Reading
