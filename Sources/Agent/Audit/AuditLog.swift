@@ -46,6 +46,8 @@ public final class AuditLog: Sendable {
         var synchronized: Int64
         var probed: Int64
         var signed: Int64
+        /// Whether an attempt to write again is under way: a slow disk is not given another each second.
+        var isProbing = false
     }
 
     let configuration: AuditConfiguration
@@ -417,10 +419,13 @@ public final class AuditLog: Sendable {
         let due = times.withLock { times in
             let due = (
                 synchronize: now - times.synchronized >= Int64(configuration.fsyncInterval) * Self.second,
-                probe: isTroubled && now - times.probed >= Self.probeInterval,
+                probe: isTroubled && !times.isProbing && now - times.probed >= Self.probeInterval,
                 sign: signEvery.map { now - times.signed >= Int64($0) * Self.second } ?? false
             )
-            if due.probe { times.probed = now }
+            if due.probe {
+                times.probed = now
+                times.isProbing = true
+            }
             if due.sign { times.signed = now }
             return due
         }
@@ -433,9 +438,10 @@ public final class AuditLog: Sendable {
     private func probe() {
         let (reason, lost) = state.withLock { ($0.trouble?.message ?? "", $0.lost) }
         submit(.note("\(lost) records were refused; \(reason)")) { [self] error in
-            guard error == nil else { return }
+            guard error == nil else { return times.withLock { $0.isProbing = false } }
             keeper.whenOnDisk { [self] error in
                 if error == nil { endTrouble() }
+                times.withLock { $0.isProbing = false }
             }
         }
     }
