@@ -23,6 +23,8 @@ public struct AgentConfiguration: Sendable {
     public var access: AccessPolicy
     public var limits = ConnectionLimits()
     public var audit: AuditConfiguration
+    /// How long a fresh key waits for the frontends at most.
+    var publicationLimit = ChangeFeed.publicationLimit
 
     public init(
         socket: UnixSocketPath, activated: ActivatedSocket? = nil, socketMode: UInt32, socketGroup: UInt32?,
@@ -160,6 +162,7 @@ public final class AgentServer: Service {
         let registry = IssuerRegistry(
             store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: environment.clock,
             publicBaseURL: configuration.publicBaseURL, log: environment.log, journal: audit,
+            feed: ChangeFeed(publicationLimit: configuration.publicationLimit),
             note: AgentNote(
                 agent: SystemRandom.hexadecimal(bytes: 8), process: ProcessInfo.processInfo.processIdentifier,
                 host: HostName.current()))

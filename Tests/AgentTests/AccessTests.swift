@@ -217,7 +217,7 @@ struct AccessTests {
     @Test("a connection that says nothing of use is closed; one that watches is not")
     func idle() async throws {
         try await AgentFixture.stopped { agent in
-            agent.configuration.withLock { $0.limits.idleSeconds = 4 }
+            agent.configuration.withLock { $0.limits.idleSeconds = 10 }
             try await agent.start()
             let silent = try RawSocket(agent.socketPath)
             try await agent.connected { watcher in

@@ -50,9 +50,13 @@ final class AgentFixture: Sendable {
             access: .ownUser(getuid()), audit: AuditConfiguration(path: token.directory + "/audit.log", headInterval: nil))
     }
 
-    /// Calls with an agent that has been started, and stops it afterwards.
-    static func with(_ body: (AgentFixture, AgentConnection) async throws -> Void) async throws {
+    /// Calls with an agent that has been started, configured otherwise than usual where `configure` says so, and stops it
+    /// afterwards.
+    static func with(
+        _ configure: (inout AgentConfiguration) -> Void = { _ in }, _ body: (AgentFixture, AgentConnection) async throws -> Void
+    ) async throws {
         try await stopped { agent in
+            agent.configuration.withLock { configure(&$0) }
             try await agent.start()
             try await agent.connected { try await body(agent, $0) }
         }

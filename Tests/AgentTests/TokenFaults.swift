@@ -33,6 +33,9 @@ struct TokenFault: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
+    /// Whether some of it ends by a deadline only: calls that do not return, and sessions that are not to be had.
+    var isEndedByTime: Bool { rules.contains { $0.contains(" hold ") || $0.contains("CKR_SESSION_COUNT") } }
+
     init(_ name: String, _ rules: String..., harm: Harm, cure: Cure = .sessions, health: String?) {
         self.name = name
         self.rules = rules

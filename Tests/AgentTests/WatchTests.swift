@@ -2,6 +2,8 @@ import AgentClient
 import AgentProtocol
 import Testing
 
+@testable import Agent
+
 @Suite("Watching")
 struct WatchTests {
     @Test("the snapshot has every issuer, and each change after it is notified with its generation, a deletion as one")
@@ -83,7 +85,8 @@ struct WatchTests {
 
     @Test("a fresh key signs only once a watching frontend has fetched it")
     func freshKeyWaitsForFrontend() async throws {
-        try await AgentFixture.with { agent, client in
+        // As long as a busy machine may take: by default the key would not wait for it.
+        try await AgentFixture.with({ $0.publicationLimit = .seconds(120) }) { agent, client in
             try await client.create()
             await agent.settle()
             try await client.rotate()

@@ -42,6 +42,9 @@ private struct Returning: Service {
 
 private let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
+/// As long as a busy machine may take: nothing here is about services that do not end.
+private let patience = Duration.seconds(600)
+
 @Suite struct LifecycleTests {
     @Test("SIGTERM ends the services in reverse order, after SIGHUP has run the reload")
     func signals() async {
@@ -51,7 +54,7 @@ private let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler
             let events = Events()
             let lifecycle = DaemonLifecycle(
                 services: [Waiting(name: "first", events: events), Waiting(name: "second", events: events)],
-                logger: quiet, notification: ServiceNotification(socket: nil),
+                logger: quiet, notification: ServiceNotification(socket: nil), shutdownLimit: patience,
                 ready: { events.add("ready") }, reload: { events.add("reload") })
             async let end: Void = lifecycle.run()
             try await events.wait(for: "ready")
@@ -72,7 +75,7 @@ private let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler
         let events = Events()
         let lifecycle = DaemonLifecycle(
             services: [Waiting(name: "first", events: events), Failing()], logger: quiet,
-            notification: ServiceNotification(socket: nil))
+            notification: ServiceNotification(socket: nil), shutdownLimit: patience)
         await #expect(throws: Failing.Failure.self) { try await lifecycle.run() }
         #expect(events.all.suffix(1) == ["first ends"])
     }
@@ -82,7 +85,7 @@ private let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler
         let events = Events()
         let lifecycle = DaemonLifecycle(
             services: [Waiting(name: "first", events: events), Returning()], logger: quiet,
-            notification: ServiceNotification(socket: nil))
+            notification: ServiceNotification(socket: nil), shutdownLimit: patience)
         await #expect(throws: ServiceEndedEarly(service: "Returning")) { try await lifecycle.run() }
     }
 
@@ -91,6 +94,7 @@ private let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler
         let events = Events()
         let lifecycle = DaemonLifecycle(
             services: [Waiting(name: "first", events: events)], logger: quiet, notification: ServiceNotification(socket: nil),
+            shutdownLimit: patience,
             ready: { throw Failing.Failure() })
         await #expect(throws: Failing.Failure.self) { try await lifecycle.run() }
         #expect(events.all.suffix(1) == ["first ends"])

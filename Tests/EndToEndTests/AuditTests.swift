@@ -147,7 +147,7 @@ private enum SmallDisk {
     private static let script = """
         set -e
         mount -t tmpfs -o size=128k tmpfs "$1"
-        head -c 100k /dev/zero > "$1/ballast"
+        head -c 112k /dev/zero > "$1/ballast"
         (while [ ! -e "$1/../make-room" ]; do sleep 0.1; done; rm "$1/ballast") > /dev/null 2>&1 &
         shift
         exec "$@"

@@ -174,8 +174,7 @@ final class Installation {
 
     func output(arguments: [String], input: String = "") async throws -> String {
         let outcome = try await Programs.run("privyseal", arguments, environment: environment, input: input)
-        try #require(outcome.status == 0, "privyseal \(arguments.joined(separator: " ")): \(outcome.errors)")
-        return outcome.output.trimmingCharacters(in: .newlines)
+        return try outcome.output(of: ["privyseal"] + arguments).trimmingCharacters(in: .newlines)
     }
 
     struct Answer {

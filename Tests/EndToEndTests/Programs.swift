@@ -14,6 +14,14 @@ enum Programs {
         let status: Int32
         let output: String
         let errors: String
+
+        /// The output of a command that must succeed. What throws records no issue: who asks again may be answered then.
+        func output(of command: [String]) throws -> String {
+            guard status == 0 else { throw Failed(description: "\(command.joined(separator: " ")): \(errors)") }
+            return output
+        }
+
+        struct Failed: Error, CustomStringConvertible { let description: String }
     }
 
     /// Runs one of them to its end.

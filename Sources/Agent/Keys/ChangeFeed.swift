@@ -48,8 +48,14 @@ final class ChangeFeed: Sendable {
 
     private let state = Locked(State())
 
-    /// How long a fresh key waits for the frontends at most.
+    /// How long a fresh key waits for the frontends at most, unless given: a second.
     static let publicationLimit = Duration.seconds(1)
+
+    private let publicationLimit: Duration
+
+    init(publicationLimit: Duration = ChangeFeed.publicationLimit) {
+        self.publicationLimit = publicationLimit
+    }
 
     /// A connection is there. To be called before it can ask for anything.
     func connected(_ connection: ConnectionID) {
@@ -122,8 +128,8 @@ final class ChangeFeed: Sendable {
         if isWatching { resumeSatisfied() }
     }
 
-    /// Waits until every watching frontend has fetched the issuer's documents of at least this generation, for one second
-    /// at most. A frontend is a watcher that has fetched the issuer's documents before.
+    /// Waits until every watching frontend has fetched the issuer's documents of at least this generation, for a second or
+    /// the time given at most. A frontend is a watcher that has fetched the issuer's documents before.
     func awaitPublication(of issuer: String, generation: Int) async -> PublicationView {
         let watching = frontends(of: issuer)
         guard !watching.isEmpty else { return PublicationView(outcome: "unwatched", fetched: 0, watching: 0) }
@@ -136,7 +142,7 @@ final class ChangeFeed: Sendable {
                 return state.waiterCount
             }
             Task {
-                try await Task.sleep(for: Self.publicationLimit)
+                try await Task.sleep(for: publicationLimit)
                 self.resume { $0.number == number }
             }
             resumeSatisfied()

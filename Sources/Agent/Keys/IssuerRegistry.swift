@@ -12,7 +12,7 @@ actor IssuerRegistry {
     let custody: any KeyCustody
     let hsmStatus: HSMStatus
     let board = SigningBoard()
-    let feed = ChangeFeed()
+    let feed: ChangeFeed
     let queue: ChangeQueue
     let clock: AgentClock
     let log: Logger
@@ -87,7 +87,7 @@ actor IssuerRegistry {
 
     init(
         store: any IssuerStorage, custody: any KeyCustody, hsmStatus: HSMStatus, clock: AgentClock, publicBaseURL: String,
-        log: Logger, journal: any KeyJournal = NoJournal(), note: AgentNote? = nil
+        log: Logger, journal: any KeyJournal = NoJournal(), feed: ChangeFeed = ChangeFeed(), note: AgentNote? = nil
     ) {
         soleUse = SoleUse(own: note, known: [])
         self.store = store
@@ -98,6 +98,7 @@ actor IssuerRegistry {
         self.publicBaseURL = publicBaseURL
         self.log = log
         self.journal = journal
+        self.feed = feed
     }
 
     // MARK: - Reading

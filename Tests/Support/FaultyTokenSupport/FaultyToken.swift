@@ -95,7 +95,7 @@ public final class FaultyToken: Sendable {
         try Counters.read(countersPath)
     }
 
-    /// Waits until a counter has reached a number, for thirty seconds at most. False when it has not.
+    /// Waits until a counter has reached a number, for two minutes at most. False when it has not.
     public func waitFor(_ name: String, atLeast number: Int = 1) async throws -> Bool {
         await poll(.seconds(120)) { try self.count(name) >= number }
     }
