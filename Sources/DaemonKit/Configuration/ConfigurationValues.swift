@@ -1,4 +1,4 @@
-import Platform
+public import Platform
 
 /// A duration in a configuration file, with its unit: `90s`, `24h`, `1h30m`, `7d`. A bare number is refused.
 public struct DurationValue: Decodable, Sendable, Hashable, Comparable, CustomStringConvertible {
