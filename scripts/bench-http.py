@@ -135,7 +135,7 @@ publicBaseURL: https://oidc.example.com
              "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.key, "-out", self.certificate],
             check=True, stderr=subprocess.DEVNULL)
         for scheme in SCHEMES:
-            os.mkdir(self.path(f"documents-{scheme}"))
+            os.mkdir(self.path(f"documents-{scheme}"), mode=0o700)
             tls = f"tls: {{ certificate: {self.certificate}, key: {self.key} }}" if scheme == "https" else ""
             self.write(f"{scheme}.yaml", f"""
 agent: "{self.path('agent.sock')}"

@@ -102,7 +102,9 @@ struct AuditKeyTests {
             #expect(carried.map(\.kid) == keys.map(\.kid))
             var verification = AuditVerification(publicKeys: carried)
             try verification.read([agent.auditPath])
-            #expect(verification.verdict == .proven && verification.proof?.isSigned == true)
+            #expect(
+                verification.verdict == .proven && verification.proof?.isSigned == true,
+                "\(verification.findings) \(verification.doubts)")
             // The same key again, also where the token can do better by now.
             try token.clear()
             let kid = try await agent.withHeadSigner { signer in

@@ -13,7 +13,7 @@ private enum OpenCryptoki {
     static func run(_ script: String) async throws -> Programs.Outcome {
         let setUp = """
             set -eu
-            mount -t tmpfs tmpfs /mnt
+            mount -t tmpfs -o mode=0755 tmpfs /mnt
             cp -a /var/lib/opencryptoki /mnt/lib
             mount -t tmpfs tmpfs /run
             mount -t tmpfs tmpfs /dev/shm
@@ -85,7 +85,6 @@ struct OpenCryptokiTests {
                 cat agent.log; exit 1
             }
             issue() { "$bin/privyseal" jwt issue demo --subject me --audience api > jwt; }
-            "$bin/privyseald" init --config agent.yaml > made 2>&1 || true
             serve
             "$bin/privyseal" issuer create demo --algorithm RS256 > created
             issue

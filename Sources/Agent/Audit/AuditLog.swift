@@ -12,8 +12,6 @@ public final class AuditLog: Sendable {
         var synchronized: Int64
         var probed: Int64
         var signed: Int64
-        /// Whether an attempt to write again is under way: a slow disk is not given another each second.
-        var isProbing = false
     }
 
     let configuration: AuditConfiguration
@@ -257,15 +255,12 @@ public final class AuditLog: Sendable {
         let due = times.withLock { times in
             let due = (
                 synchronize: now - times.synchronized >= Int64(configuration.fsyncInterval) * Self.second,
-                probe: isTroubled && !times.isProbing && now - times.probed >= Self.probeInterval,
+                probe: isTroubled && now - times.probed >= Self.probeInterval,
                 // After a quiet time the first record is signed at once: no record is younger than the last head by more than
                 // the interval, which is what verification goes by.
                 sign: isUnsigned && (signEvery.map { now - times.signed >= Int64($0) * Self.second } ?? false)
             )
-            if due.probe {
-                times.probed = now
-                times.isProbing = true
-            }
+            if due.probe { times.probed = now }
             if due.sign { times.signed = now }
             return due
         }
@@ -277,13 +272,11 @@ public final class AuditLog: Sendable {
     /// Writes a record that says what happened; when it is on the disk, the trouble is over.
     private func probe() {
         submit(.note(troubles.account)) { [self] error in
-            guard error == nil else { return times.withLock { $0.isProbing = false } }
+            guard error == nil else { return }
             keeper.whenOnDisk { [self] error in
-                if error == nil {
-                    troubles.end()
-                    log.notice("the audit log is written again")
-                }
-                times.withLock { $0.isProbing = false }
+                guard error == nil else { return }
+                troubles.end()
+                log.notice("the audit log is written again")
             }
         }
     }

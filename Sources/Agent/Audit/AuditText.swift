@@ -49,7 +49,7 @@ struct AuditText: Sendable {
             text.add(#","signedSeq":"#, Int64(head.link.seq))
             text.add(#","signedHash":"#, head.link.hashText)
             text.add(#","kid":"#, head.kid)
-            text.add(#","signature":"#, head.signature)
+            text.add(#","signature":"#, whole: head.signature)
         }
     }
 
@@ -76,6 +76,14 @@ struct AuditText: Sendable {
         guard let value else { return }
         bytes += name.utf8
         append(value)
+    }
+
+    /// A text of the agent's own, of which nothing may be missing.
+    private mutating func add(_ name: String, whole value: String) {
+        bytes += name.utf8
+        bytes.append(UInt8(ascii: "\""))
+        append(escaping: value)
+        bytes.append(UInt8(ascii: "\""))
     }
 
     private mutating func add(_ name: String, _ values: [String]) {
