@@ -97,8 +97,10 @@ struct SlowClientTests {
                 let fourth = try await RawClient(server.port)
                 defer { fourth.close() }
                 try await fourth.request()
-                try await eventually("the first closed") { clients[0].isClosed }
-                #expect(!clients[1].isClosed && !clients[2].isClosed && !other.isClosed)
+                // Which one depends on whose answer the server knows to be taken by then.
+                try await eventually("one closed") { clients.contains(where: \.isClosed) }
+                try await look()
+                #expect(clients.count(where: \.isClosed) == 1 && !other.isClosed)
             }
         }
     }
