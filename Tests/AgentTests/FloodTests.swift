@@ -118,6 +118,20 @@ struct FloodTests {
         }
     }
 
+    @Test("long lines that come in pieces on many connections at once all get their replies")
+    func longLines() async throws {
+        try await flooded { agent in
+            let clients = try (1...100).map { _ in try RawSocket(agent.socketPath) }
+            let text = String(repeating: "x", count: 60_000)
+            let line =
+                Array(#"{"jsonrpc":"2.0","id":1,"method":"issuer-status","params":{"issuer":"\#(text)"}}"#.utf8) + Self.empty
+            // More than a party's part together, and none of them whole.
+            for client in clients { try await client.send(Array(line.prefix(50_000))) }
+            for client in clients { try await client.send(Array(line.dropFirst(50_000))) }
+            for client in clients { #expect(try await client.reply()["error"] != nil) }
+        }
+    }
+
     @Test("a user that no rule is for has four connections, and all such users sixteen")
     func strangers() async throws {
         try await flooded { agent in

@@ -61,6 +61,24 @@ import Testing
         #expect(share.isUnused)
     }
 
+    @Test func `What would free nothing by waiting has room always, but for a pause`() {
+        let (share, _) = share()
+        share.hold(memory.part)
+        #expect(!share.admits(id(1)))
+        #expect(share.admits(id(1), isHeldAnyway: true))
+    }
+
+    @Test func `Who was called and found that another had come first is the next`() {
+        let (share, called) = share()
+        for number in 1...8 { _ = share.beginOperation(id(UInt64(number))) }
+        for number in 9...10 { _ = share.beginOperation(id(UInt64(number))) }
+        share.endOperation()
+        #expect(share.beginOperation(id(20)))
+        #expect(!share.beginOperation(id(9)))
+        share.endOperation()
+        #expect(called.withLock { $0 } == [9, 9])
+    }
+
     @Test func `The more parties there are, the less each may hold, and never less than a request needs`() {
         let alone = memory.part
         let few = (1...8).map { share(UInt32($0)) }

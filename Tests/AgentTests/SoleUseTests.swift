@@ -105,6 +105,24 @@ struct SoleUseTests {
         #expect(answer == nil && isLater(second), "unless it answers")
     }
 
+    @Test("notes of former starts that a restored token shows again are nobody, whatever their number")
+    func restoredToken() {
+        for number in [0, 40] {
+            var token = Token()
+            var agent = agent("c", known: "a", "b")
+            token.look(&agent)
+            var former = note("a")
+            former.number = number
+            token.notes = [former]
+            token.look(&agent)
+            #expect(agent.standing == .alone && token.notes.map(\.agent) == [note("c").agent])
+            // Somebody it does not know is another matter.
+            token.notes = [note("d")]
+            token.look(&agent)
+            #expect(agent.standing != .alone)
+        }
+    }
+
     @Test("told that the other one has been stopped it goes on, and if that is not so finds it again")
     func told() {
         var token = Token()

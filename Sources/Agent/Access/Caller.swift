@@ -9,6 +9,8 @@ public struct Caller: Hashable, Sendable, CustomStringConvertible {
     public let groups: [UInt32]
     /// The name of the uid, where it has one. For people to read: rules go by the uid.
     public let user: String?
+    /// Whose share its connection counts against, by the rules that were in force when it came; `nil` without one.
+    var party: Party?
 
     public init(uid: UInt32, gid: UInt32, pid: Int32, groups: [UInt32] = [], user: String? = nil) {
         self.uid = uid

@@ -92,7 +92,8 @@ final class Gate: Sendable {
 
     /// The caller has sent a line that no operation came of.
     func noteUseless(_ caller: Caller) {
-        conduct.note(party(of: caller))
+        // Whoever has come in under other rules is the one that is read more rarely.
+        conduct.note(caller.party ?? party(of: caller))
     }
 
     private struct Denials {

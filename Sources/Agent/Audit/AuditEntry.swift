@@ -106,7 +106,7 @@ extension Method {
     /// Whether it changes something: slow enough by itself, and what an operator may need at once.
     fileprivate var isChange: Bool {
         let changes: Set<Method> = [
-            .rotate, .revokeKey, .issuerCreate, .issuerUpdate, .issuerDelete, .reconcile, .reload,
+            .rotate, .revokeKey, .issuerCreate, .issuerUpdate, .issuerDelete, .reconcile, .reload, .storeSave,
         ]
         return changes.contains(self)
     }

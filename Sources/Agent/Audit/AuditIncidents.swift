@@ -7,6 +7,8 @@ final class AuditIncidents: Sendable {
     private struct State {
         /// One line each, the oldest first.
         var lines: [String] = []
+        /// The last of those that are not kept.
+        var lastBeyond: String?
         var isSaved = true
     }
 
@@ -30,7 +32,10 @@ final class AuditIncidents: Sendable {
     func add(_ line: String) -> Bool {
         state.withLock { state in
             guard !state.lines.contains(line) else { return false }
-            guard state.lines.count < Self.most else { return true }
+            guard state.lines.count < Self.most else {
+                defer { state.lastBeyond = line }
+                return state.lastBeyond != line
+            }
             state.lines.append(line)
             state.isSaved = false
             return true

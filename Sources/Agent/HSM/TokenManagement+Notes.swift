@@ -43,8 +43,9 @@ extension TokenManagement {
                     guard try session.isNote(other, labelled: label) else { continue }
                     try session.destroyObject(other)
                 } catch {
-                    // Whose it was may have done so at the same moment.
-                    guard error.isRefusalOfNotes || Reaction(to: error).mayBeOfHandle else { throw error }
+                    // Whose it was may have done so at the same moment; and what the token will not let go of is left, or
+                    // another note would be made each time.
+                    guard !error.saysNothingWorks else { throw error }
                 }
             }
             return nil
@@ -90,7 +91,18 @@ extension PKCS11Error {
         return switch returnValue {
         case .generalError, .templateInconsistent, .templateIncomplete, .attributeTypeInvalid, .attributeValueInvalid,
             .attributeReadOnly, .hostMemory, .deviceMemory, .functionFailed, .tokenWriteProtected, .sessionReadOnly,
-            .functionNotSupported, .argumentsBad:
+            .functionNotSupported, .argumentsBad, .actionProhibited:
+            true
+        default: false
+        }
+    }
+
+    /// Whether it is about the session or the device, and not about an object.
+    fileprivate var saysNothingWorks: Bool {
+        guard let returnValue else { return true }
+        return switch returnValue {
+        case .sessionHandleInvalid, .sessionClosed, .deviceRemoved, .deviceError, .tokenNotPresent, .cryptokiNotInitialized,
+            .userNotLoggedIn:
             true
         default: false
         }

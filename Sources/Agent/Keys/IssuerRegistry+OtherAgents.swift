@@ -26,7 +26,8 @@ extension IssuerRegistry {
             let before = soleUse
             let wanted = soleUse.look(at: notes)
             if soleUse.standing != before.standing { await standingChanged() }
-            guard let wanted, keepsNote || !before.hasBegun else { return }
+            // What a token has refused once it may take the next time.
+            guard let wanted, keepsNote || isThorough else { return }
             do {
                 try await keep(wanted, isFirst: !before.hasBegun)
             } catch {

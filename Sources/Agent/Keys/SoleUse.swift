@@ -40,6 +40,9 @@ struct SoleUse: Sendable {
         if case .later = standing { return nil }
         guard var own else { return nil }
         for other in others {
+            // A token may show one of a former start only now: after it was restored, or as another member of a group.
+            if baseline[other.agent] == nil, known.contains(other.agent) { baseline[other.agent] = other.answers }
+            if known.contains(other.agent), let seen = baseline[other.agent], other.answers <= seen { continue }
             guard other.isLater(than: own) else {
                 // One that was there at the start and has not answered since is as good as gone.
                 if let seen = baseline[other.agent], other.answers <= seen { continue }

@@ -63,12 +63,17 @@ extension Connection {
 
         var hasRoomForOperation: Bool { operations < Self.operationLimit }
 
+        /// Whether nothing is held for it but what is being read, or in hand. For that there is room always: nothing else that
+        /// goes could make room for it.
+        var holdsNothingElse: Bool { underWay == (inHand == nil ? 0 : 1) && outgoing.count == 0 }
+
         /// Whether its own requests and replies let more be read and dispatched.
         var hasRoom: Bool {
             mutating get {
                 let part = isPaused ? 2 : 1
                 isPaused = underWay >= Self.pipelineLimit / part || outgoing.count >= Self.outgoingLimit / part
-                return !isPaused && !isWaiting && (inHand == nil || hasRoomForOperation)
+                // One in hand has had its place in line, and is carried out whatever else there is.
+                return !isWaiting && (inHand == nil ? !isPaused : hasRoomForOperation)
             }
         }
 

@@ -216,9 +216,10 @@ final class Connection: Sendable {
 
     private func finish(_ aftermath: Aftermath) {
         for taken in aftermath.taken { taken() }
+        // Before others are called, who might look for connections to close.
+        if aftermath.hasEnded { surroundings.ended(id) }
         surroundings.share.hold(aftermath.held)
         if aftermath.resumes { surroundings.resume(self) }
-        if aftermath.hasEnded { surroundings.ended(id) }
         if aftermath.held > 0, surroundings.share.isMemoryExhausted { surroundings.exhausted() }
     }
 
@@ -227,7 +228,8 @@ final class Connection: Sendable {
     /// Whether more may be read, and be dispatched.
     private func goesOn(_ state: inout State) -> Bool {
         guard state.hasRoom else { return false }
-        guard state.socket == nil || surroundings.share.admits(id) else {
+        let isHeldAnyway = state.inHand != nil || state.holdsNothingElse
+        guard state.socket == nil || surroundings.share.admits(id, isHeldAnyway: isHeldAnyway) else {
             state.isWaiting = true
             return false
         }
@@ -266,6 +268,8 @@ final class Connection: Sendable {
         if state.isFinishing, state.underWay == 0, !state.mayHaveLine, state.outgoing.count == 0 {
             return end(&state, &aftermath)
         }
+        // Whether it has to wait any longer is asked below.
+        if state.isWaiting, state.inHand == nil, state.holdsNothingElse { state.isWaiting = false }
         var wanted = Poller.Interest()
         if state.outgoing.isHeldUp { wanted.insert(.write) }
         if state.mayHaveWork {

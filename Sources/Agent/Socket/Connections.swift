@@ -146,7 +146,9 @@ final class Connections: Sendable {
     private func open(
         _ socket: StreamSocket, _ caller: Caller, _ share: PartyShare, _ poller: Poller, _ turns: ServingTurns
     ) {
-        let connection = state.withLock { state -> Connection? in
+        var caller = caller
+        caller.party = share.party
+        let connection = state.withLock { [caller] state -> Connection? in
             guard !state.isClosing else {
                 leave(nil, share, uid: caller.uid, &state)
                 return nil

@@ -49,7 +49,10 @@ struct Dispatcher: Sendable {
 
     /// Whether the request takes more of the agent than a place in the queue of signatures.
     func isOperation(_ admitted: AdmittedRequest) -> Bool {
-        admitted.request.method != .sign || !readiness.isOpenNow
+        let method = admitted.request.method
+        if readiness.isOpenNow { return method != .sign }
+        // What waits for the start keeps nobody from being told of it.
+        return method != .health && method != .version
     }
 
     /// `reply` is called exactly once, from whatever thread finishes the work.

@@ -39,6 +39,8 @@ final class PartyShare: Sendable {
         var operations = 0
         /// Connections with such a request in hand, in the order they came.
         var awaitingOperation: [ConnectionID] = []
+        /// Those that have been called and have not come yet.
+        var called: Set<ConnectionID> = []
         /// Connections that are not read from.
         var awaitingRoom: Set<ConnectionID> = []
         /// Whether somebody calls when a pause is over.
@@ -95,6 +97,7 @@ final class PartyShare: Sendable {
             guard let id else { return }
             state.awaitingRoom.remove(id)
             state.awaitingOperation.removeAll { $0 == id }
+            state.called.remove(id)
         }
     }
 
@@ -133,14 +136,17 @@ final class PartyShare: Sendable {
 
     /// Whether more may be read from the connection, and what has been read be carried out. If not, it is called when that
     /// may have changed.
-    func admits(_ id: ConnectionID) -> Bool {
-        guard held >= memory.part || account.pause != nil else { return true }
+    ///
+    /// - Parameter isHeldAnyway: there is room for it whatever is held, since waiting would free nothing.
+    func admits(_ id: ConnectionID, isHeldAnyway: Bool = false) -> Bool {
+        let isFull = !isHeldAnyway && held >= memory.part
+        guard isFull || account.pause != nil else { return true }
         let (isWaiting, pause) = state.withLock { state -> (Bool, Int64?) in
             state.awaitingRoom.insert(id)
             hasWaiting.store(true, ordering: .sequentiallyConsistent)
             // What has changed before that calls nobody.
             let pause = account.pause
-            if pause == nil, held < memory.part / 2 {
+            if pause == nil, !isFull || held < memory.part / 2 {
                 state.awaitingRoom.remove(id)
                 return (false, nil)
             }
@@ -161,7 +167,9 @@ final class PartyShare: Sendable {
     }
 
     private func callForRoom() {
-        let waiting = state.withLock { state in
+        let waiting = state.withLock { state -> Set<ConnectionID> in
+            // Who calls at the end of the pause calls them all.
+            if state.isTimed, account.pause != nil { return [] }
             hasWaiting.store(false, ordering: .sequentiallyConsistent)
             defer { state.awaitingRoom = [] }
             return state.awaitingRoom
@@ -176,9 +184,15 @@ final class PartyShare: Sendable {
         state.withLock { state in
             if state.operations < Self.mostOperations {
                 state.operations += 1
+                state.called.remove(id)
+                state.awaitingOperation.removeAll { $0 == id }
                 return true
             }
-            if !state.awaitingOperation.contains(id) { state.awaitingOperation.append(id) }
+            if !state.awaitingOperation.contains(id) {
+                // Who was called, and found that another had come first, is the next.
+                let wasCalled = state.called.remove(id) != nil
+                state.awaitingOperation.insert(id, at: wasCalled ? 0 : state.awaitingOperation.count)
+            }
             return false
         }
     }
@@ -192,7 +206,9 @@ final class PartyShare: Sendable {
     func callForOperations() {
         while let id = state.withLock({ state -> ConnectionID? in
             guard state.operations < Self.mostOperations, !state.awaitingOperation.isEmpty else { return nil }
-            return state.awaitingOperation.removeFirst()
-        }), !retry(id) {}
+            let next = state.awaitingOperation.removeFirst()
+            state.called.insert(next)
+            return next
+        }), !retry(id) { state.withLock { _ = $0.called.remove(id) } }
     }
 }

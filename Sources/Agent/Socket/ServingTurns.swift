@@ -68,7 +68,7 @@ final class ServingTurns: Sendable {
         }
         if isWoken { isCalled.store(false, ordering: .relaxed) }
         // Before what may take long.
-        if isOneOnly, count > 1 { call() }
+        if count > (isOneOnly ? 1 : Self.most) { call() }
         for _ in 0..<(isOneOnly ? 1 : Self.most) {
             guard let guest = turns.withLock({ $0.next() }) else { return isWoken }
             serve(guest)
