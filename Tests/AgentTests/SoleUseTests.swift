@@ -81,8 +81,10 @@ struct SoleUseTests {
         // Neither has seen anything, and each leaves its note beside the other's.
         var notes = [first.look(at: []), second.look(at: [])].compactMap(\.self)
         #expect(notes.count == 2)
-        if let answer = first.look(at: notes) { notes = [answer] }
-        if let answer = second.look(at: notes) { notes = [answer] }
+        for _ in 1...2 {
+            if let answer = first.look(at: notes) { notes = [answer] }
+            if let answer = second.look(at: notes) { notes = [answer] }
+        }
         #expect(isEarlier(first) && isLater(second))
     }
 
@@ -143,6 +145,23 @@ struct SoleUseTests {
         _ = second.accept(token.notes)
         for _ in 1...3 { token.look(&second) }
         #expect(second.standing == .alone, "nobody answers any more")
+    }
+
+    @Test("told so between the moment the other's note was replaced and that one's answer, it still finds it again")
+    func acceptedTooEarly() {
+        var token = Token()
+        var first = agent("a")
+        token.look(&first)
+        var second = agent("b")
+        token.look(&second)
+        #expect(isLater(second))
+        // The first one has not looked yet: the token shows the second one's note alone.
+        _ = second.accept(token.notes)
+        for _ in 1...4 {
+            token.look(&second)
+            token.look(&first)
+        }
+        #expect(isEarlier(first) && isLater(second))
     }
 
     @Test("a token that has lost the note gets it again, and nobody else is suspected")

@@ -40,12 +40,14 @@ struct SoleUse: Sendable {
         if case .later = standing { return nil }
         guard var own else { return nil }
         for other in others {
-            // A token may show one of a former start only now: after it was restored, or as another member of a group.
-            if baseline[other.agent] == nil, known.contains(other.agent) { baseline[other.agent] = other.answers }
-            if known.contains(other.agent), let seen = baseline[other.agent], other.answers <= seen { continue }
+            // One that is older, or a former start of this store, may be shown only now: another one has just put its own note in
+            // that one's place, or the token was restored. It is somebody's once it answers.
+            if !other.isLater(than: own) || known.contains(other.agent) {
+                let seen = baseline[other.agent] ?? other.answers
+                baseline[other.agent] = seen
+                guard other.answers > seen else { continue }
+            }
             guard other.isLater(than: own) else {
-                // One that was there at the start and has not answered since is as good as gone.
-                if let seen = baseline[other.agent], other.answers <= seen { continue }
                 standing = .later(than: other)
                 return nil
             }
@@ -63,7 +65,8 @@ struct SoleUse: Sendable {
         // Whoever left it has used the token since this store was last in use: one of the two is a copy, or an older state.
         if let stranger = others.first(where: { !known.contains($0.agent) }) { standing = .later(than: stranger) }
         // Also then: the other one is to learn of it.
-        own?.number = (others.first?.number ?? 0) + 1
+        // Never a lower one than before: whoever was there before it would take itself for the later one.
+        if let number = own?.number { own?.number = max(number, (others.first?.number ?? 0) + 1) }
         return own
     }
 
