@@ -123,7 +123,9 @@ struct FrontendLimitTests {
             try (more + text).write(toFile: site.issuerConfiguration, atomically: true, encoding: .utf8)
             try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: site.issuerConfiguration)
             let frontend = try await site.startFrontend()
-            #expect(frontend.text.contains("admin listening on http://127.0.0.1:\(admin)"), "\(frontend.text)")
+            #expect(
+                await poll("the admin listener") { frontend.text.contains("admin listening on http://127.0.0.1:\(admin)") },
+                "\(frontend.text)")
             let crowd = try site.start(Self.holding(60, port: site.port))
             #expect(await poll("the crowd") { crowd.text.contains("there") }, "\(crowd.text)")
             // Of the sixty, and beside what else is open.

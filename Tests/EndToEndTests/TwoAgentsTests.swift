@@ -153,7 +153,7 @@ struct TwoAgentsTests {
             try files.removeItem(atPath: site.directory + "/store.db")
             try files.moveItem(atPath: site.directory + "/snapshot.db", toPath: site.directory + "/store.db")
             let restored = try await site.startAgent()
-            #expect(try await issue(site).status == 1)
+            #expect(await poll("a refusal") { try await issue(site).status == 1 }, "\(restored.text)")
             #expect(await restored.end() == 0)
             let decided = try await site.privyseald("recover", "--restored", "--yes")
             #expect(decided.status == 0, "\(decided.errors)")

@@ -27,6 +27,9 @@ extension IssuerRegistry {
         }
     }
 
+    /// How often a token that cannot be read just then is asked who else uses it, before keys are looked at without knowing.
+    private static let mostFirstLooks = 3
+
     /// Looks at the token as a whole and decides whether the store fits it; then finishes what a crash has left.
     ///
     /// A failure leaves every issuer refusing signatures until `tick()` has had the token looked at.
@@ -48,7 +51,7 @@ extension IssuerRegistry {
     /// - Throws: `HSMError`, `StoreError`.
     func bringTogether() async throws -> (plan: ReconciliationPlan, steps: [ReconciliationStep]) {
         // Before anything is made or destroyed.
-        if !soleUse.hasBegun { await lookForOtherAgents() }
+        for _ in 1...Self.mostFirstLooks where !soleUse.hasBegun { await lookForOtherAgents() }
         let plan = try await planReconciliation()
         adopt(plan)
         return (plan, await execute(plan))
