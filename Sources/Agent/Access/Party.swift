@@ -3,12 +3,4 @@ enum Party: Hashable, Sendable {
     case user(UInt32)
     /// All users together that no rule is for: whatever they ask is denied, however many they are.
     case strangers
-
-    /// The user, unless it is one of many.
-    var uid: UInt32? {
-        switch self {
-        case .user(let uid): uid
-        case .strangers: nil
-        }
-    }
 }
