@@ -2,6 +2,7 @@ import AgentClient
 import Foundation
 import ProcessSupport
 import SoftHSMSupport
+import Testing
 
 /// The built programs, next to the test bundle.
 enum Programs {
@@ -96,9 +97,17 @@ final class Daemon {
 @discardableResult
 func poll(_ what: String, _ isSo: () async throws -> Bool) async -> Bool {
     let deadline = ContinuousClock.now + .seconds(120)
+    var trouble: (any Error)?
     repeat {
-        if (try? await isSo()) == true { return true }
+        do {
+            if try await isSo() { return true }
+            trouble = nil
+        } catch {
+            trouble = error
+        }
         try? await Task.sleep(for: .milliseconds(20))
     } while ContinuousClock.now < deadline
+    // What stood in the way at last is what whoever reads of it wants to know.
+    if let trouble { Issue.record(trouble, "in vain for \(what)") }
     return false
 }
