@@ -29,9 +29,11 @@ struct FrontendConfiguration: Decodable, Sendable {
         let connections: Int?
         /// Connections of one address.
         let connectionsPerAddress: Int?
+        /// How long a connection is kept between requests.
+        let idle: DurationValue?
 
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case connections, connectionsPerAddress
+            case connections, connectionsPerAddress, idle
         }
     }
 
@@ -69,7 +71,7 @@ struct FrontendConfiguration: Decodable, Sendable {
         }
         // Decoding takes such a key for an absent one, which is not what was meant.
         for (key, value) in [
-            ("tls", "certificate and key"), ("limits", "connections or connectionsPerAddress"),
+            ("tls", "certificate and key"), ("limits", "connections, connectionsPerAddress or idle"),
             ("trustedProxies", "addresses or networks"), ("admin", "host and port"),
         ] where file.isEmpty(key, at: []) {
             throw file.invalidValue(at: [key], "\(key) has no value", hint: "write \(value) below it, or remove it")
@@ -80,6 +82,11 @@ struct FrontendConfiguration: Decodable, Sendable {
             guard let value, !(1...50_000 ~= value) else { continue }
             throw file.invalidValue(
                 at: ["limits", key], "limits.\(key) is \(value)", hint: "write a number from 1 to 50000")
+        }
+        if let idle = limits?.idle, !(5...3600 ~= idle.seconds) {
+            throw file.invalidValue(
+                at: ["limits", "idle"], "limits.idle is \(idle)",
+                hint: "write a duration from 5s to 1h, longer than the load balancer in front keeps its connections")
         }
         // Plain HTTP, and nobody else's business.
         if let admin, IPAddress(admin.host)?.isLoopback != true {
@@ -97,6 +104,7 @@ struct FrontendConfiguration: Decodable, Sendable {
         var connections = ConnectionLimits()
         connections.total = limits?.connections ?? connections.total
         connections.perAddress = limits?.connectionsPerAddress ?? connections.perAddress
+        connections.idle = limits?.idle.map { .seconds($0.seconds) } ?? connections.idle
         connections.trustedProxies = trustedProxies?.map(\.network) ?? connections.trustedProxies
         return FrontendSettings(
             host: listen.host, port: Int(listen.port), cacheDirectory: cache, staleAfter: staleAfter?.seconds ?? 3600,

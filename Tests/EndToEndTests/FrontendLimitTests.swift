@@ -90,7 +90,8 @@ struct FrontendLimitTests {
             ("limits: { connections: 0 }", "limits.connections is 0"),
             ("limits: { connections: 50001 }", "limits.connections is 50001"),
             ("limits: { connectionsPerAddress: -1 }", "limits.connectionsPerAddress is -1"),
-            ("limits: { connection: 5 }", "connection"), ("limits:", "limits has no value"),
+            ("limits: { idle: 4s }", "limits.idle is 4s"), ("limits: { idle: 61m }", "limits.idle is 1h1m"),
+            ("limits: { idle: 75 }", "75"), ("limits: { connection: 5 }", "connection"), ("limits:", "limits has no value"),
             ("trustedProxies: [192.0.2.1/24]", "\"192.0.2.1/24\" is neither an address nor a network"),
             ("trustedProxies: [proxy.example.com]", "\"proxy.example.com\" is neither an address nor a network"),
             ("trustedProxies:", "trustedProxies has no value"),
@@ -115,7 +116,7 @@ struct FrontendLimitTests {
             let admin = try FreePort.next()
             let text = try String(contentsOfFile: site.issuerConfiguration, encoding: .utf8)
             let more = """
-                limits: { connections: 40, connectionsPerAddress: 20 }
+                limits: { connections: 40, connectionsPerAddress: 20, idle: 5s }
                 trustedProxies: [127.0.0.9]
                 admin: { host: 127.0.0.1, port: \(admin) }
 
@@ -134,7 +135,21 @@ struct FrontendLimitTests {
             #expect(try await site.get("http://127.0.0.1:\(admin)/healthz").status == 200)
             #expect(try await site.get("/healthz").status == 200)
             await crowd.end(SIGKILL)
+            // Half the time that it would have unless told otherwise.
+            let idle = try site.start(Self.idling(port: site.port, seconds: 37))
+            #expect(await idle.process.status == 0, "\(idle.text)")
         }
+    }
+
+    /// One request on a connection that is kept, whose end by the other side is waited for so long.
+    private static func idling(port: Int, seconds: Int) -> [String] {
+        let script = """
+            import socket, sys
+            s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=float(sys.argv[2]))
+            s.sendall(b"GET /healthz HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+            while s.recv(4096): pass
+            """
+        return ["-c", script, "\(port)", "\(seconds)"]
     }
 
     /// Connections of which each has begun a request; says so once they are there, and then holds them.

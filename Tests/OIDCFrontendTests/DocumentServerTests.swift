@@ -32,6 +32,27 @@ struct DocumentServerTests {
             #expect(answer["Content-Length"] == "\(body.utf8.count)")
             #expect(answer["X-Content-Type-Options"] == "nosniff")
             #expect(answer["Access-Control-Allow-Origin"] == "*")
+            #expect(answer["Access-Control-Expose-Headers"] == "ETag")
+        }
+    }
+
+    @Test("a client that puts one more slash behind the issuer URL gets the same answer", arguments: ["GET", "HEAD"])
+    func doubledSlash(method: String) async throws {
+        try await withServer { server in
+            for (path, doubled) in [
+                (discoveryPath("a"), "/tenant/a//.well-known/openid-configuration"),
+                (jwksPath("a"), "/tenant/a//openid/v1/jwks?x=1"),
+            ] {
+                let answer = try await server.request(method, path)
+                let same = try await server.request(method, doubled)
+                #expect(answer.status == 200 && same.status == 200)
+                #expect(same.body == answer.body)
+                for name in ["Content-Type", "Content-Length", "ETag", "Cache-Control", "Access-Control-Allow-Origin"] {
+                    #expect(same[name] == answer[name], "\(name)")
+                }
+                let known = try await server.request(method, doubled, ["If-None-Match": try #require(answer["ETag"])])
+                #expect(known.status == 304)
+            }
         }
     }
 
@@ -79,10 +100,51 @@ struct DocumentServerTests {
     @Test("other methods are refused and told which there are", arguments: ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
     func methods(method: String) async throws {
         try await withServer { server in
-            for path in [discoveryPath("a"), jwksPath("a"), "/healthz", "/readyz"] {
+            for (path, allowed) in [
+                (discoveryPath("a"), "GET, HEAD, OPTIONS"), (jwksPath("a"), "GET, HEAD, OPTIONS"), ("/healthz", "GET, HEAD"),
+                ("/readyz", "GET, HEAD"),
+            ] where method != "OPTIONS" || path.utf8.count < 10 {
                 let answer = try await server.request(method, path)
-                #expect(answer.status == 405)
-                #expect(answer["Allow"] == "GET, HEAD")
+                #expect(answer.status == 405, "\(path)")
+                #expect(answer["Allow"] == allowed, "\(path)")
+            }
+        }
+    }
+
+    @Test(
+        "a browser that asks beforehand learns that every script may get a document, with header fields of its own",
+        arguments: [discoveryPath("a"), jwksPath("a"), "/tenant/a//.well-known/openid-configuration"])
+    func preflight(path: String) async throws {
+        let fields = [
+            "Origin": "https://app.example.com", "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "authorization,if-none-match,x-any",
+        ]
+        try await withServer { server in
+            for fields in [fields, [:]] {
+                let answer = try await server.request("OPTIONS", path, fields)
+                #expect(answer.status == 204)
+                #expect(answer.body == "")
+                #expect(answer["Access-Control-Allow-Origin"] == "*")
+                #expect(answer["Access-Control-Allow-Methods"] == "GET, HEAD")
+                let headers = try #require(answer["Access-Control-Allow-Headers"])
+                #expect(Set(headers.components(separatedBy: ", ")).isSuperset(of: ["*", "Authorization", "If-None-Match"]))
+                #expect(answer["Access-Control-Max-Age"] == "86400")
+                #expect(answer["Access-Control-Allow-Credentials"] == nil)
+                #expect(answer["Allow"] == "GET, HEAD, OPTIONS")
+                // RFC 9110 §8.6: neither is allowed with 204.
+                #expect(answer["Content-Length"] == nil && answer["Transfer-Encoding"] == nil)
+            }
+            #expect(try await server.request("OPTIONS", "/tenant/b/openid/v1/jwks", fields).status == 404)
+        }
+    }
+
+    @Test("a script sees that a document is not there, and nothing of the frontend's own pages")
+    func originOfOthers() async throws {
+        try await withServer { server in
+            #expect(try await server.request("GET", "/tenant/b/openid/v1/jwks")["Access-Control-Allow-Origin"] == "*")
+            for path in ["/healthz", "/readyz"] {
+                let own = try await server.request("GET", path)
+                #expect(own["Access-Control-Allow-Origin"] == nil)
             }
         }
     }

@@ -57,6 +57,32 @@ struct PublicationTests {
         #expect(publication.document(at: jwksPath("b"), time: moment(0))?.maximumAge == 0)
     }
 
+    @Test(
+        "one slash too many behind an issuer URL is left out, and nowhere that has something of its own",
+        arguments: [
+            ("/t/a//.well-known/openid-configuration", "/t/a/"), ("/x//y//.well-known/openid-configuration", nil),
+            ("/x/y//.well-known/openid-configuration", nil), ("/t//b/.well-known/openid-configuration", "/t//b/"),
+            ("/t//b//.well-known/openid-configuration", "/t//b/"), ("/t/b//.well-known/openid-configuration", "/t/b/"),
+            ("/t/a///.well-known/openid-configuration", nil), ("//t/a/.well-known/openid-configuration", nil),
+            ("/t/a/.well-known//openid-configuration", nil),
+            ("/t/a/.well-known/openid-configuration//", nil), ("//", nil), ("/", nil), ("", nil),
+        ] as [(String, String?)])
+    func doubledSlash(path: String, of issuer: String?) {
+        let publication = Publication(
+            results: [
+                discovery(
+                    of: "demo",
+                    ["/t/a/", "/t//b/", "/t/b/"].map { path in
+                        var url = url("a", [(wire(0), path)])
+                        url.issuerUrl = "https://oidc.example.com\(path)"
+                        url.discoveryUri = url.issuerUrl + ".well-known/openid-configuration"
+                        url.jwksUri = url.issuerUrl + "openid/v1/jwks"
+                        return url
+                    })
+            ], confirmedAt: nil)
+        #expect(publication.document(at: path, time: moment(0))?.etag == issuer.map { "\"d-\($0)\"" })
+    }
+
     @Test("a former URL ends at its expiry, to the second, and leaves the current one alone")
     func urlExpiry() {
         let publication = Publication(

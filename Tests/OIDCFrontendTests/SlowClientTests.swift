@@ -58,7 +58,7 @@ struct SlowClientTests {
         for client in clients { try await eventually("closed") { client.isClosed } }
     }
 
-    @Test("a request has ten seconds from the first byte on, an idle connection a minute")
+    @Test("a request has ten seconds from the first byte on, an idle connection longer than load balancers keep theirs")
     func times() async throws {
         try await withServer(ConnectionLimits()) { server in
             try await withClients(3, server.port) { clients in
@@ -72,10 +72,10 @@ struct SlowClientTests {
                 uptime.pass(.seconds(1))
                 try await look()
                 try await eventually("both closed") { silent.isClosed && slow.isClosed }
-                uptime.pass(.seconds(49))
+                uptime.pass(.seconds(64))
                 try await look()
                 try await idle.request()
-                uptime.pass(.seconds(59))
+                uptime.pass(.seconds(74))
                 try await look()
                 #expect(!idle.isClosed)
                 uptime.pass(.seconds(1))
@@ -83,6 +83,21 @@ struct SlowClientTests {
                 try await eventually("closed") { idle.isClosed }
             }
             #expect(pauses.durations(.connections).allSatisfy { $0 == .seconds(1) })
+        }
+    }
+
+    @Test("an idle connection is kept as long as its limit says", arguments: [5, 300])
+    func idleLimit(seconds: Int) async throws {
+        try await withServer(ConnectionLimits(idle: .seconds(seconds))) { server in
+            try await withClients(1, server.port) { clients in
+                try await clients[0].request()
+                uptime.pass(.seconds(seconds - 1))
+                try await look()
+                try await clients[0].request()
+                uptime.pass(.seconds(seconds))
+                try await look()
+                try await eventually("closed") { clients[0].isClosed }
+            }
         }
     }
 

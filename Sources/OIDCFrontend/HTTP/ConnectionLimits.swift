@@ -14,16 +14,17 @@ public struct ConnectionLimits: Sendable, Hashable {
     public var trustedProxies: [IPNetwork]
     /// How long a request may take from its first byte, or from the connection's beginning, to its last.
     public var request: Duration
-    /// How long a connection may be open with no request under way.
+    /// How long a connection may be open with no request under way. Longer than load balancers keep theirs, which is a minute with
+    /// most: they would send a request into a connection that is being closed, and answer 502.
     public var idle: Duration
     /// How long a client may take none of the answer that waits for it.
     public var answer: Duration
 
-    /// 1,024 connections, 64 of an address but for loopback, 10 s for a request, and a minute for a client that does nothing or
-    /// takes nothing.
+    /// 1,024 connections, 64 of an address but for loopback, 10 s for a request, 75 s for a client that does nothing, and a minute
+    /// for one that takes nothing.
     public init(
         total: Int = 1_024, perAddress: Int = 64, trustedProxies: [IPNetwork] = IPNetwork.loopback,
-        request: Duration = .seconds(10), idle: Duration = .seconds(60), answer: Duration = .seconds(60)
+        request: Duration = .seconds(10), idle: Duration = .seconds(75), answer: Duration = .seconds(60)
     ) {
         self.total = total
         self.perAddress = perAddress

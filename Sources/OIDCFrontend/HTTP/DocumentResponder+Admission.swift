@@ -1,4 +1,5 @@
 import NIOHTTP1
+import Platform
 
 extension DocumentResponder {
     /// What is to be done with a request once its head is there.
@@ -37,12 +38,12 @@ extension HTTPRequestHead {
         let hosts = headers["Host"]
         guard let host = hosts.first else { return version == .http1_0 }
         // Empty where the target has no authority (RFC 9110 §7.2).
-        return hosts.count == 1 && (host.isEmpty || Authority.isSound(host))
+        return hosts.count == 1 && (host.isEmpty || Authority.isSound(host[...]))
     }
 
     /// Whether the target has one of the four forms of RFC 9112 §3.2, the one that goes with its method.
     fileprivate var hasSoundTarget: Bool {
-        if method == .CONNECT { return Authority.isSound(uri) }
+        if method == .CONNECT { return Authority.isSound(uri[...]) }
         if uri == "*" { return method == .OPTIONS }
         return uri.utf8.first == UInt8(ascii: "/") || WebURL(uri) != nil
     }

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import Platform
 
 /// Decides on the answer to every HTTP request: the documents of the publication, `/healthz` and `/readyz`.
 ///
@@ -30,10 +31,16 @@ public struct DocumentResponder: Sendable {
         let document = servesDocuments ? publication.document(at: path) : nil
         let isElsewhere = document == nil && !Self.ownPaths.contains(path)
         // CONNECT and OPTIONS have targets that are no path.
-        guard !isElsewhere || request.method == .CONNECT || path == "*" else { return .line(.notFound, "not found") }
+        guard !isElsewhere || request.method == .CONNECT || path == "*" else {
+            var nothing = Answer.line(.notFound, "not found")
+            // So that a script in a browser sees that it is not there, and not only that something went wrong.
+            if servesDocuments { nothing.fields.add(name: "Access-Control-Allow-Origin", value: "*") }
+            return nothing
+        }
+        if document != nil, request.method == .OPTIONS { return .documentOptions }
         guard request.method == .GET || request.method == .HEAD else {
             var refusal = Answer.line(.methodNotAllowed, "method not allowed")
-            refusal.fields.add(name: "Allow", value: "GET, HEAD")
+            refusal.fields.add(name: "Allow", value: document == nil ? "GET, HEAD" : "GET, HEAD, OPTIONS")
             return refusal
         }
         if let document { return serve(document, to: request) }
@@ -58,6 +65,20 @@ struct Answer {
     var status: HTTPResponseStatus
     var fields: HTTPHeaders
     var body: ByteBuffer?
+
+    /// What may be done with a document (RFC 9110 §9.3.7), to scripts of any origin: also the answer to a CORS preflight (Fetch
+    /// §3.3.3). A wildcard does not cover `Authorization`, and older browsers know none.
+    static let documentOptions = Answer(
+        status: .noContent,
+        fields: [
+            "Allow": "GET, HEAD, OPTIONS",
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Allow-Methods": "GET, HEAD",
+            "Access-Control-Allow-Headers": "*, Authorization, Cache-Control, If-None-Match",
+            "Access-Control-Max-Age": "86400",
+            "X-Content-Type-Options": "nosniff",
+        ],
+        body: nil)
 
     /// One line of text that no cache keeps.
     static func line(_ status: HTTPResponseStatus, _ text: String) -> Answer {

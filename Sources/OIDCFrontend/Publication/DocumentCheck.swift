@@ -1,4 +1,5 @@
 import AgentProtocol
+import Platform
 
 /// Looks at what comes in, from the agent and from the cache, before any of it is served or put into a header field.
 ///
@@ -56,19 +57,8 @@ enum DocumentCheck {
     /// A URL whose path is one and the same for whoever reads it: of the characters of RFC 3986 §3.3, without dot segments,
     /// query and fragment.
     private static func isPublished(_ text: String) -> Bool {
-        guard text.utf8.count <= longestURL, let path = WebURL(text)?.rest, path.isEmpty || path.first == "/" else {
-            return false
-        }
-        var rest = path.utf8[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%") {
-                guard rest.count >= 2, rest.prefix(2).allSatisfy(Authority.isHexadecimal) else { return false }
-                rest = rest.dropFirst(2)
-            } else if !Authority.isNameCharacter(byte) && !":@/".utf8.contains(byte) {
-                return false
-            }
-        }
-        return !path.split(separator: "/").contains { $0 == "." || $0 == ".." }
+        guard text.utf8.count <= longestURL, let path = WebURL(text)?.rest else { return false }
+        return WebURL.isPath(path) && !WebURL.hasDotSegments(path)
     }
 
     /// An issuer's name: `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.

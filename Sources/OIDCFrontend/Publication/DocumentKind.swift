@@ -1,4 +1,5 @@
 import AgentProtocol
+import Platform
 
 /// The two public documents of an issuer URL.
 public enum DocumentKind: Sendable, CaseIterable {

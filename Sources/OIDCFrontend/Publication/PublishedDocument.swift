@@ -17,7 +17,20 @@ public struct PublishedDocument: Sendable, Equatable {
 
 extension Publication {
     /// What a request for `path` gets at `time`; nil when nothing is published there.
+    ///
+    /// Issuer URLs end in a slash, and some clients put one more between it and what they append to it. So a path at which nothing
+    /// is published is answered like that without the second slash there, and with two slashes anywhere else not at all.
     public func document(at path: String, time: Moment) -> PublishedDocument? {
-        routes[path]?.document(at: time)
+        (routes[path] ?? route(withoutDoubledSlash: path))?.document(at: time)
+    }
+
+    private func route(withoutDoubledSlash path: String) -> Route? {
+        var bytes = Array(path.utf8)
+        let slash = UInt8(ascii: "/")
+        guard let second = bytes.indices.dropFirst().last(where: { bytes[$0] == slash && bytes[$0 - 1] == slash }) else {
+            return nil
+        }
+        bytes.remove(at: second)
+        return routes[String(decoding: bytes, as: UTF8.self)].flatMap { $0.appendedAfter == second ? $0 : nil }
     }
 }

@@ -1,6 +1,7 @@
 import AgentProtocol
 import NIOCore
 import NIOHTTP1
+import Platform
 
 /// One path, and everything it will be answered with until its URL ends.
 struct Route: Sendable {
@@ -14,6 +15,8 @@ struct Route: Sendable {
 
     let issuer: String
     let kind: DocumentKind
+    /// How many bytes of the path are the issuer URL's, where the document's URL is that with something behind its last slash.
+    let appendedAfter: Int?
     private let saidAt: WireTime
     private let expiresAt: WireTime?
     private let maximumAge: Int64
@@ -22,6 +25,8 @@ struct Route: Sendable {
     init(_ kind: DocumentKind, of url: PublishedURL, in result: DiscoveryResult) {
         issuer = result.issuer
         self.kind = kind
+        let base = WebURL(url.issuerUrl)?.rest ?? ""
+        appendedAfter = base.hasSuffix("/") && kind.uri(in: url).hasPrefix(url.issuerUrl) ? base.utf8.count : nil
         saidAt = result.dataTimestamp
         expiresAt = url.expiresAt
         let maximumAge = Int64(max(0, url.maxAgeSeconds))
@@ -36,6 +41,7 @@ struct Route: Sendable {
                     "X-Content-Type-Options": "nosniff",
                     // Relying parties in browsers read the documents as well; there is nothing private in them.
                     "Access-Control-Allow-Origin": "*",
+                    "Access-Control-Expose-Headers": "ETag",
                     // RFC 9110 §8.6: in a 304 it is that of the document too.
                     "Content-Length": "\(document.body.utf8.count)",
                 ])

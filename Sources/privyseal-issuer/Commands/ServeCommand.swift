@@ -20,7 +20,7 @@ struct ServeCommand: AsyncParsableCommand {
               tls:                                  # optional
                 certificate: /etc/privyseal/tls/fullchain.pem
                 key: /etc/privyseal/tls/key.pem
-              limits: { connections: 1024, connectionsPerAddress: 64 }   # optional; these are the defaults
+              limits: { connections: 1024, connectionsPerAddress: 64, idle: 75s }   # optional; these are the defaults
               trustedProxies: [127.0.0.0/8, "::1"]  # optional; this is the default
               admin: { host: 127.0.0.1, port: 8081 }  # optional
               log: { level: info, format: text }    # optional
@@ -36,8 +36,8 @@ struct ServeCommand: AsyncParsableCommand {
 
             Who connects is always let in: at limits.connections in place of the connection that has been idle longest, and an \
             address that has connectionsPerAddress in place of one of its own; with IPv6 a /64 counts as an address. trustedProxies, \
-            whose clients all come from one address, are not counted so. A request has to be there within 10 s, and an idle \
-            connection is closed after a minute. admin is a listener on loopback, in plain HTTP, with room of its own for /healthz \
+            whose clients all come from one address, are not counted so. A request has to be there within 10 s, and a \
+            connection without one is closed after limits.idle. admin is a listener on loopback, in plain HTTP, with room of its own for /healthz \
             and /readyz.
 
             A key that is not among these is refused.
