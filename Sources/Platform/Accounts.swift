@@ -73,6 +73,35 @@ public struct GroupAccount: Sendable, Hashable {
     }
 }
 
+extension UserAccount {
+    /// The number of a user who is given by number or by name. A number need not be anybody's here.
+    ///
+    /// Throws ``PlatformError`` with the code `unknownAccount`.
+    public static func number(of text: String) throws(PlatformError) -> UInt32 {
+        if let number = try accountNumber(text, "user") { return number }
+        return try UserAccount(named: text).uid
+    }
+}
+
+extension GroupAccount {
+    /// The number of a group that is given by number or by name. A number need not be any group's here.
+    ///
+    /// Throws ``PlatformError`` with the code `unknownAccount`.
+    public static func number(of text: String) throws(PlatformError) -> UInt32 {
+        if let number = try accountNumber(text, "group") { return number }
+        return try GroupAccount(named: text).gid
+    }
+}
+
+/// The number that a text of digits is; nil for a name. The highest stands for "leave it as it is" (chown(2)), and is nobody's.
+private func accountNumber(_ text: String, _ kind: String) throws(PlatformError) -> UInt32? {
+    guard !text.isEmpty, text.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else { return nil }
+    guard let number = UInt32(text), number != .max else {
+        throw PlatformError(.unknownAccount, "\(text) is no number of a \(kind)", hint: "give one below 4294967295, or a name")
+    }
+    return number
+}
+
 private func unknown(_ kind: String, _ name: String) -> PlatformError {
     PlatformError(.unknownAccount, "there is no \(kind) \"\(name)\" on this machine", hint: "create the \(kind), or name another")
 }

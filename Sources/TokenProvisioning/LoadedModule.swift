@@ -17,10 +17,11 @@ struct LoadedModule: ~Copyable {
         guard unsafe PKCS11_CTX_load(context, path) == 0 else {
             let cause = ProvisioningError.fromErrorQueue("PKCS11_CTX_load")
             unsafe PKCS11_CTX_free(context)
+            let fault = SoftHSMConfiguration.isRead(byModule: path) ? SoftHSMConfiguration().fault() : nil
             throw ProvisioningError(
                 .moduleNotLoaded, function: cause.function,
-                "the PKCS#11 module \(path) cannot be used: \(cause.message)",
-                hint: "check the module's path, that its package is installed, and its own configuration")
+                "the PKCS#11 module \(path) cannot be used: \(fault?.message ?? cause.message)",
+                hint: fault?.hint ?? "check the module's path, that its package is installed, and its own configuration")
         }
         var (first, count): (UnsafeMutablePointer<PKCS11_SLOT>?, CUnsignedInt) = (nil, 0)
         guard unsafe PKCS11_enumerate_slots(context, &first, &count) == 0 else {

@@ -100,9 +100,10 @@ struct AccessTest: ParsableCommand {
     }
 
     private func caller() throws -> Caller {
-        let account = UInt32(user) == nil ? try UserAccount(named: user) : nil
-        let uid = account?.uid ?? UInt32(user) ?? .max
-        var groups = try group.map { try UInt32($0) ?? GroupAccount(named: $0).gid }
+        let uid = try UserAccount.number(of: user)
+        // A number has no groups but those that are given.
+        let account = "\(uid)" == user ? nil : try? UserAccount(named: user)
+        var groups = try group.map { try GroupAccount.number(of: $0) }
         if groups.isEmpty, account != nil { groups = try UserAccount.groups(ofUser: user) }
         return Caller(uid: uid, gid: account?.gid ?? groups.first ?? .max, pid: 0, groups: groups)
     }

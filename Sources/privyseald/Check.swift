@@ -30,7 +30,7 @@ struct Check: AsyncParsableCommand {
             if let relaxations = settings.custody.relaxations {
                 print("note: the custody rules are relaxed by the configuration: \(relaxations)")
             }
-            for warning in settings.access?.warnings ?? [] { print("warning: \(warning)") }
+            for warning in settings.warnings { print("warning: \(warning)") }
             print("ok: the agent would start on \(settings.socket) with \(settings.token)")
         } catch {
             try StartupFailure(mapping: error).end()

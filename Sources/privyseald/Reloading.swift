@@ -1,6 +1,7 @@
 import Agent
 import AgentProtocol
 import DaemonKit
+import Logging
 
 /// Reads the configuration again and says what of it can count while the agent runs.
 actor Reloading {
@@ -36,6 +37,8 @@ actor Reloading {
         }
         if next.publicBaseURL != publicBaseURL {
             publicBaseURL = next.publicBaseURL
+            let logger = log.logger(label: "privyseald")
+            for warning in next.file.publicBaseURL.warnings { logger.warning("\(warning)") }
             applied.append("publicBaseURL")
         }
         if next.access != access {

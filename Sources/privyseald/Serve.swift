@@ -38,6 +38,7 @@ struct Serve: AsyncParsableCommand {
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
         let log = daemonLog.logger(label: "privyseald")
+        for warning in startup.settings.file.publicBaseURL.warnings { log.warning("\(warning)") }
         if let access = startup.settings.access {
             for warning in access.warnings {
                 log.warning("an access rule does not do what it says", metadata: ["rule": "\(warning)"])

@@ -62,6 +62,16 @@ struct StartupTests {
         Fault(
             what: "a token URI that is none", replacing: ["pkcs11:token=": "pkcs12:token="], status: 78, naming: ["agent.yaml:2"]),
         Fault(
+            what: "a token URI with a blank", replacing: ["pkcs11:token=": "pkcs11:token=My "], status: 78,
+            naming: ["agent.yaml:2", "holds white space", "%20"]),
+        Fault(
+            what: "a token label that is too long", replacing: ["pkcs11:token=": "pkcs11:token=0123456789012345678901234567890"],
+            status: 78, naming: ["agent.yaml:2", "has a token of 45 bytes"]),
+        Fault(
+            what: "a group by a number that is none", replacing: ["mode: \"0600\"": "mode: \"0600\", group: 4294967295"],
+            status: 78,
+            naming: ["agent.yaml:1", "no number of a group"]),
+        Fault(
             what: "a token URI that two tokens match", preparing: { try $0.addToken() }, status: 1,
             naming: ["2 tokens match", "serial"]),
         Fault(
@@ -127,6 +137,9 @@ struct StartupTests {
             }, status: 1, naming: ["store.db", "0666"]),
         Fault(
             what: "a base URL that is none", replacing: ["http://127": "ftp://127"], status: 78, naming: ["publicBaseURL", "ftp"]),
+        Fault(
+            what: "a base URL that no client can use", replacing: ["http://127.0.0.1": "http://127.0.0.1/../a:b"], status: 78,
+            naming: ["agent.yaml:4:16: the path of publicBaseURL has a segment . or .."]),
     ]
 
     @Test("the frontend, too, refuses a configuration that others can write", arguments: [("check", 1), ("serve", 78)])
@@ -152,6 +165,34 @@ struct StartupTests {
                 #expect(lines.count == 2, "\(command): \(outcome.errors)")
                 for name in fault.naming where name != "publicBaseURL" {
                     #expect(outcome.errors.contains(name), "\(command) does not name \(name): \(outcome.errors)")
+                }
+            }
+        }
+    }
+
+    @Test("a fault of SoftHSM's own configuration is told from one of the token section, by the agent and by the token commands")
+    func softHSM() async throws {
+        let library = try #require(
+            ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"]
+                .first { FileManager.default.fileExists(atPath: $0) })
+        try await Installation.with { site in
+            try site.writeAgentConfiguration(replacing: [site.token.modulePath: library])
+            let (missing, lacking) = (site.directory + "/none.conf", site.directory + "/lacking.conf")
+            try "directories.tokendir = \(site.directory)/none\n".write(toFile: lacking, atomically: true, encoding: .utf8)
+            for (environment, error, hint) in [
+                (["SOFTHSM2_CONF": missing], missing, "SOFTHSM2_CONF"),
+                (["SOFTHSM2_CONF": lacking], "\(site.directory)/none", lacking),
+                // It depends on the machine whether that configuration can be read.
+                ([:], "", "SOFTHSM2_CONF is not set"),
+            ] {
+                for command in [["check", "--config", site.agentConfiguration], ["token", "list", "--module", library]] {
+                    // What the machine's own configuration shows is no fault.
+                    guard command[0] == "check" || !environment.isEmpty else { continue }
+                    let outcome = try await Programs.run("privyseald", command, environment: environment)
+                    #expect(outcome.status == 1, "\(command): \(outcome.errors)")
+                    #expect(error.isEmpty || outcome.errors.contains(error), "\(command): \(outcome.errors)")
+                    #expect(outcome.errors.contains(hint), "\(command): \(outcome.errors)")
+                    #expect(!outcome.errors.contains("token section"), "\(command): \(outcome.errors)")
                 }
             }
         }

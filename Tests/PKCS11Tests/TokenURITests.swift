@@ -42,6 +42,35 @@ struct TokenURITests {
     }
 
     @Test(
+        "white space is refused, since what it is left out of names another token",
+        arguments: [
+            "pkcs11:token=My Token", "pkcs11:token=MyToken ", " pkcs11:token=a", "pkcs11:token=a\n;serial=1", "pkcs11:token=a\tb",
+            "pkcs11:serial=1 2", "pkcs11:token=a\r",
+        ])
+    func whiteSpace(text: String) throws {
+        let error = try #require(throws: PKCS11Error.self) { try TokenURI(text) }
+        #expect(error.code == .uriMalformed)
+        #expect(error.message == "the token URI holds white space")
+        #expect(error.hint == "write %20 for a space: pkcs11:token=My%20Token")
+        #expect(try TokenURI("pkcs11:token=My%20Token").label == "My Token")
+    }
+
+    @Test(
+        "an attribute that is too long for any token is called that, by the bytes it stands for",
+        arguments: [
+            ("token", 32, "a"), ("token", 32, "%61"), ("token", 32, "é"), ("manufacturer", 32, "b"), ("model", 16, "c"),
+            ("serial", 16, "0"), ("library-manufacturer", 32, "d"), ("library-description", 32, "e"),
+        ])
+    func tooLong(attribute: String, limit: Int, part: String) throws {
+        let unit = part == "é" ? 2 : 1
+        func uri(_ count: Int) -> String { "pkcs11:\(attribute)=" + String(repeating: part, count: count) }
+        #expect(throws: Never.self) { try TokenURI(uri(limit / unit)) }
+        let error = try #require(throws: PKCS11Error.self) { try TokenURI(uri(limit / unit + 1)) }
+        #expect(error.code == .uriMalformed)
+        #expect(error.message == "the token URI has a \(attribute) of \(limit + unit) bytes, and a token's has \(limit) at most")
+    }
+
+    @Test(
         "a PIN in a URI is refused and not repeated", arguments: ["pkcs11:token=a?pin-value=4711", "pkcs11:%zz?pin-value=4711"])
     func pin(text: String) throws {
         let error = try #require(throws: PKCS11Error.self) { try TokenURI(text) }

@@ -7,12 +7,21 @@ extension Module {
     /// Initialises the module for use by several threads (`C_Initialize` with `CKF_OS_LOCKING_OK`).
     ///
     /// Can be called again after ``finalize()``. Throws ``PKCS11Error``: `cryptokiAlreadyInitialized` when this process
-    /// did so before, and `cantLock` when the module is not made for threads.
+    /// did so before, and `cantLock` when the module is not made for threads. Where SoftHSM's `generalError` is one of its
+    /// configuration, the error says so.
     public func initialize() throws(PKCS11Error) {
         var arguments = unsafe CK_C_INITIALIZE_ARGS()
         unsafe arguments.flags = CK_FLAGS(CKF_OS_LOCKING_OK)
         try Self.oneAtATime { () throws(PKCS11Error) in
-            try functions.call("C_Initialize") { unsafe $0.pointee.C_Initialize!(&arguments) }
+            do throws(PKCS11Error) {
+                try functions.call("C_Initialize") { unsafe $0.pointee.C_Initialize!(&arguments) }
+            } catch {
+                guard error.returnValue == .generalError, SoftHSMConfiguration.isRead(byModule: path),
+                    let fault = SoftHSMConfiguration().fault()
+                else { throw error }
+                throw PKCS11Error(
+                    error.code, function: error.function, "\(error.message): \(fault.message)", hint: fault.hint)
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 import CCryptoki
+import Platform
 
 extension Module {
     /// The slot with the one token that a URI names.
@@ -19,12 +20,18 @@ extension Module {
             throw PKCS11Error(
                 .tokenNotFound,
                 "no token matches \(uri); " + (seen.isEmpty ? "the module shows none" : "the module shows \(names(seen))"),
-                hint: "check the URI, and that the token is there and initialised")
+                hint: "check the URI, and that the token is there and initialised" + Self.place(ofTokensShownBy: path))
         default:
             throw PKCS11Error(
                 .tokenAmbiguous, "\(matching.count) tokens match \(uri): \(names(matching))",
                 hint: "add the serial number to the URI")
         }
+    }
+
+    /// Where a module that reads files has its tokens from: with another configuration it shows others.
+    private static func place(ofTokensShownBy path: String) -> String {
+        guard SoftHSMConfiguration.isRead(byModule: path) else { return "" }
+        return oneAtATime { "; " + SoftHSMConfiguration().place }
     }
 
     /// A token that was seen, with what it said about itself.

@@ -31,6 +31,16 @@ public struct TokenURI: Hashable, Sendable {
         }
         // p11-kit takes a C string: it would see no more than what stands before a zero.
         guard !text.utf8.contains(0) else { throw malformed("holds a zero byte") }
+        // p11-kit leaves it out, so that another token would be meant.
+        guard !text.utf8.contains(where: { $0 == UInt8(ascii: " ") || 0x09...0x0D ~= $0 }) else {
+            throw malformed("holds white space", hint: "write %20 for a space: pkcs11:token=My%20Token")
+        }
+        for (attribute, limit) in Self.lengths {
+            guard let length = length(of: attribute, in: text), length > limit else { continue }
+            throw malformed(
+                "has a \(attribute) of \(length) bytes, and a token's has \(limit) at most",
+                hint: "copy it as the token shows it: privyseald token list")
+        }
         let uri = try unsafe ParsedURI(text) { reason in malformed("is malformed: \(reason)") }
         defer { unsafe uri.free() }
 
@@ -58,6 +68,23 @@ public struct TokenURI: Hashable, Sendable {
         guard let canonical = unsafe uri.format() else { throw malformed("cannot be written down again") }
         self.text = canonical
     }
+}
+
+extension TokenURI {
+    /// How long a token's, and a module's, own fields are (PKCS#11 v2.40 base §3.1, §3.2).
+    private static let lengths = [
+        ("token", 32), ("manufacturer", 32), ("model", 16), ("serial", 16), ("library-manufacturer", 32),
+        ("library-description", 32),
+    ]
+}
+
+/// How many bytes an attribute of a URI's path stands for; nil for one that it has not.
+private func length(of attribute: String, in text: String) -> Int? {
+    let path = text.utf8.drop { $0 != UInt8(ascii: ":") }.dropFirst().prefix { $0 != UInt8(ascii: "?") }
+    let name = Array("\(attribute)=".utf8)
+    let value = path.split(separator: UInt8(ascii: ";")).first { $0.starts(with: name) }?.dropFirst(name.count)
+    // Each escape is one, with two digits behind the sign; what is none is refused by p11-kit.
+    return value.map { value in value.count - 2 * value.count { $0 == UInt8(ascii: "%") } }
 }
 
 /// The text of a field, nil for one that p11-kit has left as zeroes because the URI does not have the attribute.

@@ -82,18 +82,16 @@ extension AccessRule {
 
     /// A user by name, or by number.
     private static func uid(_ text: String, _ place: AccessPlace) throws -> UInt32 {
-        if let number = UInt32(text) { return number }
         do throws(PlatformError) {
-            return try UserAccount(named: text).uid
+            return try UserAccount.number(of: text)
         } catch {
             throw place.invalid("user", error.message, hint: error.hint)
         }
     }
 
     private static func gid(_ text: String, _ place: AccessPlace) throws -> UInt32 {
-        if let number = UInt32(text) { return number }
         do throws(PlatformError) {
-            return try GroupAccount(named: text).gid
+            return try GroupAccount.number(of: text)
         } catch {
             throw place.invalid("group", error.message, hint: error.hint)
         }

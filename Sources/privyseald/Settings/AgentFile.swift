@@ -116,7 +116,7 @@ struct AgentFile: Decodable {
     var socket: Socket
     var token: Token
     var store: Store
-    var publicBaseURL: String
+    var publicBaseURL: PublicBaseURL
     var tenant: String?
     var signing: Signing?
     var access: [Rule]?

@@ -33,6 +33,9 @@ struct AgentSettings {
             usages: Set(file.token.custody?.acceptUsages ?? []))
     }
 
+    /// What is taken and yet may not do what it says, a line each.
+    var warnings: [String] { file.publicBaseURL.warnings + (access?.warnings ?? []) }
+
     var log: LogConfiguration { file.log ?? LogConfiguration() }
 
     /// - Throws: `ConfigurationError` with file, line and column; `PlatformError` for a group that does not exist.
@@ -48,7 +51,7 @@ struct AgentSettings {
                 at: ["socket", "mode"], "the socket mode sets more than rwx bits", hint: "use a mode such as \"0660\"")
         }
         socketGroup = try Self.located(yaml, ["socket", "group"]) { [file] () throws(PlatformError) in
-            try file.socket.group.map { name throws(PlatformError) in try GroupAccount(named: name).gid }
+            try file.socket.group.map { group throws(PlatformError) in try GroupAccount.number(of: group) }
         }
         do throws(PKCS11Error) {
             token = try TokenURI(file.token.uri)
@@ -61,7 +64,7 @@ struct AgentSettings {
                 at: ["token", "module"], "token.module is not an absolute path: \"\(file.token.module)\"",
                 hint: "write the whole path: what is searched for elsewhere could be another module")
         }
-        publicBaseURL = try Self.baseURL(file.publicBaseURL, yaml)
+        publicBaseURL = file.publicBaseURL.text
         try Self.check(tenant: file.tenant, yaml)
         pin = try PINSetting(file.token, yaml)
         signing = try SigningSettings(file.signing, yaml)
@@ -78,21 +81,6 @@ struct AgentSettings {
         } catch {
             throw yaml.invalidValue(at: path, error.message, hint: error.hint)
         }
-    }
-
-    /// An http or https origin, perhaps with a path; without the slash at its end.
-    private static func baseURL(_ text: String, _ yaml: StrictYAML) throws -> String {
-        let trimmed = text.hasSuffix("/") ? String(text.dropLast()) : text
-        let isPlain = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-        guard isPlain, let url = URLComponents(string: trimmed), ["http", "https"].contains(url.scheme),
-            url.host?.isEmpty == false,
-            url.query == nil, url.fragment == nil, url.user == nil
-        else {
-            throw yaml.invalidValue(
-                at: ["publicBaseURL"], "\"\(text)\" is no http or https URL without query and fragment",
-                hint: "give the origin relying parties reach privyseal-issuer at, such as https://oidc.example.com")
-        }
-        return trimmed
     }
 
     /// One path segment of unreserved characters (RFC 3986 §2.3).
