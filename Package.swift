@@ -22,6 +22,7 @@ let pins: KeyValuePairs<String, Version> = [
     "groue/GRDB.swift": "7.10.0",
     "hummingbird-project/hummingbird": "2.28.1",
     "jpsim/Yams": "6.2.2",
+    "swift-server/async-http-client": "1.37.0",
     "swift-server/swift-service-lifecycle": "2.13.0",
     "swiftlang/swift-subprocess": "1.0.2",
     "vapor/jwt-kit": "5.7.1",
@@ -42,13 +43,13 @@ let pins: KeyValuePairs<String, Version> = [
     "apple/swift-numerics": "1.1.1",
     "apple/swift-service-context": "1.5.1",
     "apple/swift-system": "1.8.1",
-    "swift-server/async-http-client": "1.37.0",
 ]
 
 /// Of which not even the default traits are wanted: what those bring is built and never used.
 let withoutTraits: Set = ["apple/swift-configuration", "hummingbird-project/hummingbird"]
 
 extension Target.Dependency {
+    static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
@@ -133,7 +134,8 @@ let package = Package(
                 .crypto, .logging, .metrics, .serviceLifecycle,
             ]),
         library("AgentClient", ["AgentProtocol", "Platform", .nioCore, .nioPosix]),
-        library("RelyingParty", ["JOSE", .jwtKit]),
+        library(
+            "RelyingParty", ["JOSE", "Platform", .asyncHTTPClient, .jwtKit, .nioCore, .nioHTTP1, .nioPosix, .nioSSL]),
         library(
             "OIDCFrontend",
             [
@@ -179,7 +181,9 @@ let package = Package(
                 "Agent", "AgentClient", "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
                 "RelyingParty", "FaultyTokenSupport", "ProcessSupport", "SoftHSMSupport", .crypto, .grdb, .logging,
             ]),
-        tests("RelyingPartyTests", ["RelyingParty", "JOSE", "ProcessSupport", .crypto, .cryptoExtras]),
+        tests(
+            "RelyingPartyTests",
+            ["RelyingParty", "JOSE", "ProcessSupport", "TLSSupport", .asyncHTTPClient, .crypto, .cryptoExtras]),
         tests(
             "OIDCFrontendTests",
             [

@@ -25,9 +25,12 @@ public struct DiscoveryFetcher: Sendable {
     private let fetch: Fetch
 
     /// A fetcher over HTTP(S) that gives up on a document after `timeout`.
-    public init(timeout: Duration = .seconds(10)) {
+    public init(
+        timeout: Duration = .seconds(10), authorities: CertificateAuthorities = .machine, proxies: ProxySettings = .none
+    ) {
         self.init(fetch: { url in
-            try await HTTPDocument.fetch(url, maximumSize: Self.maximumDocumentSize, timeout: timeout)
+            try await HTTPDocument.fetch(
+                url, maximumSize: Self.maximumDocumentSize, timeout: timeout, authorities: authorities, proxies: proxies)
         })
     }
 
@@ -38,8 +41,8 @@ public struct DiscoveryFetcher: Sendable {
 
     /// The discovery document and the key set of the issuer with this URL, with or without a trailing slash.
     ///
-    /// - Throws: `issuerURLInvalid`, `unreachable`, `httpStatus`, `documentTooLarge`, `documentInvalid` or
-    ///   `discoveryIssuerMismatch` of ``VerificationError/Code``.
+    /// - Throws: `issuerURLInvalid`, `unreachable`, `certificateUntrusted`, `authoritiesUnusable`, `proxyInvalid`, `httpStatus`,
+    ///   `documentTooLarge`, `documentInvalid` or `discoveryIssuerMismatch` of ``VerificationError/Code``.
     public func issuer(_ issuer: String) async throws(VerificationError) -> PublishedIssuer {
         let isSecure = try Self.checkIssuerURL(issuer)
         let base = issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer
@@ -86,7 +89,7 @@ public struct DiscoveryFetcher: Sendable {
             throw error
         } catch {
             throw VerificationError(
-                .unreachable, "cannot get the \(name) from \(url.absoluteString): \(error.localizedDescription)",
+                .unreachable, "cannot get the \(name) from \(url.absoluteString): \(HTTPDocument.text(of: error))",
                 hint: "Check that the issuer is running, and that this machine reaches its host and port.", cause: error
             )
         }

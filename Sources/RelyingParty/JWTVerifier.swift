@@ -75,24 +75,33 @@ public struct JWTVerifier: Sendable {
     }
 
     private func checkSignature(of jws: CompactJWS, _ header: VerifiedJWT.Header) throws(VerificationError) {
-        guard let key = keys[header.kid] else {
+        guard let key = keys[header.kid] else { throw unknown(header.kid) }
+        guard key.names.contains(header.alg) else {
             throw VerificationError(
-                .unknownKid, "no published key has the JWT's kid \(Self.quoted(header.kid))",
-                hint: keys.kids.isEmpty
-                    ? "The key set holds no key that can be used: check that it is the issuer's jwks_uri."
-                    : "Fetch the key set again; if the kid stays away, its key was rotated out or revoked, or another issuer signed."
+                .algorithmMismatch,
+                "the JWT says \(Self.quoted(header.alg)), its key \(key.isDeclared ? "is published for" : "serves") \(key.names.joined(separator: " and "))",
+                hint:
+                    "Do not accept it: \(key.isDeclared ? "the issuer never signs so" : "with such a key no other algorithm is verified here")."
             )
         }
-        guard key.alg == header.alg else {
-            throw VerificationError(
-                .algorithmMismatch, "the JWT says \(Self.quoted(header.alg)), its key is published for \(key.alg)",
-                hint: "Do not accept it: the issuer never signs so.")
-        }
-        guard key.isValid(signature: jws.signature, signingInput: jws.signingInput) else {
+        guard key.isValid(signature: jws.signature, signingInput: jws.signingInput, by: header.alg) else {
             throw VerificationError(
                 .signatureInvalid, "the signature is not that of key \(Self.quoted(header.kid))",
                 hint: "Do not accept it: the JWT was altered, cut short, or not signed by this issuer.")
         }
+    }
+
+    private func unknown(_ kid: String) -> VerificationError {
+        if let reason = keys.reason(passingOver: kid) {
+            return VerificationError(
+                .unknownKid, "the published key with the JWT's kid \(Self.quoted(kid)) cannot be used: \(reason)",
+                hint: "Whoever runs the issuer has to sign with a key that relying parties can use.")
+        }
+        return VerificationError(
+            .unknownKid, "no published key has the JWT's kid \(Self.quoted(kid))",
+            hint: keys.isEmpty
+                ? "The key set holds no key that can be used: check that it is the issuer's jwks_uri."
+                : "Fetch the key set again; if the kid stays away, its key was rotated out or revoked, or another issuer signed.")
     }
 
     private func check(_ claims: Claims, now: Double) throws(VerificationError) {

@@ -4,24 +4,31 @@ import JWTKit
 
 /// The keys of a JSON Web Key Set that can verify JWTs, each prepared once.
 struct PublishedKeys: Sendable {
-    /// A key and the algorithm it is published for.
+    /// A key, and the algorithms it may have signed with.
     struct Key: Sendable {
-        let alg: String
-        fileprivate let algorithm: any JWTAlgorithm
+        /// Whether the set names its algorithm; otherwise it has all that its type serves.
+        let isDeclared: Bool
+        fileprivate let algorithms: [String: any JWTAlgorithm]
 
-        /// Whether jwt-kit takes the signature; what it throws at is none.
-        func isValid(signature: [UInt8], signingInput: [UInt8]) -> Bool {
-            (try? algorithm.verify(signature, signs: signingInput)) == true
+        /// Their JWA names, sorted.
+        var names: [String] { algorithms.keys.sorted() }
+
+        /// Whether jwt-kit takes the signature for one by this algorithm; what it throws at is none.
+        func isValid(signature: [UInt8], signingInput: [UInt8], by alg: String) -> Bool {
+            (try? algorithms[alg]?.verify(signature, signs: signingInput)) == true
         }
     }
 
     private let keys: [String: Key]
+    /// Why keys that cannot be used were passed over, by kid.
+    private let reasons: [String: String]
 
-    /// The usable keys of a JWK set: those for signing, with `kid` and `alg`, of a type known here.
+    /// The usable keys of a JWK set: those for signing, with a `kid`, of a type known here. One without `alg`, which is optional
+    /// (RFC 7517 §4.4), serves every algorithm of its type and curve.
     ///
     /// Others are passed over, as RFC 7517 §5 has it: a set may hold keys for other purposes and of later types.
     init(keySet: [UInt8]) async throws(VerificationError) {
-        let entries: [Entry]
+        let entries: [PublishedKey]
         do {
             entries = try JSONDecoder().decode(KeySet.self, from: Data(keySet)).keys
         } catch {
@@ -31,66 +38,54 @@ struct PublishedKeys: Sendable {
                 cause: error)
         }
         var keys: [String: Key] = [:]
-        for case .key(let kid, let jwk) in entries {
-            guard keys[kid] == nil else {
-                throw VerificationError(
-                    .keySetInvalid, "the key set has two keys with the kid \(String(reflecting: kid))",
-                    hint: "The issuer must publish every kid once; report it to whoever runs the issuer.")
+        var reasons: [String: String] = [:]
+        for entry in entries {
+            switch entry {
+            case .usable(let kid, let jwk, let candidates):
+                guard keys[kid] == nil else {
+                    throw VerificationError(
+                        .keySetInvalid, "the key set has two keys with the kid \(String(reflecting: kid))",
+                        hint: "The issuer must publish every kid once; report it to whoever runs the issuer.")
+                }
+                let algorithms = await Self.prepared(jwk, kid, for: candidates)
+                if algorithms.isEmpty {
+                    reasons[kid] = "its members are no public key of that type"
+                } else {
+                    keys[kid] = Key(isDeclared: jwk.algorithm != nil, algorithms: algorithms)
+                }
+            case .passedOver(let kid?, let why): reasons[kid] = why
+            case .passedOver(nil, _): break
             }
-            // A collection of one, so that jwt-kit cannot fall back to a default key.
-            guard let alg = jwk.algorithm?.rawValue, Self.isUsable(jwk),
-                let collection = try? await JWTKeyCollection().add(jwk: jwk),
-                let algorithm = try? await collection.getKey(for: JWKIdentifier(string: kid))
-            else { continue }
-            keys[kid] = Key(alg: alg, algorithm: algorithm)
         }
         self.keys = keys
+        self.reasons = reasons
     }
 
-    /// Whether an RSA key has the numbers of one that may be used (RFC 7518 §3.3), and another the curve of its algorithm:
-    /// jwt-kit takes short RSA keys, and does not look at the curve of an EC key.
-    private static func isUsable(_ jwk: JWTKit.JWK) -> Bool {
-        guard jwk.keyType == .rsa else {
-            let algorithm = jwk.algorithm.flatMap { JWSAlgorithm(rawValue: $0.rawValue) }
-            return algorithm.map { "\($0.keyType)" } == jwk.curve?.rawValue
+    private static func prepared(
+        _ jwk: JWTKit.JWK, _ kid: String, for candidates: [JWSAlgorithm]
+    ) async -> [String: any JWTAlgorithm] {
+        var algorithms: [String: any JWTAlgorithm] = [:]
+        for candidate in candidates {
+            var jwk = jwk
+            jwk.algorithm = JWTKit.JWK.Algorithm(rawValue: candidate.rawValue)
+            // A collection of one, so that jwt-kit cannot fall back to a default key.
+            guard let collection = try? await JWTKeyCollection().add(jwk: jwk),
+                let algorithm = try? await collection.getKey(for: JWKIdentifier(string: kid))
+            else { continue }
+            algorithms[candidate.rawValue] = algorithm
         }
-        guard let n = jwk.modulus, let e = jwk.exponent,
-            let modulus = try? Base64URL.decode(n), let exponent = try? Base64URL.decode(e)
-        else { return false }
-        return (try? PublicKey(rsaModulus: modulus, exponent: exponent)) != nil
+        return algorithms
     }
 
     subscript(kid: String) -> Key? { keys[kid] }
 
-    /// The kids there are, sorted.
-    var kids: [String] { keys.keys.sorted() }
+    /// Why the key with this kid was passed over; nil when the set has none with it.
+    func reason(passingOver kid: String) -> String? { reasons[kid] }
+
+    /// Whether there is no key that can be used.
+    var isEmpty: Bool { keys.isEmpty }
 }
 
 private struct KeySet: Decodable {
-    let keys: [Entry]
-}
-
-/// A member of a key set, or that it is none for us.
-private enum Entry: Decodable {
-    case key(kid: String, JWTKit.JWK)
-    case unusable
-
-    private enum CodingKeys: String, CodingKey {
-        case use, kid, kty, alg
-    }
-
-    init(from decoder: any Decoder) throws {
-        // The algorithms the product signs with; jwt-kit would take symmetric and weaker ones too.
-        let signatureAlgorithms = Set(JWSAlgorithm.allCases.map(\.rawValue))
-        guard let members = try? decoder.container(keyedBy: CodingKeys.self),
-            let kid = try? members.decode(String.self, forKey: .kid),
-            let alg = try? members.decode(String.self, forKey: .alg), signatureAlgorithms.contains(alg),
-            !members.contains(.use) || (try? members.decode(String.self, forKey: .use)) == "sig",
-            let jwk = try? JWTKit.JWK(from: decoder)
-        else {
-            self = .unusable
-            return
-        }
-        self = .key(kid: kid, jwk)
-    }
+    let keys: [PublishedKey]
 }

@@ -17,7 +17,7 @@ public struct VerificationError: Error, Sendable, Equatable, CustomStringConvert
 
         /// The text is no JWT: its parts, its header or its claims cannot be read.
         public static let malformed = Code(rawValue: "malformed")
-        /// No published key has the JWT's `kid`.
+        /// No published key that can be used here has the JWT's `kid`.
         public static let unknownKid = Code(rawValue: "unknown-kid")
         /// The JWT's `alg` is not the one its key is published for.
         public static let algorithmMismatch = Code(rawValue: "algorithm-mismatch")
@@ -38,6 +38,12 @@ public struct VerificationError: Error, Sendable, Equatable, CustomStringConvert
         public static let issuerURLInvalid = Code(rawValue: "issuer-url-invalid")
         /// A document's server cannot be reached, or did not answer in time.
         public static let unreachable = Code(rawValue: "unreachable")
+        /// A server's certificate is not accepted: expired, for another name, or of an authority that does not count.
+        public static let certificateUntrusted = Code(rawValue: "certificate-untrusted")
+        /// The certificates of the authorities that are to count cannot be read.
+        public static let authoritiesUnusable = Code(rawValue: "authorities-unusable")
+        /// The proxy that the environment names cannot be used.
+        public static let proxyInvalid = Code(rawValue: "proxy-invalid")
         /// A document's server answered with another status than 200.
         public static let httpStatus = Code(rawValue: "http-status")
         /// A document is larger than is taken.

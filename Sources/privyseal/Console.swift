@@ -20,10 +20,13 @@ struct Console: Sendable {
     /// Whether someone is there to be asked: standard input and standard error are a terminal.
     var isInteractive: Bool
     var now: @Sendable () -> WireTime
+    /// Returns when so much time has passed; throws when its task is cancelled.
+    var pause: @Sendable (Duration) async throws -> Void
     /// A variable of the environment; nil when it is unset.
     var environment: @Sendable (_ name: String) -> String?
     var connect: @Sendable (_ socketPath: String) async throws -> any AgentSession
-    var fetcher: DiscoveryFetcher
+    /// What gets an issuer's documents, from servers whose certificates these have signed.
+    var fetcher: @Sendable (_ authorities: CertificateAuthorities) -> DiscoveryFetcher
 
     /// Prints a text and ends its line.
     func print(_ text: String) throws {
@@ -64,9 +67,10 @@ extension Console {
         },
         isInteractive: isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1,
         now: { WireTime(seconds: WallClock.now().seconds) },
+        pause: { try await Task.sleep(for: $0) },
         environment: { Environment.value($0) },
         connect: { path in try await AgentSocket(path: path) },
-        fetcher: DiscoveryFetcher())
+        fetcher: { DiscoveryFetcher(authorities: $0, proxies: ProxySettings { Environment.value($0) }) })
 
     private static func standardOutput(_ bytes: [UInt8]) throws {
         do {

@@ -61,7 +61,8 @@ extension Failure {
         let status: CommandStatus
         switch error.code {
         case .issuerURLInvalid: status = .usage
-        case .unreachable, .httpStatus, .documentTooLarge, .documentInvalid, .discoveryIssuerMismatch, .keySetInvalid:
+        case .unreachable, .httpStatus, .documentTooLarge, .documentInvalid, .discoveryIssuerMismatch, .keySetInvalid,
+            .certificateUntrusted, .authoritiesUnusable, .proxyInvalid:
             status = .failed
         default: status = .verificationFailed
         }

@@ -23,6 +23,31 @@ struct TLSProcessTests {
         }
     }
 
+    @Test("jwt verify takes an issuer's certificate where its authority is named, and says where it is not")
+    func verify() async throws {
+        try await Installation.with { site in
+            let authority = try await TestCertificate.make(in: site.directory, "authority")
+            let made = try await TestCertificate.make(in: site.directory, "server", .rsa, by: authority)
+            try site.writeIssuerConfiguration(tls: made)
+            try site.writeAgentConfiguration(replacing: ["http://127": "https://127"])
+            try await site.startAgent()
+            _ = try await site.output("issuer", "create", "demo", "--enable-oidc-issuer", "--algorithm", "ES256")
+            let url = try await site.output("issuer", "show", "demo", "--query", "oidcIssuerProfile.issuerUrl", "-o", "tsv")
+            try await site.startFrontend(health: ["--cacert", authority.certificate])
+            let jwt = try await site.output("jwt", "issue", "demo", "--subject", "s", "--audience", "a")
+            func verify(_ options: [String], _ environment: [String: String] = [:]) async throws -> Programs.Outcome {
+                try await Programs.run(
+                    "privyseal", ["jwt", "verify", "--issuer-url", url] + options, environment: environment, input: jwt)
+            }
+            #expect(await poll("the documents") { try await verify(["--ca-file", authority.certificate]).status == 0 })
+            #expect(try await verify([], ["SSL_CERT_FILE": authority.certificate]).status == 0)
+            let stranger = try await verify([])
+            #expect(stranger.status == 1)
+            #expect(stranger.errors.contains("is not accepted\nhint: "), "\(stranger.errors)")
+            #expect(stranger.errors.contains("--ca-file"), "\(stranger.errors)")
+        }
+    }
+
     /// Keeps a connection open, renews the certificate, sends SIGHUP, waits until new connections see it, and goes on with the
     /// old one.
     private static let renewal = """

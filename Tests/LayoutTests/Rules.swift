@@ -23,7 +23,7 @@ enum Rules {
         "AgentProtocol": [],
         "Agent": daemon.union(["AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Crypto"]),
         "AgentClient": nio.union(["AgentProtocol"]),
-        "RelyingParty": ["JOSE", "JWTKit"],
+        "RelyingParty": nio.union(["AsyncHTTPClient", "JOSE", "JWTKit", "NIOHTTP1", "NIOSSL"]),
         "OIDCFrontend": daemon.union(nio).union([
             "AgentClient", "AgentProtocol", "HummingbirdCore", "HummingbirdTLS", "NIOHTTP1", "NIOSSL",
         ]),
@@ -45,7 +45,8 @@ enum Rules {
         ("CLibP11", ["TokenProvisioning/"]),
         ("CPlatform", ["Platform/"]),
         ("CZlib", ["Platform/"]),
-        ("NIO", ["AgentClient/", "OIDCFrontend/"]),
+        ("NIO", ["AgentClient/", "OIDCFrontend/", "RelyingParty/"]),
+        ("AsyncHTTPClient", ["RelyingParty/"]),
         ("ArgumentParser", ["privyseald/", "privyseal/", "privyseal-issuer/"]),
         ("GRDB", ["IssuerStore/"]),
         ("JWTKit", ["RelyingParty/"]),

@@ -11,12 +11,16 @@ struct CommandLineRun {
     static let now = WireTime("2026-11-24T10:00:00Z") ?? WireTime(seconds: 0)
 
     var agent = ScriptedAgent()
+    /// What answers in the agent's place, if anything does.
+    var session: (any AgentSession)?
     /// What there is on standard input.
     var input = ""
     /// The answer typed on the terminal; nil when there is no terminal.
     var typed: String?
     var files: [String: String] = [:]
     var environment: [String: String] = [:]
+    /// How long waiting takes; without end unless given.
+    var pause: @Sendable (Duration) async throws -> Void = { _ in try await Task.sleep(for: .seconds(3600)) }
     /// The agent does not answer.
     var isUnreachable = false
     var fetcher = DiscoveryFetcher(fetch: { _ in FetchedDocument(status: 404, contentType: nil, body: []) })
@@ -27,12 +31,15 @@ struct CommandLineRun {
         let errors: String
         /// Where the client looked for the agent.
         let sockets: [String]
+        /// Whose certificates a fetcher was asked for with.
+        let authorities: [CertificateAuthorities]
     }
 
     private struct Streams {
         var output: [UInt8] = []
         var errors = ""
         var sockets: [String] = []
+        var authorities: [CertificateAuthorities] = []
     }
 
     /// Words are separated by single spaces.
@@ -53,20 +60,25 @@ struct CommandLineRun {
             },
             isInteractive: typed != nil,
             now: { Self.now },
+            pause: { [pause] in try await pause($0) },
             environment: { [environment] name in environment[name] },
-            connect: { [agent, isUnreachable] path in
+            connect: { [agent, session, isUnreachable] path in
                 streams.withLock { $0.sockets.append(path) }
                 guard !isUnreachable else {
                     throw AgentUnreachable(
                         .refused, path: path, message: "nobody answers at \(path)", hint: "start it")
                 }
-                return agent
+                return session ?? agent
             },
-            fetcher: fetcher)
+            fetcher: { [fetcher] authorities in
+                streams.withLock { $0.authorities.append(authorities) }
+                return fetcher
+            })
         let status = await PrivySeal.run(words, on: console)
         return streams.withLock {
             Outcome(
-                status: status, output: String(decoding: $0.output, as: UTF8.self), errors: $0.errors, sockets: $0.sockets)
+                status: status, output: String(decoding: $0.output, as: UTF8.self), errors: $0.errors, sockets: $0.sockets,
+                authorities: $0.authorities)
         }
     }
 }

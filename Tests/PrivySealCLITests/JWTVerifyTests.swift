@@ -174,4 +174,32 @@ struct JWTVerifyTests {
         let foreign = CommandLineRun(input: try signer.jwt(Self.claims()), fetcher: fetcher)
         #expect(await foreign("jwt verify --issuer-url \(url)").status == 4)
     }
+
+    @Test("--ca-file, or SSL_CERT_FILE and SSL_CERT_DIR, say whose certificates count, for --issuer-url alone")
+    func authorities() async throws {
+        let run = CommandLineRun(input: try signer.jwt(Self.claims()), environment: ["SSL_CERT_DIR": "/d"])
+        let ask = "jwt verify --issuer-url https://issuer.example"
+        #expect(await run("\(ask) --ca-file ca.pem").authorities == [.named(files: ["ca.pem"], directories: [])])
+        #expect(await run(ask).authorities == [.named(files: [], directories: ["/d"])])
+        #expect(await CommandLineRun(input: "")(ask).authorities == [.machine])
+        let without = await run("jwt verify --ca-file ca.pem")
+        #expect(without.status == 2 && without.errors.contains("--issuer-url"), "\(without.errors)")
+    }
+
+    @Test("--leeway is how far the clocks may be apart", arguments: [("", 4), (" --leeway 59s", 4), (" --leeway 1m", 0)])
+    func leeway(option: String, status: Int32) async throws {
+        // Its last second was a minute ago, but for one.
+        let late = try signer.jwt(Self.claims(exp: 1_795_514_341))
+        #expect(await CommandLineRun(agent: try agent(), input: late)("jwt verify" + option).status == status)
+        let early = try signer.jwt(Self.claims(more: #","nbf":1795514460"#))
+        #expect(await CommandLineRun(agent: try agent(), input: early)("jwt verify" + option).status == status)
+    }
+
+    @Test("a server's certificate that is not accepted is no verdict on the JWT")
+    func certificate() async throws {
+        let fetcher = DiscoveryFetcher(fetch: { _ in throw VerificationError(.certificateUntrusted, "what", hint: "how") })
+        let outcome = await CommandLineRun(input: "", fetcher: fetcher)("jwt verify --issuer-url https://issuer.example")
+        #expect(outcome.status == 1)
+        #expect(outcome.errors == "error: what\nhint: how\n")
+    }
 }

@@ -38,6 +38,13 @@ struct AlgorithmTests {
             }
         }
 
+        func keySetWithoutAlg(_ algorithm: JWSAlgorithm) throws -> [UInt8] {
+            let whole = String(decoding: try JWKSet.encode([(publicKey, algorithm)]), as: UTF8.self)
+            let text = whole.replacing(#","alg":"\#(algorithm.rawValue)""#, with: "")
+            #expect(text != whole)
+            return Array(text.utf8)
+        }
+
         func jwt(_ algorithm: JWSAlgorithm) throws -> String {
             let header = ProtectedHeader(algorithm: algorithm, kid: publicKey.kid)
             var text = CompactJWS.signingInput(header, payload: Array(SigningIssuer.claims.utf8))
@@ -55,6 +62,43 @@ struct AlgorithmTests {
         let position = jwt.index(jwt.endIndex, offsetBy: -20)
         let altered = jwt.replacingCharacters(at: position, with: jwt[position] == "A" ? "B" : "A")
         #expect(throws: failure(.signatureInvalid)) { try verifier.verify(altered, now: SigningIssuer.now) }
+    }
+
+    @Test("a key whose alg the set leaves out verifies what its type can have signed", arguments: JWSAlgorithm.allCases)
+    func withoutAlg(algorithm: JWSAlgorithm) async throws {
+        let signer = try Signer(algorithm)
+        let verifier = try await JWTVerifier(keySet: signer.keySetWithoutAlg(algorithm))
+        let jwt = try signer.jwt(algorithm)
+        #expect(try verifier.verify(jwt, now: SigningIssuer.now).header.alg == algorithm.rawValue)
+        // What an attacker makes of the public key: a secret, or nothing at all.
+        for alg in ["HS256", "none", "RS512", "ES512", "PS384", ""] where alg != algorithm.rawValue {
+            let header = Base64URL.encodeToString(Array(#"{"alg":"\#(alg)","kid":"\#(signer.publicKey.kid)"}"#.utf8))
+            let forged = header + jwt.drop { $0 != "." }
+            #expect(throws: failure(.algorithmMismatch), "\(alg)") { try verifier.verify(forged, now: SigningIssuer.now) }
+        }
+    }
+
+    @Test("an RSA key without alg serves both paddings, and a signature by one is none by the other")
+    func bothPaddings() async throws {
+        let signer = try Signer(.rs256)
+        let verifier = try await JWTVerifier(keySet: signer.keySetWithoutAlg(.rs256))
+        let claiming = try signer.jwt(.ps256)
+        #expect(throws: failure(.signatureInvalid)) { try verifier.verify(claiming, now: SigningIssuer.now) }
+        #expect(try verifier.verify(signer.jwt(.rs256), now: SigningIssuer.now).header.alg == "RS256")
+    }
+
+    @Test("a key set as Entra ID publishes it, with certificates, issuers and no alg, verifies")
+    func entra() async throws {
+        let signer = try Signer(.rs256)
+        let own = try String(decoding: signer.keySetWithoutAlg(.rs256), as: UTF8.self)
+        let more = own.replacing(
+            #""use":"sig","#,
+            with:
+                #""use":"sig","x5t":"1LTMzakihiRla_8z2BEJVXeWMqo","x5c":["MIIC/TCCAeWgAwIBAgIIXB4oOCpcB9MwDQYJKoZIhvcNAQELBQAw"],"#
+                + #""cloud_instance_name":"microsoftonline.com","issuer":"https://login.microsoftonline.com/{tenantid}/v2.0","#)
+        #expect(more != own)
+        let verifier = try await JWTVerifier(keySet: Array(more.utf8))
+        #expect(try verifier.verify(signer.jwt(.rs256), now: SigningIssuer.now).header.alg == "RS256")
     }
 
     @Test("a key serves the one algorithm it is published for, also where another has keys of its type")

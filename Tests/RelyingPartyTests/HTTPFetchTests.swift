@@ -25,6 +25,7 @@ struct HTTPFetchTests {
         "a server that misbehaves is told from one that is not there",
         arguments: [
             ("missing", VerificationError.Code.httpStatus), ("large", .documentTooLarge), ("cut", .unreachable),
+            ("circle", .httpStatus),
         ])
     func misbehaves(kind: String, code: VerificationError.Code) async throws {
         try await LoopbackServer.run { url in
@@ -47,6 +48,13 @@ struct HTTPFetchTests {
         let error = try #require(
             await #expect(throws: failure(.unreachable)) { try await DiscoveryFetcher().issuer("http://127.0.0.1:1") })
         #expect(error.message.contains("http://127.0.0.1:1/.well-known/openid-configuration"))
+        #expect(error.message.contains("Connection refused"), "\(error.message)")
         #expect(!error.message.contains("\n"))
+    }
+
+    @Test("a host that there is not is said to be none")
+    func noHost() async throws {
+        let error = await #expect(throws: failure(.unreachable)) { try await DiscoveryFetcher().issuer("http://nowhere.invalid") }
+        #expect(error?.message.hasSuffix("there is no host nowhere.invalid") == true, "\(error?.message ?? "")")
     }
 }

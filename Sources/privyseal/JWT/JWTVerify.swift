@@ -11,7 +11,10 @@ struct JWTVerify: ConsoleCommand {
             nothing of one that does not: then the exit code is 4. When the keys cannot be had, it is 1.
 
             Whose keys count is never left to the JWT:
-              --issuer-url URL  the keys that URL publishes; iss must be that URL
+              --issuer-url URL  the keys that URL publishes; iss must be that URL. Its
+                                certificate has to be of an authority that this machine
+                                trusts, or of one in --ca-file, else in SSL_CERT_FILE and
+                                SSL_CERT_DIR
               --jwks FILE       the keys in that file; iss is not checked
               neither           the agent's own issuers; iss must be that of one of
                                 them, or a former one that is still accepted
@@ -22,7 +25,7 @@ struct JWTVerify: ConsoleCommand {
             Examples:
               privyseal jwt issue demo --subject ci --audience api | privyseal jwt verify
               privyseal jwt verify --issuer-url https://oidc.example.com/t/id/ - < token
-              privyseal jwt verify --audience api - < token
+              privyseal jwt verify --audience api --leeway 30s - < token
               privyseal jwt verify --jwks keys.json --query claims.sub -o tsv - < token
             """)
 
@@ -32,6 +35,18 @@ struct JWTVerify: ConsoleCommand {
     var issuerURL: String?
     @Option(help: ArgumentHelp("Verify against the JSON Web Key Set in this file.", valueName: "file"), completion: .file())
     var jwks: String?
+    @Option(
+        name: .customLong("ca-file"),
+        help: ArgumentHelp(
+            "Trust the authorities whose certificates are in this file, PEM, and no others.", valueName: "file"),
+        completion: .file())
+    var authorityFile: String?
+    @Option(
+        help: ArgumentHelp(
+            "How far the clocks may be apart: exp and nbf are taken with so much to spare; 0s unless given.",
+            valueName: "duration"),
+        transform: DurationArgument.parse)
+    var leeway = DurationArgument(seconds: 0)
     @Option(help: ArgumentHelp("What aud must hold.", valueName: "audience"))
     var audience: String?
     @Argument(help: "The JWT, or - for standard input.")
@@ -43,6 +58,9 @@ struct JWTVerify: ConsoleCommand {
         guard issuerURL == nil || jwks == nil else {
             throw ValidationError("--issuer-url and --jwks exclude each other.")
         }
+        guard authorityFile == nil || issuerURL != nil else {
+            throw ValidationError("--ca-file is about the server of --issuer-url.")
+        }
         guard jwks != "-" || jwt != "-" else {
             throw ValidationError("Only one of JWT and --jwks can be standard input.")
         }
@@ -52,7 +70,8 @@ struct JWTVerify: ConsoleCommand {
         let jwt = Self.trimmed(self.jwt == "-" ? String(decoding: try console.readInput(), as: UTF8.self) : self.jwt)
         let verified: VerifiedJWT
         if let issuerURL {
-            let keySet = try await console.fetcher.issuer(issuerURL).keySet
+            let authorities = CertificateAuthorities(file: authorityFile, environment: console.environment)
+            let keySet = try await console.fetcher(authorities).issuer(issuerURL).keySet
             verified = try await verify(jwt, keySet, issuer: issuerURL, console)
         } else if let jwks {
             verified = try await verify(jwt, try console.read(jwks), issuer: nil, console)
@@ -69,8 +88,9 @@ struct JWTVerify: ConsoleCommand {
     }
 
     private func verify(_ jwt: String, _ keySet: [UInt8], issuer: String?, _ console: Console) async throws -> VerifiedJWT {
-        try await JWTVerifier(keySet: keySet, expectedIssuer: issuer, expectedAudience: audience)
-            .verify(jwt, now: Double(console.now().seconds))
+        try await JWTVerifier(
+            keySet: keySet, expectedIssuer: issuer, expectedAudience: audience, leeway: Double(leeway.seconds)
+        ).verify(jwt, now: Double(console.now().seconds))
     }
 
     /// Without the white space that files and pipes put around it.

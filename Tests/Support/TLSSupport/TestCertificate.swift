@@ -1,7 +1,7 @@
 import Foundation
 import Subprocess
 
-/// A self-signed certificate for this machine and its private key, made by openssl, in two files.
+/// A certificate for this machine, self-signed or by another, and its private key, made by openssl, in two files.
 public struct TestCertificate: Sendable {
     /// What its key is.
     public enum Kind: String, Sendable, CaseIterable {
@@ -32,16 +32,18 @@ public struct TestCertificate: Sendable {
         public let text: String
     }
 
-    /// Makes `NAME.pem` and `NAME.key` in a directory, valid from now on for so many days.
+    /// Makes `NAME.pem` and `NAME.key` in a directory, valid from now on for so many days, signed by an authority's key or by its
+    /// own.
     public static func make(
-        in directory: String, _ name: String = "server", _ kind: Kind = .ecdsa, days: Int = 90
+        in directory: String, _ name: String = "server", _ kind: Kind = .ecdsa, days: Int = 90,
+        for names: String = "DNS:localhost,IP:127.0.0.1", by authority: TestCertificate? = nil
     ) async throws -> TestCertificate {
         let made = TestCertificate(certificate: "\(directory)/\(name).pem", key: "\(directory)/\(name).key")
         try await openssl(
             ["req", "-x509", "-nodes", "-newkey"] + kind.arguments + [
                 "-keyout", made.key, "-out", made.certificate, "-days", "\(days)", "-subj", "/CN=\(name)",
-                "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-            ])
+                "-addext", "subjectAltName=\(names)",
+            ] + (authority.map { ["-CA", $0.certificate, "-CAkey", $0.key, "-addext", "basicConstraints=CA:FALSE"] } ?? []))
         // Whatever the umask of whoever runs the tests.
         for (path, mode) in [(made.key, 0o600), (made.certificate, 0o644)] {
             try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
