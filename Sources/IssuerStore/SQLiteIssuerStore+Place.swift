@@ -56,9 +56,15 @@ extension SQLiteIssuerStore {
         try Self.makeCopy(at: temporary) { try database.backup(to: $0) }
         try Self.verify(temporary)
         try Self.link(temporary, to: destination, orRefuse: "saving the store")
-        let queue = try StoreFile.open(destination, migrator: migrator, busyTimeout: busyTimeout)
-        _ = try queue.write { database in try Self.storedDeployment(database, path) }
-        connection.exchange(for: StoreConnection.Open(queue: queue, place: try StorePlace(ofOpenStore: path)))
+        do {
+            let queue = try StoreFile.open(destination, migrator: migrator, busyTimeout: busyTimeout)
+            _ = try queue.write { database in try Self.storedDeployment(database, path) }
+            connection.exchange(for: StoreConnection.Open(queue: queue, place: try StorePlace(ofOpenStore: path)))
+        } catch {
+            // It would be in the way of the next attempt.
+            try? FileManager.default.removeItem(atPath: destination)
+            throw error
+        }
         return destination
     }
 }

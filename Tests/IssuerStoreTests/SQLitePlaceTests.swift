@@ -54,6 +54,26 @@ struct SQLitePlaceTests {
         }
     }
 
+    @Test("is not left half saved: what could not be gone on with is gone, and the next attempt finds nothing in the way")
+    func savedInVain() async throws {
+        try await withStore { store in
+            try await store.record(.number(7))
+            let before = try await store.snapshot()
+            try moveAway(store)
+            // A link to nowhere, where the write-ahead log is to be made.
+            let log = store.path + "-wal"
+            try FileManager.default.createSymbolicLink(atPath: log, withDestinationPath: "/nowhere/log")
+            await #expect(throws: StoreError.self) { try await store.save() }
+            #expect(!FileManager.default.fileExists(atPath: store.path))
+            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: log) == "/nowhere/log", "somebody else's")
+            #expect(try await store.snapshot() == before)
+            try FileManager.default.removeItem(atPath: log)
+            #expect(try await store.save() == store.path)
+            #expect(try await store.snapshot() == before)
+            try await store.checkPlace()
+        }
+    }
+
     @Test("is written anew with everything, is as durable as before, and goes on there")
     func saved() async throws {
         try await withStore { store in
