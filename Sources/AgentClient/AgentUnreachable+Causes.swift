@@ -49,6 +49,13 @@ extension AgentUnreachable {
             hint: "look at the issuer's generation before repeating a change", cause: cause)
     }
 
+    /// What a caller that waits no longer may make of it. `what` is a method, or what else there was no answer to.
+    public static func noReply(to what: String, within limit: Duration, path: String) -> AgentUnreachable {
+        AgentUnreachable(
+            .noReply, path: path, message: "the agent at \(path) did not answer \(what) within \(limit)",
+            hint: "see whether it hangs: systemctl status privyseald; a change that was asked for may be made all the same")
+    }
+
     /// What a call gets that comes after the connection ended.
     static func connectionClosed(_ path: String, _ cause: (any Error)?) -> AgentUnreachable {
         AgentUnreachable(

@@ -22,6 +22,8 @@ public struct AgentUnreachable: Error, Sendable, Equatable, CustomStringConverti
         public static let connectFailed = Code(rawValue: "connect-failed")
         /// The connection ended while a call was under way: whether it was carried out is not known.
         public static let connectionLost = Code(rawValue: "connection-lost")
+        /// No reply came in the time that it was waited for: whether the call was carried out, or will be, is not known.
+        public static let noReply = Code(rawValue: "no-reply")
         /// The connection had ended before the call: it was not sent.
         public static let connectionClosed = Code(rawValue: "connection-closed")
         /// What came back is not this protocol; the connection has been given up, calls under way have an unknown outcome.
@@ -48,7 +50,7 @@ public struct AgentUnreachable: Error, Sendable, Equatable, CustomStringConverti
 
     /// Whether the agent may have carried out the call that failed with this.
     public var isOutcomeUnknown: Bool {
-        code == .connectionLost || code == .malformedReply
+        code == .connectionLost || code == .malformedReply || code == .noReply
     }
 
     public static func == (left: AgentUnreachable, right: AgentUnreachable) -> Bool {

@@ -14,6 +14,13 @@ struct DurationArgument: Equatable {
         }
     }
 
+    /// As ``parse(_:)``, but for 0.
+    @Sendable static func parsePositive(_ text: String) throws -> DurationArgument {
+        let duration = try parse(text)
+        guard duration.seconds > 0 else { throw ValidationError("It is at least 1s.") }
+        return duration
+    }
+
     /// As ``parse(_:)``, and `off` for 0.
     @Sendable static func parseOrOff(_ text: String) throws -> DurationArgument {
         text == "off" ? DurationArgument(seconds: 0) : try parse(text)

@@ -33,7 +33,7 @@ struct PrivySeal: ParsableCommand {
               0  done
               1  refused or failed
               2  the command line is wrong
-              3  the agent cannot be reached
+              3  the agent cannot be reached, or does not answer within --timeout
               4  the JWT does not verify
             """,
         version: ProtocolVersion.agent,

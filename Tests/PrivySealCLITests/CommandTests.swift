@@ -69,8 +69,36 @@ struct CommandTests {
                 Next rotation:     2026-12-24T09:00:00Z (in 29d)
                 HSM:               up
                 As of:             2026-11-24T10:00:00Z (0s ago)
+                Quarantine:        <none>
 
                 """)
+        #expect(outcome.errors.isEmpty)
+    }
+
+    @Test("an issuer that signs nothing is not shown as one like all others")
+    func quarantine() async {
+        var issuer = Samples.issuer("web")
+        issuer.quarantine = "the store is a copy"
+        let agent = ScriptedAgent([
+            .issuerStatus: { [issuer] _ in try JSONValue(encoding: issuer) },
+            .issuerList: { [issuer] _ in try JSONValue(encoding: IssuerList(issuers: [Samples.issuer(), issuer])) },
+        ])
+        let warning =
+            "warning: issuer web is in quarantine and signs nothing: the store is a copy; `privyseal health` says what to do\n"
+        let status = await CommandLineRun(agent: agent)("issuer status web")
+        #expect(status.output.hasSuffix("Quarantine:        the store is a copy\n"))
+        #expect(status.errors == warning)
+        let list = await CommandLineRun(agent: agent)("issuer list")
+        #expect(
+            list.output == """
+                NAME  OIDC     ISSUER                          ALGORITHM  ROTATED  AGE   STATE
+                demo  enabled  https://oidc.example.com/t/11/  RS256      60m      2d1h  ok
+                web   enabled  https://oidc.example.com/t/11/  RS256      60m      2d1h  quarantine
+
+                """)
+        #expect(list.errors == warning)
+        let rows = await CommandLineRun(agent: agent)("issuer list -o tsv").output.split(separator: "\n")
+        #expect(rows.map { $0.split(separator: "\t", omittingEmptySubsequences: false).last } == ["", "the store is a copy"])
     }
 
     @Test("a list is fetched page by page and printed as one")
@@ -124,9 +152,9 @@ struct CommandTests {
         ])
         #expect(
             await CommandLineRun(agent: agent)("issuer list").output == """
-                NAME  OIDC      ISSUER                                        ALGORITHM  ROTATED  AGE
-                demo  enabled   https://oidc.example.com/t/11/                RS256      60m      2d1h
-                web   disabled  https://kubernetes.default.svc.cluster.local  RS256      60m      2d1h
+                NAME  OIDC      ISSUER                                        ALGORITHM  ROTATED  AGE   STATE
+                demo  enabled   https://oidc.example.com/t/11/                RS256      60m      2d1h  ok
+                web   disabled  https://kubernetes.default.svc.cluster.local  RS256      60m      2d1h  ok
 
                 """)
     }
@@ -217,7 +245,8 @@ struct CommandTests {
         let agent = ScriptedAgent([.health: { _ in try JSONValue(encoding: Samples.health(status)) }])
         let outcome = await CommandLineRun(agent: agent)("health")
         #expect(outcome.status == code)
-        #expect(outcome.output.hasPrefix("Status:    \(status)\n"))
+        #expect(outcome.output.hasPrefix("Status:     \(status)\n"))
+        #expect(outcome.output.hasSuffix("Audit log:  ok\n"))
         #expect(outcome.errors == (status == "ok" ? "" : "warning: hsm: the token is gone; plug it in\n"))
     }
 

@@ -36,6 +36,7 @@ enum IssuerColumns {
         Column("Next rotation", "nextRotationAt", show: Column.moment),
         Column("HSM", "hsm"),
         Column("As of", "dataTimestamp", show: Column.moment),
+        Column("Quarantine", "quarantine"),
     ]
 
     /// `issuer list`.
@@ -46,7 +47,22 @@ enum IssuerColumns {
         Column("Algorithm", "activeAlgorithm"),
         Column("Rotated", "lastRotationAt", show: Column.age),
         Column("Age", "createdAt", show: Column.age),
+        Column("State", "quarantine", show: state),
     ]
+
+    /// A line for each issuer in quarantine among these.
+    static func warnings(_ issuers: [JSONValue]) -> [String] {
+        issuers.compactMap { issuer in
+            issuer["quarantine"]?.string.map {
+                "issuer \(issuer["name"]?.string ?? Column.none) is in quarantine and signs nothing: \($0); `privyseal health` says what to do"
+            }
+        }
+    }
+
+    /// Whether it signs, as far as that is up to the issuer; why not is too long for a column.
+    @Sendable private static func state(_ quarantine: JSONValue, _ now: WireTime) -> String {
+        quarantine == .null ? "ok" : "quarantine"
+    }
 
     @Sendable private static func enabled(_ value: JSONValue, _ now: WireTime) -> String {
         value.bool.map { $0 ? "enabled" : "disabled" } ?? Column.plain(value, now)

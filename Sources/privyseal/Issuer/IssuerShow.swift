@@ -41,6 +41,7 @@ struct IssuerStatusCommand: ConsoleCommand {
     func run(on console: Console) async throws {
         let parameters = IssuerStatusParameters(issuer: issuer.name)
         let reply = try await socket.withAgent(console) { agent in try await agent.call(parameters).tree }
+        console.warn(IssuerColumns.warnings([reply]))
         try output.print(reply, as: .card(IssuerColumns.status), on: console)
     }
 }
@@ -62,6 +63,7 @@ struct IssuerList: ConsoleCommand {
         let list = try await socket.withAgent(console) { agent in
             try await agent.callPages(list: "issuers") { IssuerListParameters(cursor: $0) }
         }
+        console.warn(IssuerColumns.warnings(list["issuers"]?.elements ?? []))
         try output.print(list, as: .list("issuers", IssuerColumns.list), on: console)
     }
 }

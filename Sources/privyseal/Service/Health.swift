@@ -7,7 +7,7 @@ struct HealthCommand: ConsoleCommand {
         abstract: "Show whether the agent can sign, and what is wrong if not.",
         discussion: """
             The exit code is 0 while the agent signs (ok, and degraded: something needs attention), 1 when it cannot \
-            (unavailable), 3 when it does not answer.
+            (unavailable), 3 when it does not answer within --timeout, 5s unless given.
 
             Examples:
               privyseal health
@@ -23,13 +23,16 @@ struct HealthCommand: ConsoleCommand {
         Column("Queued", "hsm", "queuedRequests"),
         Column("Store", "store", "state"),
         Column("Clock", "clock", "state"),
+        Column("Audit log", "audit", "state"),
     ]
 
     @OptionGroup var output: OutputOptions
     @OptionGroup var socket: SocketOptions
 
     func run(on console: Console) async throws {
-        let health = try await socket.withAgent(console) { agent in try await agent.call(HealthParameters()).tree }
+        let health = try await socket.withAgent(console, timeout: SocketOptions.probeTimeout) { agent in
+            try await agent.call(HealthParameters()).tree
+        }
         console.warn(Self.problems(health))
         try output.print(health, as: .card(Self.columns), on: console)
         guard Self.isServing(health) else { throw Failure(.failed, nil) }

@@ -7,8 +7,8 @@ struct Version: ConsoleCommand {
         commandName: "version",
         abstract: "Show the versions of this client and of the agent.",
         discussion: """
-            Warns when the agent no longer serves clients of this release. Without an agent the client's own version is still \
-            printed, and the exit code is 3. `privyseal --version` asks no agent.
+            Warns when the agent no longer serves clients of this release. Without an agent that answers within --timeout, 5s unless \
+            given, the client's own version is still printed, and the exit code is 3. `privyseal --version` asks no agent.
 
             Example:
               privyseal version --query agent.agentVersion -o tsv
@@ -28,7 +28,9 @@ struct Version: ConsoleCommand {
     func run(on console: Console) async throws {
         let agent: JSONValue
         do {
-            agent = try await socket.withAgent(console) { agent in try await agent.call(VersionParameters()).tree }
+            agent = try await socket.withAgent(console, timeout: SocketOptions.probeTimeout) { agent in
+                try await agent.call(VersionParameters()).tree
+            }
         } catch let error as AgentUnreachable {
             try output.print(Self.result(agent: .null), as: .card(Self.columns), on: console)
             throw error
