@@ -3,13 +3,17 @@ struct TokenLabel {
     let text: String
 
     init(_ text: String) throws(ProvisioningError) {
-        let isPrintable = text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
-        guard !text.isEmpty, text.utf8.count <= 32, isPrintable, text.utf8.last != UInt8(ascii: " ") else {
-            throw ProvisioningError(
-                .labelInvalid, "the label is empty, longer than 32 bytes, not printable, or ends with a space",
-                hint: "give a short name such as privyseal")
+        if let fault = Self.fault(of: text) {
+            throw ProvisioningError(.labelInvalid, "the label \(fault)", hint: "give a short name such as privyseal")
         }
         self.text = text
+    }
+
+    private static func fault(of text: String) -> String? {
+        if text.isEmpty { return "is empty" }
+        if text.utf8.count > 32 { return "has \(text.utf8.count) bytes, and a token's has 32 at most" }
+        if text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) { return "is not printable" }
+        return text.utf8.last == UInt8(ascii: " ") ? "ends with a space" : nil
     }
 
     /// Calls with the label filled up with spaces to 32 bytes, which is what C_InitToken reads: libp11 hands its

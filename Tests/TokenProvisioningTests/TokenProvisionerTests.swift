@@ -220,14 +220,18 @@ struct TokenProvisionerTests {
     }
 
     @Test(
-        "a label that Cryptoki would cut or confuse is refused",
-        arguments: ["", "a\nb", "ends with a space ", String(repeating: "é", count: 17)])
-    func label(text: String) throws {
+        "a label that Cryptoki would cut or confuse is refused, for what is wrong with it",
+        arguments: [
+            ("", "is empty"), ("a\nb", "is not printable"), ("ends with a space ", "ends with a space"),
+            (String(repeating: "é", count: 17), "has 34 bytes, and a token's has 32 at most"),
+        ])
+    func label(text: String, fault: String) throws {
         let error = try #require(throws: ProvisioningError.self) {
             try TokenProvisioner(modulePath: "/nonexistent").initialize(
                 label: text, securityOfficerPIN: TokenPIN(Self.securityOfficerPIN), userPIN: TokenPIN(Self.userPIN))
         }
         #expect(error.code == .labelInvalid)
+        #expect(error.message == "the label \(fault)")
     }
 }
 

@@ -1,5 +1,4 @@
 import DaemonKit
-import Foundation
 import Platform
 
 /// Where relying parties reach the frontend: what every issuer URL that is minted begins with, and so `iss`, byte for byte and for
