@@ -43,7 +43,7 @@ public struct OfflineAgent: Sendable {
         let (plan, steps) =
             dryRun
             ? try await registry.reconcile(dryRun: true)
-            : try await recorded(.reconcile) { try await registry.bringTogether() }
+            : try await recorded(.reconcile) { try await registry.bringTogether(destroying: true) }
         let quarantine = dryRun ? plan.quarantine : await registry.quarantinedIssuers
         return ReconcileResult(plan, steps, quarantine: quarantine, dryRun: dryRun)
     }

@@ -276,13 +276,6 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         return turns.remove(where: isTaken)
     }
 
-    /// The same, of one owner alone.
-    func take(of owner: UInt32, where isTaken: (Element) -> Bool) -> [Element] {
-        condition.lock()
-        defer { condition.unlock() }
-        return turns.remove(of: owner, where: isTaken)
-    }
-
     /// Waits for the given seconds, or until the queue is closed or `wake()` is called.
     func pause(_ seconds: Double) {
         bell.lock()
@@ -319,12 +312,5 @@ final class BlockingQueue<Element: Sendable>: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         return turns.count
-    }
-
-    /// How many elements of an owner wait.
-    func count(of owner: UInt32) -> Int {
-        condition.lock()
-        defer { condition.unlock() }
-        return turns.count(of: owner)
     }
 }

@@ -71,7 +71,8 @@ final class HSM: Sendable {
             },
             end: { end.yield($0) })
         management = ManagementThread(
-            access: access, status: status, recovery: recovery, priority: priority, configuration: configuration)
+            access: access, status: status, recovery: recovery, priority: priority, configuration: configuration,
+            clock: clock)
         self.priority = priority
         tokenManagement = TokenManagement(
             access: access, thread: management, recovery: recovery, status: status, rules: configuration.custody, clock: clock,
@@ -254,6 +255,9 @@ final class HSM: Sendable {
     func headSigner(deployment: String) -> TokenHeadSigner {
         TokenHeadSigner(tokenManagement, deployment: deployment)
     }
+
+    /// How long the lines of work for keys are: what somebody waits for, keys to be made ahead, keys to be destroyed.
+    var keyWork: [WorkClass: LineLength] { management.lineLengths }
 
     /// Signatures that wait.
     var queuedSignatures: Int { queue.count }

@@ -42,6 +42,13 @@ protocol KeyCustody: Sendable {
     /// What nobody waited for may be waited for from now on. Returns at once.
     func hasten()
 
+    /// Begins nothing on the token that nobody waits for until `release()`: around several calls one after the other that
+    /// somebody waits for.
+    func reserve()
+
+    /// Ends one `reserve()`.
+    func release()
+
     /// The pair with this `CKA_ID`, if it is complete, labelled so, for the algorithm, and held as the custody rules want it.
     func heldKey(_ keyID: KeyID, labelled label: KeyLabel, for algorithm: SignatureAlgorithm) async throws -> GeneratedKey?
 
@@ -66,7 +73,9 @@ protocol KeyCustody: Sendable {
     func inventory(knowing keyIDs: Set<KeyID>) async throws -> TokenInventory
 
     /// Destroys a key pair, or what is left of it, the private half first, unless what the token shows is another one.
-    func destroy(_ key: DoomedKey) async throws -> DoomedKey.Outcome
+    ///
+    /// - Parameter isAwaited: whether somebody waits for it. While nobody does, it gives way.
+    func destroy(_ key: DoomedKey, isAwaited: @escaping @Sendable () -> Bool) async throws -> DoomedKey.Outcome
 
     /// What agents of a deployment have noted about themselves on the token.
     ///
@@ -79,6 +88,6 @@ protocol KeyCustody: Sendable {
     /// - Returns: why the token keeps none, if it does not.
     func keep(_ note: AgentNote, of deployment: String) async throws -> PKCS11Error?
 
-    /// What the token says about a private key; `nil` when it does not show it.
-    func attributes(of keyID: KeyID) async throws -> CustodyAttributes?
+    /// What the token says about private keys; those are left out that it does not show, or of which it could not be asked.
+    func attributes(of keyIDs: [KeyID]) async -> [KeyID: CustodyAttributes]
 }

@@ -7,8 +7,8 @@ import Platform
 ///
 /// Its session stays open for as long as it is good, which keeps the process logged in.
 ///
-/// What nobody waits for takes turns with the rest, so that the rest is never behind more than what is under way and one
-/// piece more. If it takes long, it is done at a lower priority.
+/// What nobody waits for gives way to the rest: see ``WaitingWork``. The making of a key that nobody waits for is done at a lower
+/// priority as well.
 final class ManagementThread: Sendable {
     /// What work may be done with.
     struct Kind: Sendable {
@@ -20,14 +20,10 @@ final class ManagementThread: Sendable {
         let isRepeatable: Bool
     }
 
-    /// In which line work waits, as the owner of elements that take turns.
-    private enum Waiting {
-        static let somebody: UInt32 = 0
-        static let nobody: UInt32 = 1
-    }
-
     private struct Command: Sendable {
         let kind: Kind
+        /// Where it waits while nobody waits for it.
+        let unawaited: WorkClass
         /// Whether somebody waits for it. What is not awaited may become so.
         let isAwaited: @Sendable () -> Bool
         var isRepeated = false
@@ -55,14 +51,18 @@ final class ManagementThread: Sendable {
     private let access: TokenAccess
     private let status: HSMStatus
     private let recovery: TokenRecovery
-    private let queue = BlockingQueue<Command>(limit: 4_096)
+    private let queue: WorkQueue<Command>
     private let changeLimit: Double
     private let priority: BackgroundPriority
 
+    /// Pieces of work that may be awaited at a time.
+    private static let mostAwaited = 4_096
+
     init(
         access: TokenAccess, status: HSMStatus, recovery: TokenRecovery, priority: BackgroundPriority,
-        configuration: HSMConfiguration
+        configuration: HSMConfiguration, clock: AgentClock
     ) {
+        queue = WorkQueue(limit: Self.mostAwaited, clock: clock)
         self.access = access
         self.priority = priority
         self.status = status
@@ -75,21 +75,32 @@ final class ManagementThread: Sendable {
         priority.raise()
     }
 
+    /// How long the line of each class is.
+    var lineLengths: [WorkClass: LineLength] { queue.lengths }
+
+    /// Begins nothing that nobody waits for until `release()`.
+    func reserve() { queue.reserve() }
+
+    func release() { queue.release() }
+
     /// Runs work on the thread and returns what it returns.
     ///
-    /// - Parameter isAwaited: whether somebody waits for it. `hasten()` is to be called when that has become so.
+    /// - Parameters:
+    ///   - unawaited: the class it waits in while nobody waits for it.
+    ///   - isAwaited: whether somebody waits for it. `hasten()` is to be called when that has become so.
     /// - Throws: `HSMError`.
     func perform<Value: Sendable>(
-        _ kind: Kind, isAwaited: @escaping @Sendable () -> Bool = { true },
+        _ kind: Kind, as unawaited: WorkClass = .generation, isAwaited: @escaping @Sendable () -> Bool = { true },
         _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             let answer = OneAnswer<Value>(continuation)
+            let isLowered = kind.isLong && unawaited == .generation
             let command = Command(
-                kind: kind, isAwaited: isAwaited,
+                kind: kind, unawaited: unawaited, isAwaited: isAwaited,
                 run: { [self] session, isLast in
                     do {
-                        answer.give(.success(try atPriority(of: kind, isAwaited) { () throws in try work(session) }))
+                        answer.give(.success(try atPriority(lowered: isLowered, isAwaited) { () throws in try work(session) }))
                         return nil
                     } catch {
                         let mayRepeat = kind.isRepeatable && !isLast && Reaction(to: error).mayHelpToRepeat
@@ -104,18 +115,20 @@ final class ManagementThread: Sendable {
 
     private func enqueue(_ command: Command) {
         let isAwaited = command.isAwaited()
-        do {
-            let line = isAwaited ? Waiting.somebody : Waiting.nobody
-            try queue.push(command, of: line)?.fail(.noMoreWork)
+        do throws(WorkQueue<Command>.Refusal) {
+            try queue.push(command, isAwaited ? .awaited : command.unawaited)
         } catch {
-            command.fail(.noMoreWork)
+            switch error {
+            case .full: command.fail(.tooMuchWork(Self.mostAwaited))
+            case .closed: command.fail(.noMoreWork)
+            }
         }
         if isAwaited { priority.raise() } else if command.isAwaited() { hasten() }
     }
 
     /// Somebody waits, perhaps for what is queued as work that nobody waits for, or for what is under way before it.
     func hasten() {
-        for command in queue.take(of: Waiting.nobody, where: { $0.isAwaited() }) { enqueue(command) }
+        queue.promote { $0.isAwaited() }
         priority.raise()
     }
 
@@ -125,8 +138,8 @@ final class ManagementThread: Sendable {
     }
 
     /// Whatever comes of the work, the priority is the ordinary one again before anybody is told.
-    private func atPriority<Value>(of kind: Kind, _ isAwaited: () -> Bool, _ work: () throws -> Value) throws -> Value {
-        if kind.isLong, !isAwaited() { priority.lower { isAwaited() || queue.count(of: Waiting.somebody) > 0 } }
+    private func atPriority<Value>(lowered isLowered: Bool, _ isAwaited: () -> Bool, _ work: () throws -> Value) throws -> Value {
+        if isLowered, !isAwaited() { priority.lower { isAwaited() || queue.count(of: .awaited) > 0 } }
         defer { priority.restore() }
         return try work()
     }
@@ -311,6 +324,10 @@ extension Reaction {
 extension HSMError {
     fileprivate static let noMoreWork = HSMError(
         .shuttingDown, "no more work is taken for the token", hint: "try again in a moment")
+
+    fileprivate static func tooMuchWork(_ count: Int) -> HSMError {
+        HSMError(.busy, "\(count) requests that read or change keys are waiting for the token", hint: "try again in a moment")
+    }
 
     fileprivate static func badSession(_ state: SessionState?) -> HSMError {
         HSMError(

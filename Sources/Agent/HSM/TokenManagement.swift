@@ -37,12 +37,12 @@ final class TokenManagement: Sendable {
 
     /// Runs work that finds what it needs by itself, and may so be run a second time on another session.
     func perform<Value: Sendable>(
-        writing isWriting: Bool = false, long isLong: Bool = false,
+        writing isWriting: Bool = false, long isLong: Bool = false, as unawaited: WorkClass = .generation,
         isAwaited: @escaping @Sendable () -> Bool = { true },
         _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
         try await thread.perform(
-            ManagementThread.Kind(isWriting: isWriting, isLong: isWriting || isLong, isRepeatable: true),
+            ManagementThread.Kind(isWriting: isWriting, isLong: isWriting || isLong, isRepeatable: true), as: unawaited,
             isAwaited: isAwaited, work)
     }
 
@@ -66,6 +66,10 @@ extension TokenManagement: KeyCustody {
     }
 
     func hasten() { thread.hasten() }
+
+    func reserve() { thread.reserve() }
+
+    func release() { thread.release() }
 
     func generate(
         _ specification: KeySpecification, keyID: KeyID, label: String, isAwaited: @escaping @Sendable () -> Bool
@@ -170,15 +174,34 @@ extension TokenManagement: KeyCustody {
         }
     }
 
-    func attributes(of keyID: KeyID) async throws -> CustodyAttributes? {
-        try await perform { [access] session in
-            do throws(PKCS11Error) {
-                if let known = try access.knownPrivateKey(keyID, session) { return try session.custody(of: known) }
-                return try session.custody(of: session.findKey(.privateKey, id: keyID.bytes))
-            } catch {
-                guard error.isAbsence else { throw error }
-                return nil
+    func attributes(of keyIDs: [KeyID]) async -> [KeyID: CustodyAttributes] {
+        await withTaskGroup(of: [KeyID: CustodyAttributes].self) { group in
+            // All get in line together, or keys would be made between them that nobody waits for.
+            for start in stride(from: 0, to: keyIDs.count, by: Self.mostAtOnce) {
+                let piece = keyIDs[start...].prefix(Self.mostAtOnce)
+                group.addTask { (try? await self.attributesAtOnce(of: piece)) ?? [:] }
             }
+            return await group.reduce(into: [:]) { all, piece in all.merge(piece) { $1 } }
+        }
+    }
+
+    /// Keys that are looked at in one piece of work: others that wait for the token wait for as much.
+    private static var mostAtOnce: Int { 16 }
+
+    private func attributesAtOnce(of keyIDs: ArraySlice<KeyID>) async throws -> [KeyID: CustodyAttributes] {
+        try await perform(long: true) { [access] session in
+            var shown: [KeyID: CustodyAttributes] = [:]
+            for keyID in keyIDs {
+                do throws(PKCS11Error) {
+                    let known = try access.knownPrivateKey(keyID, session)
+                    // Not by ??, which forgets the type of what is thrown.
+                    let object = if let known { known } else { try session.findKey(.privateKey, id: keyID.bytes) }
+                    shown[keyID] = try session.custody(of: object)
+                } catch {
+                    guard error.isAbsence else { throw error }
+                }
+            }
+            return shown
         }
     }
 }

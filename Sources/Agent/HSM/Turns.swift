@@ -38,6 +38,9 @@ struct Turns<Owner: Hashable & Sendable, Element: Sendable>: Sendable {
     /// How many elements of an owner wait.
     func count(of owner: Owner) -> Int { lines[owner]?.count ?? 0 }
 
+    /// The oldest element of an owner.
+    func first(of owner: Owner) -> Element? { lines[owner]?.first }
+
     /// The oldest element of the owner whose turn it is. O(1).
     mutating func next() -> Element? {
         guard let owner = owners.removeFirst(), let element = lines[owner]?.removeFirst() else { return nil }
@@ -56,16 +59,11 @@ struct Turns<Owner: Hashable & Sendable, Element: Sendable>: Sendable {
 
     /// Takes out the elements for which this is true, each owner's in their order.
     mutating func remove(where isRemoved: (Element) -> Bool) -> [Element] {
-        remove(of: nil, where: isRemoved)
-    }
-
-    /// The same, of one owner alone unless it is `nil`.
-    mutating func remove(of chosen: Owner?, where isRemoved: (Element) -> Bool) -> [Element] {
         var removed: [Element] = []
         var remaining = Line<Owner>()
         while let owner = owners.removeFirst() {
             guard var line = lines[owner] else { continue }
-            if chosen == nil || chosen == owner { removed += line.remove(where: isRemoved) }
+            removed += line.remove(where: isRemoved)
             lines[owner] = line.count == 0 ? nil : line
             if line.count > 0 { remaining.append(owner) }
         }
@@ -97,6 +95,7 @@ private struct Line<Element: Sendable>: Sendable {
     private static var compaction: Int { 256 }
 
     var count: Int { elements.count - head }
+    var first: Element? { head < elements.count ? elements[head] : nil }
 
     mutating func append(_ element: Element) {
         elements.append(element)

@@ -62,12 +62,14 @@ extension IssuerRegistry {
     }
 
     /// Destroys what is to be destroyed of an issuer, as far as the token may be the one it is on.
-    func destroyPending(of name: IssuerName) async throws {
+    ///
+    /// - Parameter isAwaited: whether somebody waits for it, whoever else waits for the issuer's next change.
+    func destroyPending(of name: IssuerName, isAwaited: Bool = false) async throws {
         let pending = destructions.filter { $0.issuer == name }
         guard !pending.isEmpty, quarantined(name) == nil, standstill == nil else { return }
         if !isTokenProven { try await proveToken() }
         var outcomes: Set<DestructionOutcome> = []
-        for pending in pending { outcomes.insert(try await carryOut(pending)) }
+        for pending in pending { outcomes.insert(try await carryOut(pending, isAwaited: isAwaited)) }
         if outcomes.contains(.another) {
             throw HSMError(
                 .unavailable, "the token shows another key under the CKA_ID of one that is to be destroyed; it is left alone",
@@ -81,11 +83,12 @@ extension IssuerRegistry {
     }
 
     /// Destroys one key pair, or finds that it has gone, and only then says so to the store.
-    func carryOut(_ pending: PendingDestruction) async throws -> DestructionOutcome {
+    func carryOut(_ pending: PendingDestruction, isAwaited: Bool) async throws -> DestructionOutcome {
         let outcome = try await custody.destroy(
             DoomedKey(
                 keyID: pending.keyID, publicKey: pending.publicKey, label: label(of: pending.issuer),
-                tokenGeneration: custody.tokenGeneration, isTokenProven: isTokenProven))
+                tokenGeneration: custody.tokenGeneration, isTokenProven: isTokenProven)
+        ) { [queue] in isAwaited || queue.isAwaited(pending.issuer) }
         switch outcome {
         case .differs: return .another
         case .unproven: return pending.isStray ? .stray : .waiting

@@ -23,6 +23,10 @@ extension IssuerRegistry {
     func makeKey(
         for issuer: IssuerName, _ specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool = { true }
     ) async throws -> GeneratedKey {
+        // What is waited for now is waited for until it is there.
+        let isReserving = isAwaited()
+        if isReserving { custody.reserve() }
+        defer { if isReserving { custody.release() } }
         do {
             return try await tryToMakeKey(for: issuer, specification, isAwaited: isAwaited)
         } catch let error as HSMError where error.mayBeWantOfRoom {
@@ -73,8 +77,8 @@ extension IssuerRegistry {
     /// With the last issuer gone, nothing tells a token from another but the keys that are still to be destroyed. Those that
     /// it does not show are on another one, unless it is by name the token that had them.
     private func leaveFormerToken() async throws {
-        for name in Set(destructions.map(\.issuer)) { try? await destroyPending(of: name) }
         guard custody.tokenIdentity != knownToken else { return }
+        for name in Set(destructions.map(\.issuer)) { try? await destroyPending(of: name, isAwaited: true) }
         var isAnyLeft = false
         for row in destructions where !row.isStray {
             // What could not be destroyed is on this one all the same.

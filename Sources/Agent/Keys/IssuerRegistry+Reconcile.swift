@@ -22,7 +22,7 @@ extension IssuerRegistry {
     /// - Throws: `HSMError`, `StoreError`. What fails of the execution is in the steps.
     func reconcile(dryRun: Bool) async throws -> (plan: ReconciliationPlan, steps: [ReconciliationStep]) {
         let plan = try await planReconciliation()
-        return (plan, dryRun ? plan.steps : await execute(plan))
+        return (plan, dryRun ? plan.steps : await execute(plan.steps))
     }
 
     /// What token and store ask for, as both are now.
@@ -44,11 +44,11 @@ extension IssuerRegistry {
         return plan
     }
 
-    /// Carries a plan out, each step among the other changes of its issuer. Issuers in quarantine are left alone, and on a
-    /// token that shows none of the store's keys nothing happens.
-    func execute(_ plan: ReconciliationPlan) async -> [ReconciliationStep] {
+    /// Carries steps out that somebody waits for, each among the other changes of its issuer. Issuers in quarantine are left
+    /// alone, and on a token that shows none of the store's keys nothing happens.
+    func execute(_ planned: [ReconciliationStep]) async -> [ReconciliationStep] {
         var steps: [ReconciliationStep] = []
-        for planned in plan.steps {
+        for planned in planned {
             var step = planned
             if quarantined(planned.issuer) == nil && standstill == nil {
                 do {
@@ -70,7 +70,7 @@ extension IssuerRegistry {
         case .destruction(let item):
             guard item.step == .destroy || item.step == .conclude else { return false }
             if !destructions.contains(where: { $0.keyID == item.destruction.keyID }) { return true }
-            return try await carryOut(item.destruction) == .done
+            return try await carryOut(item.destruction, isAwaited: true) == .done
         }
     }
 
@@ -125,6 +125,10 @@ extension ReconciliationPlan {
 }
 
 extension ReconciliationStep {
+    var isDestruction: Bool {
+        if case .destruction = kind { true } else { false }
+    }
+
     var issuer: IssuerName {
         switch kind {
         case .intent(let item): item.intent.issuer

@@ -36,7 +36,8 @@ extension IssuerRegistry {
     func checkToken() async {
         do {
             // Whatever comes of the steps: what fails is tried again issuer by issuer.
-            for failure in try await bringTogether().steps.compactMap(\.failure) {
+            // What is to be destroyed gives way to whoever waits for the agent: it is done with what else issuers have left to do.
+            for failure in try await bringTogether(destroying: false).steps.compactMap(\.failure) {
                 log.warning("token and store could not be brought together", metadata: ["reason": "\(failure)"])
             }
             await queueFollowUps()
@@ -48,13 +49,16 @@ extension IssuerRegistry {
 
     /// Looks at the token, decides which issuers may serve, and finishes what a crash has left.
     ///
+    /// - Parameter isDestroying: whether keys are destroyed as well.
     /// - Throws: `HSMError`, `StoreError`.
-    func bringTogether() async throws -> (plan: ReconciliationPlan, steps: [ReconciliationStep]) {
+    func bringTogether(
+        destroying isDestroying: Bool
+    ) async throws -> (plan: ReconciliationPlan, steps: [ReconciliationStep]) {
         // Before anything is made or destroyed.
         for _ in 1...Self.mostFirstLooks where !soleUse.hasBegun { await lookForOtherAgents() }
         let plan = try await planReconciliation()
         adopt(plan)
-        return (plan, await execute(plan))
+        return (plan, await execute(isDestroying ? plan.steps : plan.steps.filter { !$0.isDestruction }))
     }
 
     /// What the first look at the token means for the issuers. One that serves already goes on serving whatever a later look

@@ -23,15 +23,12 @@ struct ListKeys: Operation {
             }
         }
         let page = try Page(keys, parameters) { $0.place }
-        var views: [KeyView] = []
-        for (_, issuer, key) in page.entries { views.append(try KeyView(key, of: issuer, custody: await view(of: key))) }
+        // What the token says about them just now; a token that cannot be asked leaves it out.
+        let attributes = await custody.attributes(of: page.entries.map(\.key).filter(\.state.isPublished).map(\.keyID))
+        let views = try page.entries.map { _, issuer, key in
+            try KeyView(key, of: issuer, custody: attributes[key.keyID].map { CustodyView($0, keyID: key.keyID) })
+        }
         return KeyList(keys: views, nextCursor: page.nextCursor)
-    }
-
-    /// What the token says about a key just now; a token that cannot be asked leaves it out.
-    private func view(of key: SigningKey) async -> CustodyView? {
-        guard key.state.isPublished, let attributes = try? await custody.attributes(of: key.keyID) else { return nil }
-        return CustodyView(attributes, keyID: key.keyID)
     }
 
     private static func place(_ issuer: IssuerName, _ number: Int) -> String {

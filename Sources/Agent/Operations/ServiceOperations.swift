@@ -28,6 +28,8 @@ struct ReportHealth: Operation {
                     component: "hsm", message: "\(reading.stuckCalls) calls into the PKCS#11 module have not returned",
                     hint: "have the module and the HSM examined; the agent ends itself when there are too many"))
         }
+        let keyWork = KeyWorkHealth(hsm.keyWork)
+        if let delay = keyWork.delay { problems.append(delay) }
         problems += await registry.tokenProblems
         problems += await registry.otherAgentProblems
         if let storeTrouble {
@@ -61,10 +63,33 @@ struct ReportHealth: Operation {
             status: signs ? problems.isEmpty ? "ok" : "degraded" : "unavailable",
             hsm: HSMHealth(
                 state: reading.trouble == nil ? "up" : "down", tokenLabel: token.label, tokenSerial: token.serial,
-                sessions: reading.openSessions, queuedRequests: hsm.queuedSignatures),
+                sessions: reading.openSessions, queuedRequests: hsm.queuedSignatures,
+                keyWork: keyWork),
             store: ComponentHealth(state: storeTrouble == nil ? "ok" : "unavailable"),
             clock: ComponentHealth(state: doubt == nil ? "ok" : "suspect"),
             audit: ComponentHealth(state: auditTrouble == nil ? "ok" : "unavailable"), problems: problems)
+    }
+}
+
+extension KeyWorkHealth {
+    /// Seconds for which somebody may wait for the token before that is a problem.
+    private static let patience = 5
+
+    fileprivate init(_ lengths: [WorkClass: LineLength]) {
+        func line(_ workClass: WorkClass) -> LineHealth {
+            let length = lengths[workClass] ?? LineLength()
+            return LineHealth(queued: length.count, oldestSeconds: Int(clamping: length.oldestSeconds))
+        }
+        self.init(awaited: line(.awaited), generation: line(.generation), destruction: line(.destruction))
+    }
+
+    fileprivate var delay: HealthProblem? {
+        guard awaited.oldestSeconds >= Self.patience else { return nil }
+        return HealthProblem(
+            component: "hsm",
+            message:
+                "requests that read or change keys wait for the token: \(awaited.queued), the first for \(awaited.oldestSeconds) s",
+            hint: "they go on one after the other; if the number grows, ask for less at a time, or have the token examined")
     }
 }
 

@@ -38,13 +38,47 @@ public struct HSMHealth: Codable, Sendable, Equatable {
     /// Sessions that sign, of those configured.
     public var sessions: Int
     public var queuedRequests: Int
+    /// What waits for the one thread that reads, makes and destroys keys.
+    public var keyWork: KeyWorkHealth?
 
-    public init(state: String, tokenLabel: String?, tokenSerial: String?, sessions: Int, queuedRequests: Int) {
+    public init(
+        state: String, tokenLabel: String?, tokenSerial: String?, sessions: Int, queuedRequests: Int,
+        keyWork: KeyWorkHealth? = nil
+    ) {
         self.state = state
         self.tokenLabel = tokenLabel
         self.tokenSerial = tokenSerial
         self.sessions = sessions
         self.queuedRequests = queuedRequests
+        self.keyWork = keyWork
+    }
+}
+
+/// Work for keys, in the order in which it is done: what is awaited before all else.
+public struct KeyWorkHealth: Codable, Sendable, Equatable {
+    /// Somebody waits for it.
+    public var awaited: LineHealth
+    /// Keys that are made ahead of their use.
+    public var generation: LineHealth
+    /// Private keys that are out of use and are destroyed.
+    public var destruction: LineHealth
+
+    public init(awaited: LineHealth, generation: LineHealth, destruction: LineHealth) {
+        self.awaited = awaited
+        self.generation = generation
+        self.destruction = destruction
+    }
+}
+
+public struct LineHealth: Codable, Sendable, Equatable {
+    /// What waits; what is under way is not counted.
+    public var queued: Int
+    /// How long the head of the line has waited; 0 for an empty one.
+    public var oldestSeconds: Int
+
+    public init(queued: Int, oldestSeconds: Int) {
+        self.queued = queued
+        self.oldestSeconds = oldestSeconds
     }
 }
 
