@@ -153,7 +153,7 @@ let package = Package(
         executable("privyseal", ["AgentClient", "AgentProtocol", "RelyingParty", "Platform", .argumentParser]),
         executable(
             "privyseal-issuer",
-            ["DaemonKit", "OIDCFrontend", "Platform", .argumentParser, .logging, .serviceLifecycle]),
+            ["DaemonKit", "OIDCFrontend", "Platform", .argumentParser, .coreMetrics, .logging, .serviceLifecycle]),
 
         .target(
             name: "FaultyToken", dependencies: ["CCryptoki"], path: "Tests/FaultyToken", exclude: ["README.md"],

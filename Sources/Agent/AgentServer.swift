@@ -87,6 +87,7 @@ public final class AgentServer: Service {
     /// Looks once a second whether the audit log's disk answers: from the beginning, and to the end.
     private let auditWatch: Task<Void, Never>
     private let reloader: Reloader
+    private let health: ReportHealth
 
     /// Rounds of looking at time.
     private let rounds = Rounds()
@@ -170,8 +171,12 @@ public final class AgentServer: Service {
         let gate = Gate(policy: configuration.access, clock: environment.clock, log: environment.log)
         self.gate = gate
         let names = UserNames()
-        let reloader = Reloader(registry: registry, gate: gate, audit: audit, names: names, read: environment.reload)
+        let reloader = Reloader(
+            registry: registry, gate: gate, audit: audit, names: names, last: LastReload(), read: environment.reload)
         self.reloader = reloader
+        let health = ReportHealth(
+            registry: registry, hsm: hsm, audit: audit, lastReload: reloader.last, sight: Sight(gate: gate))
+        self.health = health
         let readiness = Readiness()
         self.readiness = readiness
         let underWay = UseCount()
@@ -183,7 +188,7 @@ public final class AgentServer: Service {
             gate: gate, audit: audit,
             sign: Sign(gate: gate, board: registry.board, hsm: hsm, audit: audit, clock: environment.clock),
             operations: OperationTable(
-                registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, environment),
+                registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, health: health, environment),
             readiness: readiness, underWay: underWay)
         listener = Listener(
             configuration.servedSocket,
@@ -268,6 +273,18 @@ public final class AgentServer: Service {
         audit.signHeadSoon()
     }
 
+    /// What the agent does, and what is wrong, in one line for whoever looks at the service.
+    public var summary: String {
+        get async {
+            let count = await registry.allIssuers.count
+            let serving = count == 1 ? "serving 1 issuer" : "serving \(count) issuers"
+            let problems = await health.problems
+            guard let first = problems.first else { return serving }
+            let others = problems.count == 1 ? "" : " (and \(problems.count - 1) more: privyseal health)"
+            return "\(serving); \(first.component): \(first.message)\(others)"
+        }
+    }
+
     /// Reads the configuration again and reopens the audit log, as the method `reload` does.
     public func reload() async throws {
         let (reloaded, warning) = try await reloader.reloadRecorded()
@@ -322,7 +339,7 @@ public final class AgentServer: Service {
         await listener.stop()
         // Connections may have ended before what was asked for on them.
         await Self.forAtMost(Self.patience) { [underWay] in await underWay.drained() }
-        await registry.finish()
+        await registry.finish(destroyingFor: Self.patience)
         await Self.forAtMost(Self.patience) { [audit] in await audit.signHead() }
         await hsm.shutdown()
         await Self.forAtMost(Self.patience) { [audit] in await audit.close() }
@@ -332,7 +349,8 @@ public final class AgentServer: Service {
 
 extension OperationTable {
     fileprivate init(
-        registry: IssuerRegistry, hsm: HSM, gate: Gate, audit: AuditLog, reloader: Reloader, _ environment: AgentEnvironment
+        registry: IssuerRegistry, hsm: HSM, gate: Gate, audit: AuditLog, reloader: Reloader, health: ReportHealth,
+        _ environment: AgentEnvironment
     ) {
         let views = IssuerViews(clock: environment.clock, hsm: hsm)
         let sight = Sight(gate: gate)
@@ -347,7 +365,7 @@ extension OperationTable {
         add(ListIssuers(registry: registry, views: views, sight: sight))
         add(GetDiscovery(registry: registry, clock: environment.clock))
         add(Watch(registry: registry, sight: sight))
-        add(ReportHealth(registry: registry, hsm: hsm, audit: audit, sight: sight))
+        add(health)
         add(ReportVersion())
         add(ReportMetrics(text: environment.metrics))
         add(Reconcile(registry: registry))

@@ -8,6 +8,7 @@ struct Reloader: Sendable {
     let gate: Gate
     let audit: AuditLog
     let names: UserNames
+    let last: LastReload
     /// Reads the configuration. Errors should be `ProtocolError`.
     let read: @Sendable () async throws -> ReloadedConfiguration
 
@@ -41,7 +42,7 @@ struct Reloader: Sendable {
 
     private func adopt() async throws -> ReloadedConfiguration {
         names.forget()
-        let reloaded = try await registry.adopt(read)
+        let reloaded = try await last.noting { try await registry.adopt(read) }
         gate.use(reloaded.access, number: reloaded.number)
         return reloaded
     }

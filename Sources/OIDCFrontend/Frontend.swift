@@ -52,15 +52,19 @@ public struct Frontend: Sendable {
     public let services: [any Service]
     private let keeper: CertificateKeeper?
     private let logger: Logger
+    private let publication: LivePublication
+    private let staleAfter: Int64
 
-    /// Loads the certificate and the cache. `clock` is the wall clock, `uptime` counts nanoseconds and never goes back; `listening` gets the port once connections are accepted,
+    /// Loads the certificate and the cache. `clock` is the wall clock, `uptime` counts nanoseconds and never goes back; `metrics` renders a reading for the admin listener, in
+    /// Prometheus text format; `listening` gets the port once connections are accepted,
     /// and `adminListening` that of the admin listener. Throws `tooFewDescriptors`; `certificateUnusable` or `certificateNotValid`;
     /// and `cacheUnusable` when the cache directory cannot be written to, or others can.
     public init(
         _ settings: FrontendSettings, source: any DiscoverySource, clock: @escaping @Sendable () -> Moment,
         uptime: @escaping @Sendable () -> Int64, descriptors: DescriptorLimit = .current, logger: Logger,
         listening: @escaping @Sendable (Int) -> Void = { _ in },
-        adminListening: @escaping @Sendable (Int) -> Void = { _ in }
+        adminListening: @escaping @Sendable (Int) -> Void = { _ in },
+        metrics: (@Sendable (FrontendReading) -> String)? = nil
     ) throws(FrontendError) {
         let limits = try settings.limits.fitting(descriptors)
         if let warning = settings.limits.warning(descriptors) {
@@ -81,10 +85,17 @@ public struct Frontend: Sendable {
                 metadata: ["issuers": "\(known.results.count)", "confirmedAt": "\(known.confirmedAt?.text ?? "never")"])
         }
         let publication = LivePublication(known, clock: clock)
+        self.publication = publication
+        staleAfter = settings.staleAfter
+        let certificate = keeper?.certificate
+        let notice: @Sendable () -> String? = { certificate?.notice }
+        var render: (@Sendable () -> String)?
+        if let metrics { render = { metrics(FrontendReading(publication, certificate)) } }
         let admin = settings.admin.map { admin in
             DocumentServer(
                 responder: DocumentResponder(
-                    publication: publication, staleAfter: settings.staleAfter, servesDocuments: false),
+                    publication: publication, staleAfter: settings.staleAfter, servesDocuments: false, notice: notice,
+                    metrics: render),
                 host: admin.host, port: admin.port, limits: .admin, uptime: uptime, logger: logger, name: "admin listening",
                 listening: adminListening)
         }
@@ -92,12 +103,21 @@ public struct Frontend: Sendable {
             CacheWriter(cache: cache, loaded: known, publication: publication, logger: logger),
             AgentFollower(source: source, publication: publication, logger: logger),
             DocumentServer(
-                responder: DocumentResponder(publication: publication, staleAfter: settings.staleAfter),
+                responder: DocumentResponder(publication: publication, staleAfter: settings.staleAfter, notice: notice),
                 host: settings.host, port: settings.port, certificate: keeper?.certificate, limits: limits, uptime: uptime,
                 logger: logger,
                 listening: listening),
         ]
         services = (keeper.map { [$0] } ?? []) + (admin.map { [$0] } ?? []) + alwaysThere
+    }
+
+    /// What the frontend does, and what is wrong, in one line for whoever looks at the service.
+    public var summary: String {
+        let readiness = publication.readiness(staleAfter: staleAfter)
+        let count = publication.current.results.count
+        let serving = count == 1 ? "serving the documents of 1 issuer" : "serving the documents of \(count) issuers"
+        return [serving, readiness == .ready ? nil : "not ready: \(readiness.reason)", keeper?.certificate.notice]
+            .compactMap(\.self).joined(separator: "; ")
     }
 
     /// Takes a renewed certificate; nothing else of what the frontend was told counts before a restart.

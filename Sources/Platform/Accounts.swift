@@ -24,6 +24,9 @@ public struct UserAccount: Sendable, Hashable {
 }
 
 extension UserAccount {
+    /// The user this process acts as.
+    public static var effective: UInt32 { geteuid() }
+
     /// The name of a user by the user database (getpwuid_r(3)); `nil` when it has none, or cannot be asked.
     public static func name(ofUser uid: UInt32) -> String? {
         var entry = unsafe passwd()

@@ -13,6 +13,9 @@ public struct ServiceNotification: Sendable {
         self.socket = socket.flatMap { $0.hasPrefix("/") || $0.hasPrefix("@") ? $0 : nil }
     }
 
+    /// Whether there is a manager to tell.
+    public var isListening: Bool { socket != nil }
+
     /// Start-up, or a reload, is complete: `READY=1`.
     @discardableResult
     public func ready() -> Bool { send("READY=1") }

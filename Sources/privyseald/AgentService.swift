@@ -31,6 +31,14 @@ final class AgentService: Service {
         try Task.checkCancellation()
     }
 
+    /// Whether the agent has served.
+    var hasServed: Bool { server.withLock { $0 } != nil }
+
+    /// What the agent does; `nil` while it starts.
+    var summary: String? {
+        get async { await server.withLock { $0 }?.summary }
+    }
+
     /// Whether a call into the PKCS#11 module has not returned, so that the process must end without running destructors.
     var hasStuckCalls: Bool { server.withLock { $0 }?.hasStuckCalls == true }
 

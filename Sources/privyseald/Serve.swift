@@ -23,14 +23,33 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            try await serve()
+            let socket = try ActivatedSocket.passed()
+            do {
+                try await serve(on: socket)
+            } catch let refusal as RefusedStart {
+                let failure = StartupFailure(mapping: refusal.reason)
+                failure.report()
+                await refusal.linger(on: socket)
+                try failure.end(reporting: false)
+            }
+        } catch let code as ExitCode {
+            throw code
         } catch {
             try StartupFailure(mapping: error).end()
         }
     }
 
-    private func serve() async throws {
-        let socket = try ActivatedSocket.passed()
+    private func serve(on socket: ActivatedSocket?) async throws {
+        var agent: AgentService?
+        do {
+            try await serve(on: socket) { agent = $0 }
+        } catch {
+            throw agent?.hasServed == true ? error : RefusedStart(reason: error)
+        }
+    }
+
+    private func serve(on socket: ActivatedSocket?, _ made: (AgentService) -> Void) async throws {
+        ServiceNotification().status("starting: logs in to the token and looks at its keys")
         let startup = try Startup(configuration: config)
         let lock = try StoreLock(store: startup.settings.file.store.sqlite)
         defer { lock.hold() }
@@ -59,6 +78,7 @@ struct Serve: AsyncParsableCommand {
             log.notice("serving", metadata: ["socket": "\(configuration.servedSocket)"])
             return server
         }
+        made(agent)
         try await DaemonLifecycle(
             services: [agent], logger: log, ready: { try await agent.ready() },
             alive: { try await agent.alive() },
@@ -66,9 +86,12 @@ struct Serve: AsyncParsableCommand {
                 do {
                     try await agent.reload()
                 } catch {
-                    log.error("the configuration does not load; the old one stays in force", metadata: ["reason": "\(error)"])
+                    log.error(
+                        "the configuration does not load; the old one stays in force",
+                        metadata: ["reason": "\(error)", "hint": "\((error as? ProtocolError)?.hint ?? "see the reason")"])
                 }
-            }
+            },
+            status: { await agent.summary }
         ).run()
         log.notice("stopped")
         if agent.hasStuckCalls { _exit(0) }

@@ -84,9 +84,9 @@ extension SQLiteIssuerStore {
 }
 
 extension StartupFailure {
-    /// Prints the two lines and ends the command.
-    func end() throws -> Never {
-        report()
+    /// Prints the two lines, unless they have been printed, and ends the command.
+    func end(reporting isReporting: Bool = true) throws -> Never {
+        if isReporting { report() }
         // A thread is still inside the module, whose destructors must not run under it.
         if exitCode == ExitStatus.stuck { _exit(exitCode) }
         throw ExitCode(exitCode)

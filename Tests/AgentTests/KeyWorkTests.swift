@@ -85,7 +85,8 @@ struct KeyWorkTests {
             try token.set("C_DestroyObject return=CKR_TOKEN_WRITE_PROTECTED")
             try await deleteMany(count, client)
             await agent.stop()
-            try token.set("C_DestroyObject hold")
+            // The first is the note of the agent before, which gives way to that of this one.
+            try token.set("C_DestroyObject hold nth=2")
             try await agent.start()
             #expect(try await token.waitFor("C_DestroyObject:held"))
             try token.clear()
@@ -95,6 +96,25 @@ struct KeyWorkTests {
                 // The one of `kept` that was rotated out, and the one that signs.
                 #expect(try agent.keyObjectsOnToken() == objects - 2 * count + 2)
             }
+        }
+    }
+
+    @Test("an agent that ends leaves to the next what would take it long to destroy, and that destroys it")
+    func end() async throws {
+        try await AgentFixture.with { agent, token, client in
+            let count = 100
+            try await createMany(count, client)
+            await agent.settle()
+            let objects = try agent.keyObjectsOnToken()
+            // All of it would take far longer than an agent's end may.
+            try token.set("C_DestroyObject delay=100ms")
+            try await deleteMany(count, client)
+            await agent.stop()
+            #expect(try token.count("C_DestroyObject") < 2 * count)
+            try token.clear()
+            try await agent.start()
+            await agent.settle()
+            #expect(try agent.keyObjectsOnToken() == objects - 2 * count)
         }
     }
 

@@ -82,6 +82,15 @@ struct WaitingWorkTests {
         #expect(!isPromotedAgain)
     }
 
+    @Test("what is not wanted any more is taken out, wherever it waits")
+    func removal() {
+        var work = waiting(("d1", .destruction), ("g1", .generation), ("d2", .destruction), ("a1", .awaited))
+        _ = work.promote { $0 == "d1" }
+        let removed = work.remove { $0.hasPrefix("d") }
+        #expect(Set(removed) == ["d1", "d2"] && removed.count == 2)
+        #expect(all(&work) == ["a1", "g1"])
+    }
+
     @Test("no more is awaited than may be, and nothing gets lost that there is no room for")
     func limit() {
         var work = waiting(("a1", .awaited), ("a2", .awaited), ("a3", .awaited), ("d1", .destruction))

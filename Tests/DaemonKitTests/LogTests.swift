@@ -11,7 +11,7 @@ private final class Lines: Sendable {
     func add(_ bytes: [UInt8]) { stored.withLock { $0.append(String(decoding: bytes, as: UTF8.self)) } }
 
     func log(_ configuration: LogConfiguration) -> DaemonLog {
-        DaemonLog(configuration, clock: { (1_767_323_045, 678_900_000) }, output: add)
+        DaemonLog(configuration, clock: { (1_767_323_045, 678_900_000) }, isForJournal: false, output: add)
     }
 }
 
@@ -30,6 +30,24 @@ private struct Failure: Error, CustomStringConvertible {
             lines.all == [
                 #"2026-01-02T03:04:05.678Z info key rotated empty="" equals="x=y" issuer="a b" kid=abc quote="a\"b\\""# + "\n"
             ])
+    }
+
+    @Test("a record for the journal begins with its priority, and has no time of its own as text")
+    func journal() throws {
+        for (format, line) in [
+            (LogConfiguration.Format.text, "info m"),
+            (.json, #"{"time":"2026-01-02T03:04:05.678Z","level":"info","logger":"agent","message":"m"}"#),
+        ] {
+            let lines = Lines()
+            let log = DaemonLog(
+                LogConfiguration(level: .trace, format: format), clock: { (1_767_323_045, 678_900_000) }, isForJournal: true,
+                output: lines.add)
+            for level in [Logger.Level.critical, .error, .warning, .notice, .info, .debug, .trace] {
+                log.logger(label: "agent").log(level: level, "m")
+            }
+            #expect(lines.all.map { $0.prefix(3) } == ["<2>", "<3>", "<4>", "<5>", "<6>", "<7>", "<7>"])
+            #expect(lines.all[4] == "<6>\(line)\n")
+        }
     }
 
     @Test("a JSON record is one object per line, with nested metadata")

@@ -139,9 +139,10 @@ final class Installation {
     }
 
     /// Starts what Python makes of a launcher; see `Launcher`.
-    func start(_ arguments: [String]) throws -> Daemon {
+    func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Daemon {
         let log = "\(directory)/launcher-\(daemons.count).log"
-        let daemon = try Daemon(at: Launcher.python, arguments, log: log, environment: environment)
+        let daemon = try Daemon(
+            at: Launcher.python, arguments, log: log, environment: self.environment.merging(environment) { _, given in given })
         daemons.append(daemon)
         return daemon
     }

@@ -57,29 +57,41 @@ enum Launcher {
         ["-c", script, passing.joined(separator: ","), "\(Programs.directory)/\(program)"] + arguments
     }
 
-    /// Keeps a socket open and starts a program with it, again whenever it has ended well, as a service manager does.
+    /// Keeps a socket open and starts a program with it, as a service manager does: `restarting` again whenever it has ended
+    /// well; `activating` whenever it does not run and somebody waits at the socket, however it ended.
     ///
-    /// Prints the pid of each.
-    private static let restartingScript = """
-        import os, socket, sys
+    /// Prints the pid of each in the first case, and how each ended in the other.
+    private static let managingScript = """
+        import os, select, socket, sys
+        isActivating = sys.argv[1] == "activating"
         s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         os.umask(0o117)
-        s.bind(sys.argv[1])
+        s.bind(sys.argv[2])
         s.listen(16)
         while True:
+            if isActivating:
+                select.select([s], [], [])
             pid = os.fork()
             if pid == 0:
                 os.dup2(s.fileno(), 3)
                 os.set_inheritable(3, True)
                 os.environ["LISTEN_PID"] = str(os.getpid())
                 os.environ["LISTEN_FDS"] = "1"
-                os.execv(sys.argv[2], sys.argv[2:])
-            print(pid, flush=True)
-            if os.waitpid(pid, 0)[1] != 0:
+                os.execv(sys.argv[3], sys.argv[3:])
+            if not isActivating:
+                print(pid, flush=True)
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            if isActivating:
+                print("ended", code, flush=True)
+            elif code != 0:
                 sys.exit(1)
         """
 
     static func arguments(restartingOn socket: String, _ program: String, _ arguments: [String]) -> [String] {
-        ["-c", restartingScript, socket, "\(Programs.directory)/\(program)"] + arguments
+        ["-c", managingScript, "restarting", socket, "\(Programs.directory)/\(program)"] + arguments
+    }
+
+    static func arguments(activatingOn socket: String, _ program: String, _ arguments: [String]) -> [String] {
+        ["-c", managingScript, "activating", socket, "\(Programs.directory)/\(program)"] + arguments
     }
 }

@@ -12,7 +12,7 @@ struct PINTests {
         try await Installation.with { site in
             let pin = try String(contentsOfFile: site.token.pinFile, encoding: .utf8)
             try site.write(pin: pin + end)
-            let outcome = try await Programs.run("privyseald", ["check", "--config", site.agentConfiguration])
+            let outcome = try await Programs.run("privyseald", ["check", "--start", "--config", site.agentConfiguration])
             #expect(outcome.status == 0, "\(outcome.errors)")
         }
     }

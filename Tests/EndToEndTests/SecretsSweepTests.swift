@@ -116,7 +116,7 @@ private final class WatchedLife {
         }
         try await run("privyseald", ["token", "pin-corrected", "--config", site.agentConfiguration])
         let outcome = try await Programs.run(
-            "privyseald", ["check", "--config", site.agentConfiguration], environment: ["SEAL_PIN": pin])
+            "privyseald", ["check", "--start", "--config", site.agentConfiguration], environment: ["SEAL_PIN": pin])
         #expect(outcome.status == 0, "\(outcome.errors)")
         note("privyseald check", outcome)
     }

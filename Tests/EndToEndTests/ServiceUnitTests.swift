@@ -66,6 +66,16 @@ struct ServiceUnitTests {
         }
     }
 
+    @Test("after a crash the daemons are back at once, and no limit on starts takes the socket with it")
+    func restarts() throws {
+        for service in ["privyseald", "privyseal-issuer"] {
+            let unit = try String(contentsOfFile: "\(Self.directory)/\(service).service", encoding: .utf8)
+            let parts = unit.split(separator: "[Service]")
+            #expect(parts[0].contains("\nStartLimitIntervalSec=0\n"), "\(unit)")
+            #expect(parts[1].contains("\nRestartSec=250ms\n"), "\(unit)")
+        }
+    }
+
     @Test(
         "users, groups and directories are made as the units need them",
         .enabled(
@@ -74,7 +84,7 @@ struct ServiceUnitTests {
     func accounts() async throws {
         let root = FileManager.default.temporaryDirectory.appendingPathComponent("root-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: root) }
-        for directory in ["etc/privyseal", "run", "var/lib"] {
+        for directory in ["etc/privyseal", "run", "var/lib", "var/log"] {
             try FileManager.default.createDirectory(atPath: "\(root)/\(directory)", withIntermediateDirectories: true)
         }
         try "1234".write(toFile: root + "/etc/privyseal/pin", atomically: true, encoding: .utf8)
@@ -93,10 +103,13 @@ struct ServiceUnitTests {
             at: "/usr/bin/systemd-tmpfiles",
             ["--root=\(root)", "--create", Self.directory + "/privyseal.tmpfiles.conf"])
         #expect(made.status == 0, "\(made.errors)")
-        for (path, mode) in [("/run/privyseal", 0o755), ("/etc/privyseal/pin", 0o400), ("/var/lib/privyseal", 0o700)] {
+        for (path, mode) in [
+            ("/run/privyseal", 0o755), ("/etc/privyseal/pin", 0o400), ("/var/lib/privyseal", 0o700),
+            ("/var/log/privyseal", 0o750),
+        ] {
             let attributes = try FileManager.default.attributesOfItem(atPath: root + path)
             #expect(attributes[.posixPermissions] as? Int == mode, "\(path)")
-            #expect((attributes[.ownerAccountID] as? Int == 0) == (path != "/var/lib/privyseal"), "\(path)")
+            #expect((attributes[.ownerAccountID] as? Int == 0) == !path.hasPrefix("/var/"), "\(path)")
         }
     }
 

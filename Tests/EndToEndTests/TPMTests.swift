@@ -23,7 +23,7 @@ struct TPMTests {
             #expect(try await tpm.keyObjects() == 0)
 
             try tpm.writeConfiguration(custody: "acceptUsages: [CKA_DECRYPT]")
-            let check = try await tpm.privyseald("check", "--config", tpm.configuration)
+            let check = try await tpm.privyseald("check", "--start", "--config", tpm.configuration)
             #expect(check.status == 0)
             #expect(check.output.contains("custody rules are relaxed by the configuration: allowing CKA_DECRYPT"))
             let relaxed = try await tpm.startAgent()

@@ -31,10 +31,10 @@ extension AuditLog {
     /// Whether what the caller asks for may make the log grow. To be asked before anything is done that would be recorded.
     ///
     /// - Throws: `AUDIT_UNAVAILABLE` while nothing can be recorded, `RATE_LIMITED` for a user who has used up its share.
-    func admit(_ caller: Caller, _ method: Method) throws(ProtocolError) {
+    func admit(_ caller: Caller, _ method: Method, changing isChange: Bool) throws(ProtocolError) {
         guard method.isRecorded else { return }
         if let trouble { throw ProtocolError(trouble) }
-        guard !hasRoom(for: caller.uid, changing: method.isChange) else { return }
+        guard !hasRoom(for: caller.uid, changing: isChange) else { return }
         throw ProtocolError(
             .rateLimited, "uid \(caller.uid) has had the audit log grow by its share of a day",
             hint: "ask less often; the share is audit.limitPerUser in the agent's configuration")
@@ -102,12 +102,4 @@ extension ProtocolError {
 extension Method {
     /// Whether what is done by it is recorded, and not done while that is impossible. Denials always are.
     var isRecorded: Bool { self != .health && self != .version && self != .getDiscovery }
-
-    /// Whether it changes something: slow enough by itself, and what an operator may need at once.
-    fileprivate var isChange: Bool {
-        let changes: Set<Method> = [
-            .rotate, .revokeKey, .issuerCreate, .issuerUpdate, .issuerDelete, .reconcile, .reload, .storeSave,
-        ]
-        return changes.contains(self)
-    }
 }

@@ -49,6 +49,9 @@ protocol KeyCustody: Sendable {
     /// Ends one `reserve()`.
     func release()
 
+    /// Fails destructions that have not begun, with `.shuttingDown`: they are left to the next start.
+    func leaveDestructions()
+
     /// The pair with this `CKA_ID`, if it is complete, labelled so, for the algorithm, and held as the custody rules want it.
     func heldKey(_ keyID: KeyID, labelled label: KeyLabel, for algorithm: SignatureAlgorithm) async throws -> GeneratedKey?
 

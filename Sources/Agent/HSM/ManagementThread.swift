@@ -132,6 +132,11 @@ final class ManagementThread: Sendable {
         priority.raise()
     }
 
+    /// Fails what is to be destroyed and has not been begun.
+    func leaveDestructions() {
+        for command in queue.take(where: { $0.unawaited == .destruction }) { command.fail(.noMoreWork) }
+    }
+
     /// What the watch over calls does now and then: work that nobody waits for is not kept from its processor for ever.
     func hastenOverdue(after seconds: Double) {
         priority.raise(loweredFor: seconds)

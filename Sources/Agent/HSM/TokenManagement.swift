@@ -71,6 +71,8 @@ extension TokenManagement: KeyCustody {
 
     func release() { thread.release() }
 
+    func leaveDestructions() { thread.leaveDestructions() }
+
     func generate(
         _ specification: KeySpecification, keyID: KeyID, label: String, isAwaited: @escaping @Sendable () -> Bool
     ) async throws -> GeneratedKey {

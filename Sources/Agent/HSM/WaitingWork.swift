@@ -90,6 +90,11 @@ struct WaitingWork<Element: Sendable>: Sendable {
         return !promoted.isEmpty
     }
 
+    /// Takes out the elements for which this is true.
+    mutating func remove(where isRemoved: (Element) -> Bool) -> [Element] {
+        (awaited.remove { isRemoved($0.element) } + unawaited.remove { isRemoved($0.element) }).map(\.element)
+    }
+
     mutating func reserve() { reservations += 1 }
 
     /// Ends one reservation.

@@ -67,6 +67,11 @@ final class WorkQueue<Element: Sendable>: @unchecked Sendable {
         locked { if waiting.promote(where: isAwaited) { condition.broadcast() } }
     }
 
+    /// Takes out the elements for which this is true.
+    func take(where isTaken: (Element) -> Bool) -> [Element] {
+        locked { waiting.remove(where: isTaken) }
+    }
+
     /// Nothing that nobody waits for is begun until `release()`: somebody is about to bring more.
     func reserve() {
         locked { waiting.reserve() }

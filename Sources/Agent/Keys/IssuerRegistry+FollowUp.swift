@@ -23,6 +23,8 @@ extension IssuerRegistry {
             try await destroyPending(of: name)
             try await publishMissingStandby(of: name)
             unfinished[name] = nil
+        } catch let error as HSMError where error.code == .shuttingDown {
+            // The next start goes on with it.
         } catch {
             note(error, unfinishedFor: name)
             log.warning("keys of an issuer are not in order yet", metadata: ["issuer": "\(name)", "reason": "\(error)"])
@@ -35,6 +37,8 @@ extension IssuerRegistry {
         await queue.enqueue(name) {
             do {
                 try await self.destroyPending(of: name)
+            } catch let error as HSMError where error.code == .shuttingDown {
+                // The next start goes on with it.
             } catch {
                 await self.note(error, unfinishedFor: name)
             }
@@ -66,7 +70,7 @@ extension IssuerRegistry {
     /// - Parameter isAwaited: whether somebody waits for it, whoever else waits for the issuer's next change.
     func destroyPending(of name: IssuerName, isAwaited: Bool = false) async throws {
         let pending = destructions.filter { $0.issuer == name }
-        guard !pending.isEmpty, quarantined(name) == nil, standstill == nil else { return }
+        guard !pending.isEmpty, quarantined(name) == nil, standstill == nil, !isLeavingDestructions else { return }
         if !isTokenProven { try await proveToken() }
         var outcomes: Set<DestructionOutcome> = []
         for pending in pending { outcomes.insert(try await carryOut(pending, isAwaited: isAwaited)) }

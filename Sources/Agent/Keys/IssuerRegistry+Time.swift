@@ -96,10 +96,25 @@ extension IssuerRegistry {
 
     /// As `drain()`, for an agent that ends: somebody waits for all there is. Looks that change nothing are not waited for; a
     /// disk may never answer one.
-    func finish() async {
+    ///
+    /// - Parameter patience: after which keys that are still to be destroyed are left to the next start, which finds them in the
+    ///   store: there may be hundreds.
+    func finish(destroyingFor patience: Duration) async {
         queue.awaitEverything()
+        let limit = Task {
+            try await Task.sleep(for: patience)
+            leaveDestructions()
+        }
         await tokenCheck?.value
         await queue.drain()
+        limit.cancel()
+    }
+
+    private func leaveDestructions() {
+        isLeavingDestructions = true
+        custody.leaveDestructions()
+        guard !destructions.isEmpty else { return }
+        log.notice("keys are left to be destroyed after the next start", metadata: ["keys": "\(destructions.count)"])
     }
 
     /// Returns once nothing is under way.

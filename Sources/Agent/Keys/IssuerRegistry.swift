@@ -75,6 +75,9 @@ actor IssuerRegistry {
     /// What keeps an issuer from having what it should have, by issuer: no standby key, a destruction left to do.
     var unfinished: [IssuerName: Unfinished] = [:]
 
+    /// Whether what is to be destroyed is left to the next start.
+    var isLeavingDestructions = false
+
     /// Work on the token that failed, and when to try it again.
     struct Unfinished: Sendable {
         let message: String

@@ -86,6 +86,7 @@ struct OperationTable: Sendable {
     private let audit: AuditLog
     private let log: Logger
     private var handlers: [Method: Handler] = [:]
+    private var changes: Set<Method> = []
 
     init(gate: Gate, audit: AuditLog, log: Logger) {
         self.gate = gate
@@ -98,6 +99,7 @@ struct OperationTable: Sendable {
     }
 
     mutating func add<O: ChangeOperation>(_ operation: O) {
+        changes.insert(O.Parameters.method)
         let asking = audit.recording(operation)
         let changing = audit.recordingChange(operation)
         add(operation) { parameters, entry, context in
@@ -137,6 +139,9 @@ struct OperationTable: Sendable {
     }
 
     subscript(method: Method) -> Handler? { handlers[method] }
+
+    /// Whether it changes something: slow enough by itself, and what an operator may need at once.
+    func isChange(_ method: Method) -> Bool { changes.contains(method) }
 }
 
 extension AuditLog {

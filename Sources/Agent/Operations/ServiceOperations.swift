@@ -7,13 +7,15 @@ struct ReportHealth: Operation {
     let registry: IssuerRegistry
     let hsm: HSM
     let audit: AuditLog
+    let lastReload: LastReload
     let sight: Sight
 
-    func run(_ parameters: HealthParameters, _ context: OperationContext) async throws -> Health {
-        let reading = hsm.status.reading
-        let storeTrouble = await registry.storeTrouble
-        let doubt = await registry.clockGuard.doubt
-        let auditTrouble = audit.trouble
+    /// What is wrong, the gravest first.
+    var problems: [HealthProblem] {
+        get async { await problems(hsm.status.reading, KeyWorkHealth(hsm.keyWork)) }
+    }
+
+    private func problems(_ reading: HSMStatus.Reading, _ keyWork: KeyWorkHealth) async -> [HealthProblem] {
         var problems: [HealthProblem] = []
         if let trouble = reading.trouble {
             problems.append(HealthProblem(component: "hsm", message: trouble.message, hint: trouble.hint))
@@ -28,14 +30,13 @@ struct ReportHealth: Operation {
                     component: "hsm", message: "\(reading.stuckCalls) calls into the PKCS#11 module have not returned",
                     hint: "have the module and the HSM examined; the agent ends itself when there are too many"))
         }
-        let keyWork = KeyWorkHealth(hsm.keyWork)
         if let delay = keyWork.delay { problems.append(delay) }
         problems += await registry.tokenProblems
         problems += await registry.otherAgentProblems
-        if let storeTrouble {
+        if let storeTrouble = await registry.storeTrouble {
             problems.append(HealthProblem(component: "store", message: storeTrouble.message, hint: storeTrouble.hint))
         }
-        if let problem = auditTrouble ?? audit.headTrouble {
+        if let problem = audit.trouble ?? audit.headTrouble {
             problems.append(HealthProblem(component: "audit", message: problem.message, hint: problem.hint))
         }
         problems += audit.incidents.unseen.map { incident in
@@ -43,14 +44,30 @@ struct ReportHealth: Operation {
                 component: "audit", message: incident,
                 hint: "find out who did it and where the records are, then: privyseal call reload '{\"acceptAudit\":true}'")
         }
-        if let doubt { problems.append(HealthProblem(doubt)) }
+        if let doubt = await registry.clockGuard.doubt { problems.append(HealthProblem(doubt)) }
+        if let failure = lastReload.failure {
+            problems.append(
+                HealthProblem(
+                    component: "configuration",
+                    message: "the configuration does not load, and the next start would fail: \(failure.message)",
+                    hint: (failure.hint.map { "\($0); " } ?? "") + "then reload it again"))
+        }
         for (name, work) in await registry.unfinished.sorted(by: { $0.key < $1.key }) {
             problems.append(
                 HealthProblem(
                     component: "lifecycle", message: "keys of issuer \(name) are not in order: \(work.message)",
                     hint: "the agent tries again by itself"))
         }
-        problems += await registry.quarantineProblems
+        return problems + (await registry.quarantineProblems)
+    }
+
+    func run(_ parameters: HealthParameters, _ context: OperationContext) async throws -> Health {
+        let reading = hsm.status.reading
+        let keyWork = KeyWorkHealth(hsm.keyWork)
+        let storeTrouble = await registry.storeTrouble
+        let doubt = await registry.clockGuard.doubt
+        let auditTrouble = audit.trouble
+        var problems = await problems(reading, keyWork)
         // Problems name issuers and keys: who may not see all of them learns what is wrong, not with whom.
         if !sight.showsAll(to: context, by: .health) {
             problems = Set(problems.map(\.component)).sorted().map {

@@ -35,7 +35,7 @@ struct Dispatcher: Sendable {
                 return .answered(ReplyLine.failure(id: request.id, error))
             }
             do throws(ProtocolError) {
-                try audit.admit(caller, request.method)
+                try audit.admit(caller, request.method, changing: operations.isChange(request.method))
             } catch {
                 if error.reason == .rateLimited { audit.refused(audit.entry(caller, request.method, at: began), error) }
                 return .answered(ReplyLine.failure(id: request.id, error))

@@ -92,7 +92,7 @@ public struct ComponentHealth: Codable, Sendable, Equatable {
 }
 
 public struct HealthProblem: Codable, Sendable, Equatable {
-    /// `hsm`, `store`, `clock`, `audit` or `lifecycle`.
+    /// `hsm`, `store`, `clock`, `audit`, `configuration` or `lifecycle`.
     public var component: String
     public var message: String
     public var hint: String?

@@ -16,6 +16,7 @@ public struct DaemonLifecycle: Sendable {
     private let ready: @Sendable () async throws -> Void
     private let alive: @Sendable () async throws -> Void
     private let reload: (@Sendable () async -> Void)?
+    private let status: @Sendable () async -> String?
 
     /// `services` start together.
     ///
@@ -24,6 +25,9 @@ public struct DaemonLifecycle: Sendable {
     ///
     /// `alive` returns once everything in the daemon that must go on has gone on since it was called, and only then, twice in
     /// `watchdogLimit`, does the manager get a sign of life; without a limit it is never called. `reload` runs at each SIGHUP, one after the other; without it SIGHUP keeps its default action and ends the process.
+    ///
+    /// `status` says in one line what the daemon does, for who looks at the service; the manager hears of it once the daemon is
+    /// ready, after each reload, and within seconds of a change.
     public init(
         services: [any Service],
         logger: Logger,
@@ -32,7 +36,8 @@ public struct DaemonLifecycle: Sendable {
         watchdogLimit: Duration? = ServiceNotification.watchdogLimit(),
         ready: @escaping @Sendable () async throws -> Void = {},
         alive: @escaping @Sendable () async throws -> Void = {},
-        reload: (@Sendable () async -> Void)? = nil
+        reload: (@Sendable () async -> Void)? = nil,
+        status: @escaping @Sendable () async -> String? = { nil }
     ) {
         self.services = services
         self.logger = logger
@@ -42,16 +47,20 @@ public struct DaemonLifecycle: Sendable {
         self.ready = ready
         self.alive = alive
         self.reload = reload
+        self.status = status
     }
 
     /// Runs until a signal, a failing service or cancellation of the task ends it.
     public func run() async throws {
         BrokenPipes.ignore()
         var all: [any Service] = services.map { SupervisedService(service: $0) }
-        if let reload { all.append(ReloadService(notification: notification, logger: logger, reload: reload)) }
+        let report = StatusReport(notification: notification, text: status)
+        if let reload {
+            all.append(ReloadService(notification: notification, logger: logger, report: report, reload: reload))
+        }
         // Shut down first, so that the manager hears of it before the services begin.
         let signs = SignsOfLife(notification: notification, limit: watchdogLimit, alive: alive)
-        all.append(ReadinessService(notification: notification, logger: logger, ready: ready, signs: signs))
+        all.append(ReadinessService(notification: notification, logger: logger, ready: ready, signs: signs, report: report))
         var configuration = ServiceGroupConfiguration(
             services: all.map {
                 .init(
@@ -102,6 +111,7 @@ struct ReadinessService: Service {
     let logger: Logger
     let ready: @Sendable () async throws -> Void
     let signs: SignsOfLife
+    let report: StatusReport
 
     func run() async throws {
         let isReady = try await cancelWhenGracefulShutdown {
@@ -115,9 +125,14 @@ struct ReadinessService: Service {
         if isReady {
             notification.ready()
             logger.debug("ready")
-            await cancelWhenGracefulShutdown { await signs.send() }
+            await cancelWhenGracefulShutdown {
+                async let reporting: Void = report.sendChanges()
+                await signs.send()
+                await reporting
+            }
         }
         notification.stopping()
+        notification.status("stopping: answers what is under way")
         logger.debug("stopping")
     }
 }
@@ -126,6 +141,7 @@ struct ReadinessService: Service {
 struct ReloadService: Service {
     let notification: ServiceNotification
     let logger: Logger
+    let report: StatusReport
     let reload: @Sendable () async -> Void
 
     func run() async throws {
@@ -134,6 +150,7 @@ struct ReloadService: Service {
             notification.reloading()
             await reload()
             notification.ready()
+            await report.send()
         }
     }
 }

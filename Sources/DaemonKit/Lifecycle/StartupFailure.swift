@@ -1,3 +1,4 @@
+import Logging
 public import Platform
 
 /// Why a daemon does not start: one line of what, one line of what to do, and the exit status.
@@ -34,9 +35,12 @@ public struct StartupFailure: Error, Sendable, CustomStringConvertible {
     /// The two lines, `error: …` and `hint: …`, without a trailing LF.
     public var description: String { "error: \(what)\nhint: \(todo)" }
 
-    /// Prints the two lines to standard error.
+    /// Prints the two lines to standard error, as errors where that is the journal, and tells the service manager what happened.
     public func report() {
-        StandardError.write(Array("\(description)\n".utf8))
+        let lines = description.split(separator: "\n")
+        let prefix = JournalStream.isStandardError() ? Logger.Level.error.journalPrefix : ""
+        StandardError.write(Array(lines.map { "\(prefix)\($0)\n" }.joined().utf8))
+        ServiceNotification().status("\(what); \(todo)")
     }
 
     private static func oneLine(_ text: String) -> String {

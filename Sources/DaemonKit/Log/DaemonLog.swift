@@ -8,15 +8,17 @@ public final class DaemonLog: Sendable {
 
     private let configuration: Locked<LogConfiguration>
     private let clock: Clock
+    private let isForJournal: Bool
     private let output: @Sendable ([UInt8]) -> Void
 
-    /// `output` gets one complete line with its LF at a time, from any thread.
+    /// `output` gets one complete line with its LF at a time, from any thread, and with its priority if it goes to the journal.
     public init(
-        _ configuration: LogConfiguration, clock: @escaping Clock,
+        _ configuration: LogConfiguration, clock: @escaping Clock, isForJournal: Bool = JournalStream.isStandardError(),
         output: @escaping @Sendable ([UInt8]) -> Void = { StandardError.write($0) }
     ) {
         self.configuration = Locked(configuration)
         self.clock = clock
+        self.isForJournal = isForJournal
         self.output = output
     }
 
@@ -39,7 +41,7 @@ public final class DaemonLog: Sendable {
     }
 
     func write(_ record: LogRecord) {
-        let line = record.line(current.format, at: clock())
+        let line = record.line(current.format, at: clock(), forJournal: isForJournal)
         output(Array(line.utf8))
     }
 }

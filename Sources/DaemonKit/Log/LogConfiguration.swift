@@ -4,7 +4,7 @@ public import Logging
 public struct LogConfiguration: Decodable, Sendable, Hashable {
     /// How a record is written.
     public enum Format: String, Decodable, Sendable, CaseIterable {
-        /// One line to read: time, level, message, `key=value` pairs.
+        /// One line to read: time, level, message, `key=value` pairs. The journal has the time by itself.
         case text
         /// One JSON object per line.
         case json

@@ -7,17 +7,21 @@ struct LogRecord {
     let message: String
     let metadata: Logger.Metadata
 
-    /// The line with its LF.
-    func line(_ format: LogConfiguration.Format, at time: (seconds: Int64, nanoseconds: Int32)) -> String {
+    /// The line with its LF. One for the journal begins with its priority (sd-daemon(3)), and has no time as text: the journal
+    /// has its own.
+    func line(
+        _ format: LogConfiguration.Format, at time: (seconds: Int64, nanoseconds: Int32), forJournal isForJournal: Bool
+    ) -> String {
         let time = RFC3339.text(seconds: time.seconds, nanoseconds: time.nanoseconds)
+        let prefix = isForJournal ? level.journalPrefix : ""
         return switch format {
-        case .text: text(time) + "\n"
-        case .json: json(time) + "\n"
+        case .text: prefix + (isForJournal ? "" : time + " ") + text + "\n"
+        case .json: prefix + json(time) + "\n"
         }
     }
 
-    private func text(_ time: String) -> String {
-        var line = "\(time) \(level.rawValue) \(LogText.escaped(message))"
+    private var text: String {
+        var line = "\(level.rawValue) \(LogText.escaped(message))"
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
             line += " \(LogText.word(key))=\(LogText.word(value.description))"
         }
@@ -40,6 +44,20 @@ struct LogRecord {
             "{"
                 + values.sorted { $0.key < $1.key }.map { "\(LogText.json($0.key)):\(json($0.value))" }
                 .joined(separator: ",") + "}"
+        }
+    }
+}
+
+extension Logger.Level {
+    /// The level as the journal takes it at the beginning of a line: `<3>` for an error (sd-daemon(3), syslog(3)).
+    var journalPrefix: String {
+        switch self {
+        case .critical: "<2>"
+        case .error: "<3>"
+        case .warning: "<4>"
+        case .notice: "<5>"
+        case .info: "<6>"
+        case .debug, .trace: "<7>"
         }
     }
 }

@@ -10,10 +10,20 @@ public struct DocumentResponder: Sendable {
     private let publication: LivePublication
     private let staleAfter: Int64
     private let servesDocuments: Bool
+    private let notice: @Sendable () -> String?
+    private let metrics: (@Sendable () -> String)?
 
     /// `/readyz` turns unready when the agent's last word is more than `staleAfter` seconds old. Without documents, that and
     /// `/healthz` are all there is.
-    public init(publication: LivePublication, staleAfter: Int64, servesDocuments: Bool = true) {
+    ///
+    /// `notice` is what `/readyz` says of a frontend that is ready and needs attention. `metrics` is in Prometheus text format,
+    /// for `/metrics`, which there is not without.
+    public init(
+        publication: LivePublication, staleAfter: Int64, servesDocuments: Bool = true,
+        notice: @escaping @Sendable () -> String? = { nil }, metrics: (@Sendable () -> String)? = nil
+    ) {
+        self.notice = notice
+        self.metrics = metrics
         self.publication = publication
         self.staleAfter = staleAfter
         self.servesDocuments = servesDocuments
@@ -21,6 +31,7 @@ public struct DocumentResponder: Sendable {
 
     /// The paths of the frontend itself, which no document has.
     static let ownPaths: Set = ["/healthz", "/readyz"]
+    private static let metricsPath = "/metrics"
 
     /// The wall clock that the publication goes by.
     var time: Moment { publication.time }
@@ -29,7 +40,8 @@ public struct DocumentResponder: Sendable {
     func answer(_ request: HTTPRequestHead) -> Answer {
         let path = request.path
         let document = servesDocuments ? publication.document(at: path) : nil
-        let isElsewhere = document == nil && !Self.ownPaths.contains(path)
+        let metrics = path == Self.metricsPath ? metrics : nil
+        let isElsewhere = document == nil && metrics == nil && !Self.ownPaths.contains(path)
         // CONNECT and OPTIONS have targets that are no path.
         guard !isElsewhere || request.method == .CONNECT || path == "*" else {
             var nothing = Answer.line(.notFound, "not found")
@@ -44,9 +56,15 @@ public struct DocumentResponder: Sendable {
             return refusal
         }
         if let document { return serve(document, to: request) }
+        if let metrics {
+            var answer = Answer.line(.ok, metrics())
+            answer.fields.replaceOrAdd(name: "Content-Type", value: "text/plain; version=0.0.4; charset=utf-8")
+            return answer
+        }
         guard path == "/readyz" else { return .line(.ok, "ok") }
         let readiness = publication.readiness(staleAfter: staleAfter)
-        return .line(readiness == .ready ? .ok : .serviceUnavailable, readiness.reason)
+        let line = [readiness.reason, notice()].compactMap(\.self).joined(separator: "; ")
+        return .line(readiness == .ready ? .ok : .serviceUnavailable, line)
     }
 
     private func serve(_ document: PublishedDocument, to request: HTTPRequestHead) -> Answer {

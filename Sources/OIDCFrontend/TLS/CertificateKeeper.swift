@@ -83,12 +83,14 @@ public actor CertificateKeeper: Service {
         seen = identity
         switch result {
         case .success(let (new, isNews)):
+            certificate.note(nil)
             logger.info(
                 isNews ? "a renewed TLS certificate is in force" : "the TLS certificate is the one in force already",
                 metadata: ["validUntil": "\(new.endsAt.text)"])
             said = Self.stage(of: new, at: clock())
             if let warning = new.warning(at: clock()) { logger.warning("\(warning)") }
         case .failure(let error):
+            certificate.note(error)
             logger.error(
                 "the TLS certificate cannot be renewed, the one in force stays so",
                 metadata: [

@@ -7,6 +7,7 @@ import Platform
 /// Connections that are open keep the one they began with.
 public final class LiveCertificate: Sendable {
     private let certificate: Locked<ServerCertificate>
+    private let renewalFailure = Locked(FrontendError?.none)
 
     /// Starts with a certificate.
     public init(_ certificate: ServerCertificate) {
@@ -15,6 +16,14 @@ public final class LiveCertificate: Sendable {
 
     /// The one that the next handshake takes.
     public var current: ServerCertificate { certificate.withLock { $0 } }
+
+    /// Why the files could not be used when they were last read; nil when they could.
+    public var failure: FrontendError? { renewalFailure.withLock { $0 } }
+
+    /// Notes what came of reading the files again.
+    func note(_ failure: FrontendError?) {
+        renewalFailure.withLock { $0 = failure }
+    }
 
     /// From now on handshakes take another.
     func replace(by new: ServerCertificate) {

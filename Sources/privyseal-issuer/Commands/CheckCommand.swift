@@ -6,22 +6,47 @@ import Platform
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Say whether `serve` would start with this configuration, and why not.",
+        abstract: "Say whether the configuration is in order, and what is wrong with it.",
         discussion: """
-            Reads the configuration and the TLS certificate, writes to the cache directory and listens on the address for a moment; a frontend that \
-            already runs there makes this fail. An agent that cannot be reached is only a warning, as the frontend starts \
-            without it. Run it as the user that will serve. Ends with 0 when it would start, 1 when it would not.
+            Reads the configuration and the TLS certificate and writes to the cache directory, beside a running frontend too: the \
+            unit has it judge them before each reload. What root asks is judged as the user of the service: --user, or else the \
+            owner of the cache directory.
+
+            --start says whether `serve` could start here and now: it also listens on the addresses for a moment, which fails \
+            while a frontend runs there, and asks the agent for a sign of life. An agent that cannot be reached is only a \
+            warning, as the frontend starts without it.
+
+            Ends with 0 when all is in order, 1 when something that the configuration names is not, 78 when the configuration \
+            itself cannot be used.
             """)
 
     @OptionGroup var file: ConfigurationOption
 
-    func run() async throws {
-        let configuration: FrontendConfiguration
-        do {
-            configuration = try file.load()
-        } catch {
-            throw StartupFailure(what: error.what, todo: error.todo)
+    @Flag(help: "Also try what a start does, while no frontend runs.")
+    var start = false
+
+    @Option(name: .long, help: ArgumentHelp("The user the frontend runs as, where root asks.", valueName: "name"))
+    var user: String?
+
+    func validate() throws {
+        guard !start || user == nil else {
+            throw ValidationError("--start is of whoever runs it: run it as the user of the service instead of --user")
         }
+    }
+
+    func run() async throws {
+        if !start {
+            let directory = try file.load().cache
+            do throws(PlatformError) {
+                if let user = try ServiceUser.assume(named: user, owning: directory, unit: "privyseal-issuer") {
+                    print("note: judged as the user \(user)")
+                }
+            } catch {
+                throw StartupFailure(error)
+            }
+        }
+        // Once more, since root can read what the service cannot.
+        let configuration = try file.load()
         let settings = configuration.settings
         do {
             if let tls = settings.tls {
@@ -31,12 +56,16 @@ struct CheckCommand: AsyncParsableCommand {
                     print("hint: renew it, and see why that has not been done")
                 }
             }
+            try DocumentCache(directory: settings.cacheDirectory).checkWritable()
+            guard start else {
+                print("ok: \(file.path) is in order; whether the addresses are free is for --start to say")
+                return
+            }
             _ = try settings.limits.fitting(.current)
             if let warning = settings.limits.warning(.current) {
                 print("warning: \(warning.message)")
                 print("hint: \(warning.hint)")
             }
-            try DocumentCache(directory: settings.cacheDirectory).checkWritable()
             try await DocumentServer.probe(host: settings.host, port: settings.port)
             if let admin = settings.admin { try await DocumentServer.probe(host: admin.host, port: admin.port) }
         } catch let error as FrontendError {

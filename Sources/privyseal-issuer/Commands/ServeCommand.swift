@@ -1,5 +1,6 @@
 import ArgumentParser
 import DaemonKit
+import Foundation
 import Logging
 import OIDCFrontend
 import Platform
@@ -37,8 +38,8 @@ struct ServeCommand: AsyncParsableCommand {
             Who connects is always let in: at limits.connections in place of the connection that has been idle longest, and an \
             address that has connectionsPerAddress in place of one of its own; with IPv6 a /64 counts as an address. trustedProxies, \
             whose clients all come from one address, are not counted so. A request has to be there within 10 s, and a \
-            connection without one is closed after limits.idle. admin is a listener on loopback, in plain HTTP, with room of its own for /healthz \
-            and /readyz.
+            connection without one is closed after limits.idle. admin is a listener on loopback, in plain HTTP, with room of its own for /healthz, \
+            /readyz and /metrics.
 
             A key that is not among these is refused.
             """)
@@ -46,6 +47,19 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var file: ConfigurationOption
 
     func run() async throws {
+        let hasServed = Locked(false)
+        do {
+            try await serve { hasServed.withLock { $0 = true } }
+        } catch let failure as StartupFailure {
+            guard !hasServed.withLock({ $0 }), ServiceNotification().isListening else { throw failure }
+            failure.report()
+            await StartPace.linger()
+            Foundation.exit(failure.exitCode)
+        }
+    }
+
+    private func serve(_ serves: @escaping @Sendable () -> Void) async throws {
+        ServiceNotification().status("starting")
         let configuration = try file.load()
         let log = DaemonLog(configuration.log ?? LogConfiguration(), clock: WallClock.now)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
@@ -53,15 +67,18 @@ struct ServeCommand: AsyncParsableCommand {
             let logger = log.logger(label: "privyseal-issuer")
             let frontend = try Frontend(
                 configuration.settings, source: AgentSource(socketPath: configuration.agent), clock: WallClock.moment,
-                uptime: MonotonicClock.nanoseconds, logger: logger
-            ) { listening.yield($0) }
+                uptime: MonotonicClock.nanoseconds, logger: logger,
+                listening: { port in
+                    serves()
+                    listening.yield(port)
+                }, metrics: FrontendMetrics().text)
             let lifecycle = DaemonLifecycle(
                 services: frontend.services, logger: log.logger(label: "lifecycle"),
                 ready: {
                     guard await ports.first(where: { _ in true }) != nil else { throw CancellationError() }
                 },
                 alive: { try await DocumentServer.goneOn() },
-                reload: { await frontend.reload() })
+                reload: { await frontend.reload() }, status: { frontend.summary })
             try await lifecycle.run()
         } catch let error as FrontendError {
             throw StartupFailure(what: error.message, todo: error.hint)

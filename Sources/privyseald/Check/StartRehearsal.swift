@@ -1,40 +1,23 @@
 import Agent
-import ArgumentParser
 import DaemonKit
 import Foundation
 import IssuerStore
 import Platform
 
-/// `privyseald check`
-struct Check: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Say whether the agent would start, and why not.",
-        discussion: """
-            Reads the configuration, opens the store if there is one, looks for the token and logs in to it once, and looks \
-            at the socket path. It changes nothing, but a wrong PIN costs one of the token's tries, as a start would; one \
-            that was refused before is not sent again.
-            """)
-
-    @Option(name: .long, help: ArgumentHelp("The agent's configuration file.", valueName: "file"))
-    var config = "/etc/privyseal/agent.yaml"
+/// `privyseald check --start`: what a start does, up to the login, and nothing after it.
+struct StartRehearsal {
+    let configuration: String
 
     func run() async throws {
-        do {
-            let startup = try Startup(configuration: config)
-            let settings = startup.settings
-            try Self.checkSocket(settings.socket)
-            let (store, lock) = try Self.storeIfThere(startup)
-            defer { lock?.hold() }
-            try await AgentServer.rehearse(
-                startup.agentConfiguration(), store: store, environment: startup.agentEnvironment())
-            if let relaxations = settings.custody.relaxations {
-                print("note: the custody rules are relaxed by the configuration: \(relaxations)")
-            }
-            for warning in settings.warnings { print("warning: \(warning)") }
-            print("ok: the agent would start on \(settings.socket) with \(settings.token)")
-        } catch {
-            try StartupFailure(mapping: error).end()
-        }
+        let startup = try Startup(configuration: configuration)
+        let settings = startup.settings
+        try Self.checkSocket(settings.socket)
+        let (store, lock) = try Self.storeIfThere(startup)
+        defer { lock?.hold() }
+        try await AgentServer.rehearse(
+            startup.agentConfiguration(), store: store, environment: startup.agentEnvironment())
+        settings.printRemarks()
+        print("ok: the agent would start on \(settings.socket) with \(settings.token)")
     }
 
     private static func checkSocket(_ socket: UnixSocketPath) throws {
@@ -64,7 +47,7 @@ struct Check: AsyncParsableCommand {
         return (nil, nil)
     }
 
-    private static func checkDirectory(of path: String, _ what: String) throws {
+    static func checkDirectory(of path: String, _ what: String) throws(StartupFailure) {
         let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
         var isDirectory = false
         if let type = try? FileManager.default.attributesOfItem(atPath: directory)[.type] as? FileAttributeType {

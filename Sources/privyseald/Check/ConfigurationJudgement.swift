@@ -1,0 +1,101 @@
+import Agent
+import DaemonKit
+import Foundation
+import IssuerStore
+import Platform
+
+/// What a configuration names, looked at without changing it or being in the way of an agent that uses it.
+struct ConfigurationJudgement {
+    private let settings: AgentSettings
+
+    init(_ settings: AgentSettings) {
+        self.settings = settings
+    }
+
+    /// What cannot be judged from here, or is worth knowing.
+    ///
+    /// - Throws: `PlatformError`, `StoreError` or `StartupFailure` for what an agent could not start with.
+    func notes() throws -> [String] {
+        // Whoever can change the module has the PIN and every key.
+        try FileTrust.checkFile(settings.file.token.module, "the PKCS#11 module")
+        try requireReadable(settings.file.token.module, "the PKCS#11 module")
+        return try [pinNote(), storeNote(), auditNote(), socketNote()].compactMap(\.self)
+    }
+
+    private func pinNote() throws -> String? {
+        switch settings.pin {
+        case .file(let path):
+            var pin = try SecretFile.read(path: path)
+            SecretBytes.wipe(&pin)
+            return nil
+        case .credential(let name):
+            // Also within the unit: what is run for a reload may not see what the agent was started with.
+            guard let directory = Environment.value("CREDENTIALS_DIRECTORY"),
+                FileManager.default.isReadableFile(atPath: directory)
+            else { return "the PIN is the credential \"\(name)\", which the service alone sees: it is not looked at" }
+            var pin = try SystemdCredential.read(name, directory: directory)
+            SecretBytes.wipe(&pin)
+            return nil
+        case .environment(let name):
+            return "the PIN is in the service's environment, in \(name): it is not looked at"
+        }
+    }
+
+    private func storeNote() throws -> String? {
+        let path = settings.file.store.sqlite
+        try requireWritableDirectory(of: path, "store")
+        guard FileManager.default.fileExists(atPath: path) else {
+            try SQLiteIssuerStore.checkOwnership(of: path)
+            return "there is no store at \(path) yet"
+        }
+        _ = try SQLiteIssuerStore(reading: path, tenant: settings.file.tenant)
+        return nil
+    }
+
+    private func auditNote() throws -> String? {
+        let path = settings.audit.path
+        try requireWritableDirectory(of: path, "audit log")
+        if FileManager.default.fileExists(atPath: path), !FileManager.default.isWritableFile(atPath: path) {
+            throw StartupFailure(
+                what: "the audit log \(path) cannot be written to by this user", todo: "give it to the agent's user")
+        }
+        return nil
+    }
+
+    private func socketNote() throws -> String? {
+        let socket = settings.socket
+        let directory = URL(fileURLWithPath: socket.path).deletingLastPathComponent().path
+        guard FileManager.default.fileExists(atPath: directory) else {
+            return "the directory of the socket, \(directory), is not there: it is for a socket unit to make"
+        }
+        try socket.checkDirectory()
+        if try socket.isOccupiedByAnotherFile() {
+            throw StartupFailure(
+                what: "\(socket) exists and is not a socket", todo: "remove it, or configure another socket path")
+        }
+        guard FileManager.default.isWritableFile(atPath: directory) else {
+            return "this user cannot make a socket in \(directory): it is for a socket unit to make"
+        }
+        return nil
+    }
+
+    private func requireReadable(_ path: String, _ what: String) throws(StartupFailure) {
+        guard FileManager.default.isReadableFile(atPath: path) else {
+            throw StartupFailure(
+                what: "\(what) \(path) cannot be read by this user",
+                todo: "let the agent's user read it, and the directories above it")
+        }
+    }
+
+    private func requireWritableDirectory(of path: String, _ what: String) throws(StartupFailure) {
+        try StartRehearsal.checkDirectory(of: path, what)
+    }
+}
+
+extension UnixSocketPath {
+    /// Whether something is at the path that is no socket, and so is not the agent's to remove.
+    fileprivate func isOccupiedByAnotherFile() throws -> Bool {
+        guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return false }
+        return attributes[.type] as? FileAttributeType != .typeSocket
+    }
+}
