@@ -79,7 +79,10 @@ enum Samples {
             status: status,
             hsm: HSMHealth(
                 state: status == "unavailable" ? "down" : "up", tokenLabel: "privyseal", tokenSerial: "1f2e", sessions: 4,
-                queuedRequests: 0),
+                queuedRequests: 0,
+                keyWork: KeyWorkHealth(
+                    awaited: LineHealth(queued: 0, oldestSeconds: 0), generation: LineHealth(queued: 1, oldestSeconds: 2),
+                    destruction: LineHealth(queued: 297, oldestSeconds: 4))),
             store: ComponentHealth(state: "ok"), clock: ComponentHealth(state: "ok"), audit: ComponentHealth(state: "ok"),
             problems: status == "ok"
                 ? [] : [HealthProblem(component: "hsm", message: "the token is gone", hint: "plug it in")])

@@ -22,7 +22,6 @@ struct HealthCommand: ConsoleCommand {
         Column("Sessions", "hsm", "sessions"),
         Column("Queued", "hsm", "queuedRequests"),
         Column("Key work", "hsm", "keyWork", "awaited", "queued"),
-        Column("To destroy", "hsm", "keyWork", "destruction", "queued"),
         Column("Store", "store", "state"),
         Column("Clock", "clock", "state"),
         Column("Audit log", "audit", "state"),
