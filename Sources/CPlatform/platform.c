@@ -14,6 +14,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -264,6 +265,14 @@ int privyseal_open(const char *path, int flags, mode_t mode) {
         fd = open(path, flags | O_CLOEXEC, mode);
     } while (fd < 0 && errno == EINTR);
     return fd < 0 ? -errno : fd;
+}
+
+int privyseal_mount_number(int fd, const char *path, uint64_t *number) {
+    struct statx found;
+    if (statx(fd, path, AT_EMPTY_PATH, STATX_MNT_ID, &found) != 0) return errno;
+    if (!(found.stx_mask & STATX_MNT_ID)) return ENOTSUP;
+    *number = found.stx_mnt_id;
+    return 0;
 }
 
 int privyseal_random(void *memory, size_t length) {

@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 public import KeyLifecycle
-import Platform
+public import Platform
 
 extension SQLiteIssuerStore {
     /// Copies a store into one new file, also while an agent changes it (SQLite's online backup), and marks the copy: an agent
@@ -9,14 +9,16 @@ extension SQLiteIssuerStore {
     ///
     /// The copy has the mode 0600, is on the disk when this returns, and has been opened and read. It blocks on the disk.
     /// - Throws: `StoreError`; then there is no copy. An existing file is not replaced.
-    public static func copy(_ path: String, to destination: String, at moment: Timestamp) throws(StoreError) {
+    public static func copy(
+        _ path: String, to destination: String, at moment: Timestamp, trusting trusted: TrustedDirectories = .none
+    ) throws(StoreError) {
         let destination = URL(fileURLWithPath: destination).path
         let temporary = "\(destination).\(SystemRandom.hexadecimal(bytes: 8)).new"
         do {
             try refuseToReplace(destination, "a backup")
             defer { removeFiles(of: temporary) }
-            try write(path, to: temporary, at: moment)
-            try verify(temporary)
+            try write(path, to: temporary, at: moment, trusting: trusted)
+            try verify(temporary, trusting: trusted)
             try link(temporary, to: destination, orRefuse: "a backup")
         } catch {
             throw .reporting(error, path: path)
@@ -45,11 +47,13 @@ extension SQLiteIssuerStore {
         try AtomicFile.synchronizeDirectory(of: destination)
     }
 
-    private static func write(_ path: String, to temporary: String, at moment: Timestamp) throws {
+    private static func write(
+        _ path: String, to temporary: String, at moment: Timestamp, trusting trusted: TrustedDirectories
+    ) throws {
         // A copy keeps its original's identity.
         let migrator = Schema.migrator(minted: Deployment(id: "", tenant: ""))
         let source = try StoreFile.openForReading(
-            URL(fileURLWithPath: path).path, migrator: migrator, busyTimeout: .seconds(5))
+            URL(fileURLWithPath: path).path, migrator: migrator, busyTimeout: .seconds(5), trusting: trusted)
         try makeCopy(at: temporary) { copy in
             try source.read { try $0.backup(to: copy) }
         } finishing: { copy in
@@ -88,8 +92,8 @@ extension SQLiteIssuerStore {
     }
 
     /// Reads the copy as an agent would.
-    static func verify(_ path: String) throws {
-        let store = try SQLiteIssuerStore(reading: path, tenant: nil)
+    static func verify(_ path: String, trusting trusted: TrustedDirectories) throws {
+        let store = try SQLiteIssuerStore(reading: path, tenant: nil, trusting: trusted)
         try store.queue.read { database in
             let finding = try String.fetchOne(database, sql: "PRAGMA integrity_check(1)")
             guard finding == "ok" else { throw StoreError.corrupt("the copy of the store is damaged: \(finding ?? "")") }

@@ -48,16 +48,16 @@ extension SQLiteIssuerStore {
                 .displaced, "\(destination)\(suffix) is in the way: saving the store replaces nothing",
                 hint: "move it away first, and keep it until you know what it is")
         }
-        try StoreFile.checkDirectory(of: destination)
+        try StoreFile.checkDirectory(of: destination, trusting: trusted)
         // Before there is a file that another process could find unlocked.
         try connection.hold()
         let temporary = "\(destination).\(SystemRandom.hexadecimal(bytes: 8)).new"
         defer { Self.removeFiles(of: temporary) }
         try Self.makeCopy(at: temporary) { try database.backup(to: $0) }
-        try Self.verify(temporary)
+        try Self.verify(temporary, trusting: trusted)
         try Self.link(temporary, to: destination, orRefuse: "saving the store")
         do {
-            let queue = try StoreFile.open(destination, migrator: migrator, busyTimeout: busyTimeout)
+            let queue = try StoreFile.open(destination, migrator: migrator, busyTimeout: busyTimeout, trusting: trusted)
             _ = try queue.write { database in try Self.storedDeployment(database, path) }
             connection.exchange(for: StoreConnection.Open(queue: queue, place: try StorePlace(ofOpenStore: path)))
         } catch {

@@ -13,6 +13,7 @@ public struct SQLiteIssuerStore: IssuerStorage {
     let connection: StoreConnection
     let migrator: DatabaseMigrator
     let busyTimeout: Duration
+    let trusted: TrustedDirectories
 
     /// The connection that is in use now.
     var queue: DatabaseQueue { connection.open.queue }
@@ -21,6 +22,7 @@ public struct SQLiteIssuerStore: IssuerStorage {
     init(_ store: SQLiteIssuerStore, as deployment: Deployment) {
         self.deployment = deployment
         (path, connection, migrator, busyTimeout) = (store.path, store.connection, store.migrator, store.busyTimeout)
+        trusted = store.trusted
     }
 
     /// Opens a store, makes it when there is no file, and brings the schema of an older release up to date.
@@ -32,16 +34,18 @@ public struct SQLiteIssuerStore: IssuerStorage {
     ///   - minted: the identity that a new store takes on; one that has an identity keeps it.
     ///   - busyTimeout: how long a call waits for another process's transaction before it throws `.unavailable`.
     ///   - lock: what keeps other processes from the store, held. Its file is made again when somebody removes it.
+    ///   - trusted: directories in which others could put files by their mode, and do not.
     /// - Throws: `StoreError` with `.unavailable`, `.newerSchema`, or `.corrupt` also for a file that is no store.
     public init(
-        path: String, tenant: String?, minted: Deployment, busyTimeout: Duration = .seconds(5), lock: FileLock? = nil
+        path: String, tenant: String?, minted: Deployment, busyTimeout: Duration = .seconds(5), lock: FileLock? = nil,
+        trusting trusted: TrustedDirectories = .none
     ) throws(StoreError) {
         // Absolute: SQLite gives some relative names a meaning of their own.
         let path = URL(fileURLWithPath: path).path
         let migrator = Schema.migrator(minted: minted)
         do {
-            try StoreFile.makeIfMissing(path, migrator: migrator, busyTimeout: busyTimeout)
-            let queue = try StoreFile.open(path, migrator: migrator, busyTimeout: busyTimeout)
+            try StoreFile.makeIfMissing(path, migrator: migrator, busyTimeout: busyTimeout, trusting: trusted)
+            let queue = try StoreFile.open(path, migrator: migrator, busyTimeout: busyTimeout, trusting: trusted)
             // A writing transaction: a file that can only be read is found out now and not at the first change.
             let stored = try queue.write { database in try Self.storedDeployment(database, path) }
             deployment = Deployment(id: stored.id, tenant: tenant ?? stored.tenant)
@@ -51,16 +55,20 @@ public struct SQLiteIssuerStore: IssuerStorage {
             throw .reporting(error, path: path)
         }
         (self.path, self.migrator, self.busyTimeout) = (path, migrator, busyTimeout)
+        self.trusted = trusted
     }
 
     /// Opens a store for reading only, beside the agent that uses it: every call that writes throws `.unavailable`.
     ///
     /// - Throws: `StoreError`, with `.unavailable` also for a store of an older release that has not been brought up to date.
-    public init(reading path: String, tenant: String?, busyTimeout: Duration = .seconds(5)) throws(StoreError) {
+    public init(
+        reading path: String, tenant: String?, busyTimeout: Duration = .seconds(5), trusting trusted: TrustedDirectories = .none
+    ) throws(StoreError) {
         let path = URL(fileURLWithPath: path).path
         let migrator = Schema.migrator(minted: Deployment(id: "", tenant: ""))
         do {
-            let queue = try StoreFile.openForReading(path, migrator: migrator, busyTimeout: busyTimeout)
+            let queue = try StoreFile.openForReading(
+                path, migrator: migrator, busyTimeout: busyTimeout, trusting: trusted)
             let stored = try queue.read { database in
                 guard try migrator.hasCompletedMigrations(database) else {
                     throw StoreError(
@@ -74,14 +82,17 @@ public struct SQLiteIssuerStore: IssuerStorage {
             throw .reporting(error, path: path)
         }
         (self.path, self.migrator, self.busyTimeout) = (path, migrator, busyTimeout)
+        self.trusted = trusted
     }
 
     /// Refuses a file that others can write or replace, one of another user, and an empty one; where there is none, a
     /// directory in which others could put one. Opening does so too; a lock beside the file is better taken after.
-    public static func checkOwnership(of path: String) throws(StoreError) {
+    public static func checkOwnership(of path: String, trusting trusted: TrustedDirectories = .none) throws(StoreError) {
         do {
-            guard FileManager.default.fileExists(atPath: path) else { return try StoreFile.checkDirectory(of: path) }
-            try StoreFile.checkOwnership(of: path)
+            guard FileManager.default.fileExists(atPath: path) else {
+                return try StoreFile.checkDirectory(of: path, trusting: trusted)
+            }
+            try StoreFile.checkOwnership(of: path, trusting: trusted)
         } catch {
             throw .reporting(error, path: path)
         }

@@ -7,30 +7,30 @@ extension StoreFile {
     /// Also one of another user, such as the agent's when root runs a command: the files SQLite makes beside it would lock
     /// the owner out.
     /// - Throws: `StoreError` with `.exposed`; `.corrupt` for an empty file, which no store ever is.
-    static func checkOwnership(of path: String) throws {
+    static func checkOwnership(of path: String, trusting trusted: TrustedDirectories) throws {
         let path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
         let attributes = try attributes(of: path)
         guard attributes[.type] as? FileAttributeType == .typeRegular else {
             throw StoreError(.unavailable, "\(path) is not a regular file", hint: "name the file of the store")
         }
-        try check(attributes, path, forbidden: 0o022, "the store \(path)")
+        try check(attributes, path, forbidden: trusted.containsDirectory(of: path) ? 0 : 0o022, "the store \(path)")
         if (attributes[.size] as? NSNumber)?.intValue == 0 {
             throw StoreError(
                 .corrupt, "the store \(path) is empty: it was cut off, and no store is",
                 hint: "restore a backup, or move it away and rebuild the store with: privyseald recover --from-token")
         }
-        try checkDirectory(of: path)
+        try checkDirectory(of: path, trusting: trusted)
     }
 
     /// Refuses a directory in which others could put a file: another store, or the lock and the write-ahead log of this one,
     /// which SQLite would believe.
     ///
     /// - Throws: `StoreError` with `.exposed`, or `.unavailable` when there is no directory.
-    static func checkDirectory(of path: String) throws {
+    static func checkDirectory(of path: String, trusting trusted: TrustedDirectories) throws {
         let directory = URL(fileURLWithPath: path).deletingLastPathComponent().resolvingSymlinksInPath().path
         do throws(PlatformError) {
-            try FileTrust.checkDirectory(directory, "the store's directory")
-            try FileTrust.checkPlace(of: directory, "the store's directory")
+            try FileTrust.checkDirectory(directory, "the store's directory", trusting: trusted)
+            try FileTrust.checkPlace(of: directory, "the store's directory", trusting: trusted)
         } catch {
             throw StoreError(error.code == .exposed ? .exposed : .unavailable, error.message, hint: error.hint, cause: error)
         }
@@ -43,7 +43,8 @@ extension StoreFile {
         guard bits & forbidden == 0 else {
             throw StoreError(
                 .exposed, "\(what) can be written by others than its owner (mode \(octal(bits)))",
-                hint: "chmod 0600 \(path), and make sure that nobody has changed it")
+                hint: "chmod 0600 \(path), and make sure that nobody has changed it; in a pod, set fsGroupChangePolicy: "
+                    + "OnRootMismatch, or name its directory in trustedDirectories")
         }
         let owner = (attributes[.ownerAccountID] as? NSNumber)?.uint32Value
         guard owner == geteuid() else {

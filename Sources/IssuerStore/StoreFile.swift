@@ -8,14 +8,16 @@ enum StoreFile {
     ///
     /// It is finished under another name and then linked, not renamed, to its own: nobody meets a store that is half made or
     /// not yet private, and one that another process makes at the same moment is not replaced.
-    static func makeIfMissing(_ path: String, migrator: DatabaseMigrator, busyTimeout: Duration) throws {
+    static func makeIfMissing(
+        _ path: String, migrator: DatabaseMigrator, busyTimeout: Duration, trusting trusted: TrustedDirectories
+    ) throws {
         guard !FileManager.default.fileExists(atPath: path) else { return }
         guard !FileManager.default.fileExists(atPath: path + "-wal") else {
             throw StoreError(
                 .corrupt, "the store \(path) is gone, and its write-ahead log \(path)-wal is still there",
                 hint: "put both back together, or move the log away and restore a backup")
         }
-        try checkDirectory(of: path)
+        try checkDirectory(of: path, trusting: trusted)
         let fresh = "\(path).\(SystemRandom.hexadecimal(bytes: 8)).new"
         do {
             try AtomicFile.write([], to: fresh, mode: 0o600)
@@ -23,7 +25,7 @@ enum StoreFile {
             throw StoreError(.unavailable, "cannot make the store \(path): \(error)", hint: error.hint, cause: error)
         }
         defer { for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: fresh + suffix) } }
-        let queue = try open(fresh, migrator: migrator, busyTimeout: busyTimeout, isNew: true)
+        let queue = try open(fresh, migrator: migrator, busyTimeout: busyTimeout, trusting: trusted, isNew: true)
         try queue.writeWithoutTransaction { try leaveLog($0) }
         try queue.close()
         do {
@@ -52,9 +54,10 @@ enum StoreFile {
     ///
     /// A file that is no store, or a newer release's, is left as it is.
     static func open(
-        _ path: String, migrator: DatabaseMigrator, busyTimeout: Duration, isNew: Bool = false
+        _ path: String, migrator: DatabaseMigrator, busyTimeout: Duration, trusting trusted: TrustedDirectories,
+        isNew: Bool = false
     ) throws -> DatabaseQueue {
-        if !isNew { try checkOwnership(of: path) }
+        if !isNew { try checkOwnership(of: path, trusting: trusted) }
         var configuration = configuration(path, migrator: migrator, busyTimeout: busyTimeout)
         configuration.journalMode = .wal
         let queue = try DatabaseQueue(path: path, configuration: configuration)
@@ -85,11 +88,13 @@ enum StoreFile {
     /// Opens the file for reading beside whoever writes to it.
     ///
     /// - Throws: `StoreError` with `.unavailable` for a store of an older release, whose tables are not all there.
-    static func openForReading(_ path: String, migrator: DatabaseMigrator, busyTimeout: Duration) throws -> DatabaseQueue {
+    static func openForReading(
+        _ path: String, migrator: DatabaseMigrator, busyTimeout: Duration, trusting trusted: TrustedDirectories
+    ) throws -> DatabaseQueue {
         guard FileManager.default.fileExists(atPath: path) else {
             throw StoreError(.unavailable, "there is no store \(path)", hint: "name the file of a store")
         }
-        try checkOwnership(of: path)
+        try checkOwnership(of: path, trusting: trusted)
         var configuration = configuration(path, migrator: migrator, busyTimeout: busyTimeout)
         configuration.readonly = true
         return try DatabaseQueue(path: path, configuration: configuration)

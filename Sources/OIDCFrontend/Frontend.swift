@@ -19,6 +19,8 @@ public struct FrontendSettings: Sendable, Equatable {
     public var limits: ConnectionLimits
     /// Where health is asked for with room of its own, over plain HTTP; nowhere without.
     public var admin: AdminAddress?
+    /// Directories in which others could put files by their mode, and do not.
+    public var trusted: TrustedDirectories
 
     /// An address and a port; 0 for any free one.
     public struct AdminAddress: Sendable, Equatable {
@@ -34,7 +36,7 @@ public struct FrontendSettings: Sendable, Equatable {
     /// Settings, each as its property says.
     public init(
         host: String, port: Int, cacheDirectory: String, staleAfter: Int64, tls: TLSFiles? = nil,
-        limits: ConnectionLimits = ConnectionLimits(), admin: AdminAddress? = nil
+        limits: ConnectionLimits = ConnectionLimits(), admin: AdminAddress? = nil, trusting trusted: TrustedDirectories = .none
     ) {
         self.host = host
         self.port = port
@@ -43,6 +45,7 @@ public struct FrontendSettings: Sendable, Equatable {
         self.tls = tls
         self.limits = limits
         self.admin = admin
+        self.trusted = trusted
     }
 }
 
@@ -76,7 +79,7 @@ public struct Frontend: Sendable {
             keeper = nil
         }
         self.logger = logger
-        let cache = DocumentCache(directory: settings.cacheDirectory)
+        let cache = DocumentCache(directory: settings.cacheDirectory, trusting: settings.trusted)
         try cache.checkWritable()
         let known = cache.load(logger: logger)
         if !known.results.isEmpty {

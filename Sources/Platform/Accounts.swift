@@ -110,7 +110,7 @@ private func unknown(_ kind: String, _ name: String) -> PlatformError {
 }
 
 /// Calls a lookup function with a larger buffer each time it says ERANGE; returns whether there is an entry.
-private func lookUp(
+func lookUp(
     _ function: String, _ name: String, _ call: (UnsafeMutablePointer<CChar>, Int) -> (failure: CInt, found: Bool)
 ) throws(PlatformError) -> Bool {
     var size = 1024

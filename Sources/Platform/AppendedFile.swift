@@ -12,18 +12,20 @@ public final class AppendedFile: Sendable {
 
     /// Opens the file, making it where there is none.
     ///
-    /// Throws ``PlatformError`` with the code `notRegularFile`, `exposed` when others than its owner may write to it or it is
-    /// another user's, or `locked` when another process has it open.
-    public init(path: String) throws(PlatformError) {
+    /// Throws ``PlatformError`` with the code `notRegularFile`, `exposed` when others than its owner may write to it, outside of
+    /// what the configuration trusts, or it is another user's, or `locked` when another process has it open.
+    public init(path: String, trusting trusted: TrustedDirectories = .none) throws(PlatformError) {
         let file = try OwnedDescriptor(
             opening: path, flags: O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode: 0o600)
         let status = try file.status(of: path)
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw PlatformError(.notRegularFile, "\(path) is not a regular file", hint: "check the path")
         }
-        guard status.st_mode & 0o022 == 0 else {
+        guard status.st_mode & 0o022 == 0 || trusted.containsDirectory(of: path) else {
             throw PlatformError(
-                .exposed, "others may write to \(path): mode \(FileMode.text(status.st_mode))", hint: "chmod go-w \(path)")
+                .exposed, "others may write to \(path): mode \(FileMode.text(status.st_mode))",
+                hint: "chmod go-w \(path); in a pod, set fsGroupChangePolicy: OnRootMismatch, or name its directory in "
+                    + "trustedDirectories")
         }
         guard status.st_uid == geteuid() else {
             throw PlatformError(

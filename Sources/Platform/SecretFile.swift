@@ -7,6 +7,9 @@ public enum SecretFile {
     ///
     /// Throws ``PlatformError`` with the code `missing`, `denied`, `notRegularFile`, `exposed` (group or others may read or write
     /// it; the message names the mode), `tooLong` (over 4 KiB) or `empty`. The caller wipes what it gets.
+    ///
+    /// A file of root's may let its group read it where this process's user is alone in that, as it is with a pod's Secret: mode
+    /// 0440, and the `fsGroup` for a group. See ``remark(on:)``.
     public static func read(path: String) throws(PlatformError) -> [UInt8] {
         try read(path: path, forbidden: 0o066)
     }
@@ -17,10 +20,10 @@ public enum SecretFile {
     /// replace it. Group bits are taken in `credentials`, by default `$CREDENTIALS_DIRECTORY`, for the reason that
     /// ``SystemdCredential`` gives.
     public static func readTrusted(
-        path: String, limit: Int, credentials: String? = Environment.value("CREDENTIALS_DIRECTORY")
+        path: String, limit: Int, trusting trusted: TrustedDirectories = .none,
+        credentials: String? = Environment.value("CREDENTIALS_DIRECTORY")
     ) throws(PlatformError) -> [UInt8] {
-        let isCredential = credentials.map { !$0.isEmpty && path.hasPrefix("\($0)/") } ?? false
-        let secret = try read(path: path, forbidden: isCredential ? 0o007 : 0o066, limit: limit) {
+        let secret = try read(path: path, forbidden: isCredential(path, credentials) ? 0o007 : 0o066, limit: limit) {
             status throws(PlatformError) in
             guard FileTrust.isTrusted(status.st_uid) else {
                 throw PlatformError(
@@ -28,8 +31,26 @@ public enum SecretFile {
                     hint: "chown it to root or to the user this runs as, uid \(geteuid())")
             }
         }
-        try FileTrust.checkPlace(of: path, "the secret")
+        try FileTrust.checkPlace(of: path, "the secret", trusting: trusted)
         return secret
+    }
+
+    /// What is to be said at a start of a secret that is taken although its group can read it; `nil` of any other.
+    public static func remark(on path: String) -> StartRemark? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, isReadByOurGroupAlone(status) else { return nil }
+        return .note(
+            "the secret \(path) has mode \(FileMode.text(status.st_mode)), and is taken because no other account is in its group, "
+                + "\(status.st_gid)")
+    }
+
+    /// Where it could not be read otherwise: root needs no group for its files.
+    private static func isReadByOurGroupAlone(_ status: stat) -> Bool {
+        status.st_mode & 0o066 == 0o040 && status.st_uid == 0 && geteuid() != 0 && SoleGroup.isOurs(status.st_gid)
+    }
+
+    private static func isCredential(_ path: String, _ credentials: String?) -> Bool {
+        credentials.map { !$0.isEmpty && path.hasPrefix("\($0)/") } ?? false
     }
 
     /// Reads a secret whose mode has none of the `forbidden` bits. `admit` decides about the open file, so nobody can exchange
@@ -45,11 +66,11 @@ public enum SecretFile {
             throw PlatformError(
                 .notRegularFile, "\(path) is not a regular file", hint: "name a file that holds the secret and nothing else")
         }
-        let mode = status.st_mode & 0o7777
-        guard mode & forbidden == 0 else {
+        guard status.st_mode & forbidden == 0 || isReadByOurGroupAlone(status) else {
             throw PlatformError(
-                .exposed, "\(path) has mode \(FileMode.text(mode)), so others than its owner can reach the secret",
-                hint: "chmod 0600 \(path), and change the secret if it may have been read")
+                .exposed, "\(path) has mode \(FileMode.text(status.st_mode)), so others than its owner can reach the secret",
+                hint: "chmod 0600 \(path), and change the secret if it may have been read; in a pod, give its volume "
+                    + "defaultMode: 0400, and the pod an fsGroup that is no other user's")
         }
         try admit(status)
         var buffer = [UInt8](repeating: 0, count: limit + 1)

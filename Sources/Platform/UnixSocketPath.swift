@@ -5,12 +5,15 @@ import Glibc
 public struct UnixSocketPath: Sendable, Hashable, CustomStringConvertible {
     /// The path as given.
     public let path: String
+    private let trusted: TrustedDirectories
 
     /// The most bytes the path of a socket may have: 107 on Linux (unix(7), `sun_path`).
     public static var limit: Int { privyseal_socket_path_limit() }
 
     /// Throws ``PlatformError`` with the code `tooLong`, naming length and limit, or `malformed` for an empty path or one with a NUL.
-    public init(_ path: String) throws(PlatformError) {
+    ///
+    /// `trusted` are directories that ``checkDirectory()`` refuses for their owner alone.
+    public init(_ path: String, trusting trusted: TrustedDirectories = .none) throws(PlatformError) {
         let length = path.utf8.count
         guard length > 0, !path.utf8.contains(0) else {
             throw PlatformError(.malformed, "the socket path is empty or has a NUL in it", hint: "give an absolute path")
@@ -21,6 +24,7 @@ public struct UnixSocketPath: Sendable, Hashable, CustomStringConvertible {
                 hint: "choose a shorter path, such as /run/privyseal/agent.sock")
         }
         self.path = path
+        self.trusted = trusted
     }
 
     /// The path.
@@ -35,8 +39,8 @@ public struct UnixSocketPath: Sendable, Hashable, CustomStringConvertible {
     public func checkDirectory() throws(PlatformError) {
         let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
         let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        try FileTrust.checkDirectory(directory, "the socket's directory")
-        try FileTrust.checkPlace(of: directory, "the socket's directory")
+        try FileTrust.checkDirectory(directory, "the socket's directory", trusting: trusted)
+        try FileTrust.checkPlace(of: directory, "the socket's directory", trusting: trusted)
     }
 
     /// What is at a socket path now.

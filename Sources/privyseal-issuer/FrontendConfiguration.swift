@@ -18,10 +18,12 @@ struct FrontendConfiguration: Decodable, Sendable {
     let trustedProxies: [NetworkValue]?
     /// Health with room of its own; on loopback.
     let admin: Listen?
+    /// A pod's volumes.
+    let trustedDirectories: [TrustedDirectoryValue]?
     let log: LogConfiguration?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case agent, listen, cache, staleAfter, tls, limits, trustedProxies, admin, log
+        case agent, listen, cache, staleAfter, tls, limits, trustedProxies, admin, trustedDirectories, log
     }
 
     struct Limits: Decodable, Sendable {
@@ -73,6 +75,7 @@ struct FrontendConfiguration: Decodable, Sendable {
         for (key, value) in [
             ("tls", "certificate and key"), ("limits", "connections, connectionsPerAddress or idle"),
             ("trustedProxies", "addresses or networks"), ("admin", "host and port"),
+            ("trustedDirectories", "directories"),
         ] where file.isEmpty(key, at: []) {
             throw file.invalidValue(at: [key], "\(key) has no value", hint: "write \(value) below it, or remove it")
         }
@@ -100,7 +103,13 @@ struct FrontendConfiguration: Decodable, Sendable {
         }
     }
 
+    /// What there is to be said when a frontend starts with it.
+    var remarks: [StartRemark] {
+        TrustedDirectories(trustedDirectories).remarks + [tls.flatMap { SecretFile.remark(on: $0.key) }].compactMap(\.self)
+    }
+
     var settings: FrontendSettings {
+        let trusted = TrustedDirectories(trustedDirectories)
         var connections = ConnectionLimits()
         connections.total = limits?.connections ?? connections.total
         connections.perAddress = limits?.connectionsPerAddress ?? connections.perAddress
@@ -108,7 +117,7 @@ struct FrontendConfiguration: Decodable, Sendable {
         connections.trustedProxies = trustedProxies?.map(\.network) ?? connections.trustedProxies
         return FrontendSettings(
             host: listen.host, port: Int(listen.port), cacheDirectory: cache, staleAfter: staleAfter?.seconds ?? 3600,
-            tls: tls.map { TLSFiles(certificate: $0.certificate, key: $0.key) }, limits: connections,
-            admin: admin.map { FrontendSettings.AdminAddress(host: $0.host, port: Int($0.port)) })
+            tls: tls.map { TLSFiles(certificate: $0.certificate, key: $0.key, trusting: trusted) }, limits: connections,
+            admin: admin.map { FrontendSettings.AdminAddress(host: $0.host, port: Int($0.port)) }, trusting: trusted)
     }
 }

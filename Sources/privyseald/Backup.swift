@@ -23,7 +23,7 @@ struct Backup: OperatorCommand {
 
     func run(_ startup: Startup) async throws {
         let store = startup.settings.file.store.sqlite
-        try SQLiteIssuerStore.copy(store, to: to, at: Startup.clock.wall())
+        try SQLiteIssuerStore.copy(store, to: to, at: Startup.clock.wall(), trusting: startup.settings.trusted)
         print("copied the store \(store) to \(to)")
     }
 }

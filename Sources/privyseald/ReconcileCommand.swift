@@ -36,7 +36,7 @@ struct ReconcileCommand: OperatorCommand {
     private func lock(_ startup: Startup) throws -> StoreLock? {
         guard !dryRun else { return nil }
         do {
-            return try StoreLock(store: startup.settings.file.store.sqlite)
+            return try StoreLock(store: startup.settings.file.store.sqlite, trusting: startup.settings.trusted)
         } catch let error as StoreInUse {
             throw StartupFailure(
                 what: "the store \(error.store) is in use: \(error.holder)",

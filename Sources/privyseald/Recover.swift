@@ -62,7 +62,7 @@ struct Recover: OperatorCommand {
             retained: retain, urls: try pairs(issuerURL, "--issuer-url") { $0 },
             algorithms: try pairs(algorithm, "--algorithm", SignatureAlgorithm.init(rawValue:)))
         let path = startup.settings.file.store.sqlite
-        let lock = consent.dryRun ? nil : try StoreLock(store: path)
+        let lock = consent.dryRun ? nil : try StoreLock(store: path, trusting: startup.settings.trusted)
         defer { lock?.hold() }
         if restored {
             try await decide(request, startup)

@@ -58,7 +58,7 @@ extension AgentSettings {
     /// What counts from the next start on, by its path in the file.
     fileprivate func sectionsThatDiffer(from other: AgentSettings) -> [String] {
         let sections: [(String, Bool)] = [
-            ("socket.path", socket != other.socket), ("socket.mode", socketMode != other.socketMode),
+            ("socket.path", file.socket.path != other.file.socket.path), ("socket.mode", socketMode != other.socketMode),
             ("socket.group", socketGroup != other.socketGroup), ("token.uri", token != other.token),
             ("token.module", file.token.module != other.file.token.module),
             ("token.pinFile", file.token.pinFile != other.file.token.pinFile),
@@ -66,7 +66,7 @@ extension AgentSettings {
             ("token.pinEnvironment", file.token.pinEnvironment != other.file.token.pinEnvironment),
             ("limits", limits != other.limits), ("token.custody", custody != other.custody),
             ("store.sqlite", file.store.sqlite != other.file.store.sqlite), ("tenant", file.tenant != other.file.tenant),
-            ("audit", audit != other.audit),
+            ("audit", audit != other.audit), ("trustedDirectories", trusted != other.trusted),
             ("signing.sessions", signing.sessions != other.signing.sessions),
             ("signing.queue", signing.queue != other.signing.queue),
             ("signing.deadline", signing.deadline != other.signing.deadline),

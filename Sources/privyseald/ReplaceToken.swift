@@ -22,7 +22,8 @@ struct ReplaceToken: OperatorCommand {
     @OptionGroup var consent: Consent
 
     func run(_ startup: Startup) async throws {
-        let lock = consent.dryRun ? nil : try StoreLock(store: startup.settings.file.store.sqlite)
+        let settings = startup.settings
+        let lock = consent.dryRun ? nil : try StoreLock(store: settings.file.store.sqlite, trusting: settings.trusted)
         defer { lock?.hold() }
         let store = consent.dryRun ? try startup.readStore() : try startup.openStore()
         try await OfflineAgent.with(

@@ -19,7 +19,7 @@ struct Startup {
         do {
             settings = try AgentSettings(path: path)
             // Whoever can change the module has the PIN and every key.
-            try FileTrust.checkFile(settings.file.token.module, "the PKCS#11 module")
+            try FileTrust.checkFile(settings.file.token.module, "the PKCS#11 module", trusting: settings.trusted)
             pin = try settings.pin.source()
         } catch {
             throw StartupFailure(mapping: error)
@@ -37,7 +37,8 @@ struct Startup {
 
     /// Opens the store for reading, beside whoever uses it.
     func readStore() throws -> SQLiteIssuerStore {
-        try SQLiteIssuerStore(reading: settings.file.store.sqlite, tenant: settings.file.tenant)
+        try SQLiteIssuerStore(
+            reading: settings.file.store.sqlite, tenant: settings.file.tenant, trusting: settings.trusted)
     }
 
     func agentEnvironment() -> AgentEnvironment {
@@ -61,6 +62,7 @@ struct Startup {
                 modulePath: settings.file.token.module, token: settings.token, custody: settings.custody),
             pin: pin, publicBaseURL: settings.publicBaseURL, access: settings.accessPolicy,
             audit: settings.audit)
+        configuration.audit.trusted = settings.trusted
         configuration.limits = settings.limits
         return configuration
     }
@@ -79,7 +81,8 @@ extension SQLiteIssuerStore {
     init(_ settings: AgentSettings, deployment: String? = nil, lock: FileLock? = nil) throws(StoreError) {
         try self.init(
             path: settings.file.store.sqlite, tenant: settings.file.tenant,
-            minted: Deployment(id: deployment ?? SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()), lock: lock)
+            minted: Deployment(id: deployment ?? SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()), lock: lock,
+            trusting: settings.trusted)
     }
 }
 

@@ -10,17 +10,18 @@ struct StoreLock {
     let lock: FileLock
 
     /// - Throws: `StartupFailure` naming the process that holds it; `StoreError` for a store that is not to be touched.
-    init(store: String) throws {
+    init(store: String, trusting trusted: TrustedDirectories) throws {
         let path = URL(fileURLWithPath: store).resolvingSymlinksInPath().path
         if !FileManager.default.fileExists(atPath: path) { try Self.checkMaker(of: path) }
-        try SQLiteIssuerStore.checkOwnership(of: path)
+        try SQLiteIssuerStore.checkOwnership(of: path, trusting: trusted)
         do throws(PlatformError) {
             lock = try FileLock(path: path + ".lock")
         } catch {
             guard error.code == .locked else {
                 throw StartupFailure(
                     what: "the store \(path) cannot be locked: \(error.message)",
-                    todo: error.code == .exposed ? error.hint : "let the agent's user write the store's directory")
+                    todo: error.code == .exposed
+                        ? error.hint : "let the agent's user write the store's directory; in a pod, by an fsGroup")
             }
             throw StoreInUse(store: path, holder: error.message)
         }

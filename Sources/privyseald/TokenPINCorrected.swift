@@ -25,7 +25,7 @@ struct TokenPINCorrected: AsyncParsableCommand {
                 throw StartupFailure(what: "there is no store \(path)", todo: "start the agent; nothing has been refused yet")
             }
             // A running agent would note the refusal again.
-            let lock = try StoreLock(store: path)
+            let lock = try StoreLock(store: path, trusting: settings.trusted)
             defer { lock.hold() }
             let store = try SQLiteIssuerStore(settings)
             guard let refused = try await store.refusedPIN() else {

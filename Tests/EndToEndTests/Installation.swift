@@ -140,9 +140,14 @@ final class Installation {
 
     /// Starts what Python makes of a launcher; see `Launcher`.
     func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Daemon {
+        try start(at: Launcher.python, arguments, environment: environment)
+    }
+
+    /// Starts a program of the machine.
+    func start(at program: String, _ arguments: [String], environment: [String: String] = [:]) throws -> Daemon {
         let log = "\(directory)/launcher-\(daemons.count).log"
         let daemon = try Daemon(
-            at: Launcher.python, arguments, log: log, environment: self.environment.merging(environment) { _, given in given })
+            at: program, arguments, log: log, environment: self.environment.merging(environment) { _, given in given })
         daemons.append(daemon)
         return daemon
     }

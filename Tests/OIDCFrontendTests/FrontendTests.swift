@@ -54,7 +54,9 @@ struct FrontendTests {
             }
             #expect(error?.code == .cacheUnusable)
             let text = mode < 0o1000 ? "0\(String(mode, radix: 8))" : String(mode, radix: 8)
-            #expect(error?.message == "the cache directory \(directory) has mode \(text), so others can write to it")
+            #expect(
+                error?.message
+                    == "the cache directory \(directory) has mode \(text), so others than its owner can put files in it")
         }
     }
 

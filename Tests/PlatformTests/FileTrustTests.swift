@@ -122,11 +122,11 @@ struct FileTrustTests {
     }
 }
 
-private func makeDirectory(_ path: String, mode: Int) throws {
+func makeDirectory(_ path: String, mode: Int) throws {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     try setMode(path, mode)
 }
 
-private func setMode(_ path: String, _ mode: Int) throws {
+func setMode(_ path: String, _ mode: Int) throws {
     try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
 }

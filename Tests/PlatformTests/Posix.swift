@@ -22,6 +22,11 @@ func becomeNobody() -> Bool {
         && setuid(65_534) == 0
 }
 
+/// Goes on as a user that no account is for, in groups of that number and of these, for good.
+func becomeContainer(uid: UInt32, groups: [UInt32]) -> Bool {
+    unsafe setgroups(groups.count, groups) == 0 && setgid(uid) == 0 && setuid(uid) == 0
+}
+
 /// A bound Unix socket; listening when it is a stream.
 final class BoundSocket {
     let descriptor: CInt

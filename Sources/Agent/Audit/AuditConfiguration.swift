@@ -1,3 +1,5 @@
+public import Platform
+
 /// Where the audit log is, and how often what happens to it by itself happens.
 public struct AuditConfiguration: Hashable, Sendable {
     public var path: String
@@ -7,6 +9,8 @@ public struct AuditConfiguration: Hashable, Sendable {
     public var headInterval: Int?
     /// Bytes by which what one user has done may make the log grow in a day; `nil` without a bound.
     public var limitPerUser: Int?
+    /// Directories in which others could put files by their mode, and do not.
+    public var trusted = TrustedDirectories.none
 
     /// A day's share of one user: some two million signatures.
     public static let usualLimitPerUser = 1 << 30

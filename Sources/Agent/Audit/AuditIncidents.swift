@@ -19,9 +19,10 @@ final class AuditIncidents: Sendable {
     /// Further ones are in the log, and not kept here.
     private static let most = 16
 
-    init(of log: String) {
+    init(of log: String, trusting trusted: TrustedDirectories) {
         path = log + "~unseen"
-        let text = (try? RegularFile.readTrusted(path: path, limit: 1 << 16)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let kept = try? RegularFile.readTrusted(path: path, limit: 1 << 16, trusting: trusted)
+        let text = kept.map { String(decoding: $0, as: UTF8.self) } ?? ""
         state = Locked(State(lines: text.split(separator: "\n").prefix(Self.most).map(String.init)))
     }
 

@@ -53,8 +53,8 @@ public final class AuditLog: Sendable {
         answering: @escaping @Sendable (() -> Void) -> Void = { $0() }
     ) throws {
         let open: @Sendable (String) throws -> any AuditFile = { path in
-            let file = try AppendedFile(path: path)
-            try FileTrust.checkPlace(of: path, "the audit log")
+            let file = try AppendedFile(path: path, trusting: configuration.trusted)
+            try FileTrust.checkPlace(of: path, "the audit log", trusting: configuration.trusted)
             return file
         }
         try self.init(configuration, clock: clock, log: log, open: open, answering: answering)
@@ -73,7 +73,7 @@ public final class AuditLog: Sendable {
         let (file, ownLast, cut) = try Self.opened(configuration.path, open)
         let last = ownLast ?? AuditTail.ofRotated(configuration.path)
         queue = Locked(AuditQueue(file, after: last))
-        incidents = AuditIncidents(of: configuration.path)
+        incidents = AuditIncidents(of: configuration.path, trusting: configuration.trusted)
         budget = Locked(AuditBudget(limit: configuration.limitPerUser))
         let now = clock.monotonic()
         times = Locked(Times(synchronized: now, probed: now, signed: now))

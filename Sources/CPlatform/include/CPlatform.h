@@ -127,6 +127,10 @@ size_t privyseal_socket_path_limit(void);
 /// open(2) with O_CLOEXEC, begun again after EINTR: the descriptor, or -errno.
 int privyseal_open(const char *path, int flags, mode_t mode);
 
+/// Which mount a file is reached through, as the first column of mountinfo has it (proc(5), STATX_MNT_ID of statx(2)): what `path`
+/// names below `fd`, or `fd` itself for an empty one. ENOTSUP before Linux 5.8.
+int privyseal_mount_number(int fd, const char *path, uint64_t *number);
+
 /// Fills memory from getrandom(2), waiting for the kernel's generator to be seeded.
 int privyseal_random(void *memory, size_t length);
 

@@ -61,3 +61,24 @@ public struct NetworkValue: Decodable, Sendable, Hashable {
         self.network = network
     }
 }
+
+/// A directory in a configuration file that is trusted whatever its mode: an absolute path in its plain form.
+public struct TrustedDirectoryValue: Decodable, Sendable, Hashable {
+    /// The path.
+    public let path: String
+
+    /// Decodes the text.
+    public init(from decoder: any Decoder) throws {
+        path = try decoder.singleValueContainer().decode(String.self)
+        guard let reason = TrustedDirectories.reason(against: path) else { return }
+        throw InvalidConfigurationValue(
+            "\"\(path)\" \(reason)", hint: "write the whole path of a volume, from / on, such as /run/privyseal")
+    }
+}
+
+extension TrustedDirectories {
+    /// Those of a configuration, none where it names none.
+    public init(_ values: [TrustedDirectoryValue]?) {
+        self.init(values?.map(\.path) ?? [])
+    }
+}

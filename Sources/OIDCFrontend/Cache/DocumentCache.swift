@@ -1,7 +1,7 @@
 import AgentProtocol
 import Foundation
 public import Logging
-import Platform
+public import Platform
 
 /// The last known documents on disk, so that a restart without the agent goes on serving them.
 ///
@@ -12,10 +12,12 @@ import Platform
 public struct DocumentCache: Sendable {
     /// The directory's path.
     public let directory: String
+    private let trusted: TrustedDirectories
 
-    /// Touches nothing yet.
-    public init(directory: String) {
+    /// Touches nothing yet. `trusted` are directories in which others could put files by their mode, and do not.
+    public init(directory: String, trusting trusted: TrustedDirectories = .none) {
         self.directory = directory
+        self.trusted = trusted
     }
 
     /// What was kept; an empty publication when nothing was, or nothing usable.
@@ -34,14 +36,8 @@ public struct DocumentCache: Sendable {
     public func checkWritable() throws(FrontendError) {
         do {
             // Whoever can write here chooses the keys that relying parties trust while the agent is away.
-            let mode = try FileMode.of(directory)
-            guard mode & 0o022 == 0 else {
-                throw FrontendError(
-                    .cacheUnusable, "the cache directory \(directory) has mode \(FileMode.text(mode)), so others can write to it",
-                    hint: "chmod go-w it, or use a directory of the frontend's own")
-            }
-            try FileTrust.checkDirectory(directory, "the cache directory")
-            try FileTrust.checkPlace(of: directory, "the cache directory")
+            try FileTrust.checkDirectory(directory, "the cache directory", trusting: trusted)
+            try FileTrust.checkPlace(of: directory, "the cache directory", trusting: trusted)
             let probe = directory + "/.writable"
             try AtomicFile.write([], to: probe)
             try FileManager.default.removeItem(atPath: probe)
@@ -83,7 +79,7 @@ public struct DocumentCache: Sendable {
     private func load<Content: Kept>(_ path: String, _ logger: Logger) -> Content? {
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         do {
-            let bytes = try RegularFile.readTrusted(path: path, limit: Self.longestFile)
+            let bytes = try RegularFile.readTrusted(path: path, limit: Self.longestFile, trusting: trusted)
             let content = try JSONDecoder().decode(Content.self, from: Data(bytes))
             guard content.format == Content.format else {
                 throw FrontendError(.cacheForeign, "its format is \"\(content.format)\"", hint: "remove it")

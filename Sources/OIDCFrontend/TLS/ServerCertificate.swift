@@ -20,8 +20,8 @@ public struct ServerCertificate: Sendable {
     /// others, or when the two do not belong together; `certificateNotValid` before and after the certificate's time. Blocks on
     /// the disk.
     public init(reading files: TLSFiles, at time: Moment) throws(FrontendError) {
-        chain = try Self.readChain(files.certificate)
-        key = try Self.readKey(files.key)
+        chain = try Self.readChain(files)
+        key = try Self.readKey(files)
         do {
             _ = try NIOSSLContext(configuration: .serving(chain, key))
         } catch {
@@ -56,10 +56,11 @@ public struct ServerCertificate: Sendable {
 
     func hasEnded(at time: Moment) -> Bool { time.seconds > endsAt.seconds }
 
-    private static func readChain(_ path: String) throws(FrontendError) -> [NIOSSLCertificate] {
+    private static func readChain(_ files: TLSFiles) throws(FrontendError) -> [NIOSSLCertificate] {
+        let path = files.certificate
         let bytes: [UInt8]
         do {
-            bytes = try RegularFile.readTrusted(path: path, limit: certificateLimit)
+            bytes = try RegularFile.readTrusted(path: path, limit: certificateLimit, trusting: files.trusted)
         } catch {
             throw FrontendError(
                 .certificateUnusable, "the TLS certificate \(path) cannot be used: \(error.message)", hint: error.hint,
@@ -73,10 +74,11 @@ public struct ServerCertificate: Sendable {
         return chain
     }
 
-    private static func readKey(_ path: String) throws(FrontendError) -> NIOSSLPrivateKey {
+    private static func readKey(_ files: TLSFiles) throws(FrontendError) -> NIOSSLPrivateKey {
+        let path = files.key
         var bytes: [UInt8]
         do {
-            bytes = try SecretFile.readTrusted(path: path, limit: keyLimit)
+            bytes = try SecretFile.readTrusted(path: path, limit: keyLimit, trusting: files.trusted)
         } catch {
             throw FrontendError(
                 .certificateUnusable, "the TLS key \(path) cannot be used: \(error.message)", hint: error.hint, cause: error)

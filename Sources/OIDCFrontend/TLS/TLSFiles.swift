@@ -1,4 +1,4 @@
-import Platform
+public import Platform
 
 /// Where the certificate and its private key are kept, both in PEM form.
 public struct TLSFiles: Sendable, Equatable {
@@ -6,11 +6,14 @@ public struct TLSFiles: Sendable, Equatable {
     public var certificate: String
     /// Absolute path of the private key, without a passphrase.
     public var key: String
+    /// Directories in which others could put files by their mode, and do not.
+    public var trusted: TrustedDirectories
 
     /// Touches nothing yet.
-    public init(certificate: String, key: String) {
+    public init(certificate: String, key: String, trusting trusted: TrustedDirectories = .none) {
         self.certificate = certificate
         self.key = key
+        self.trusted = trusted
     }
 
     /// A text that differs once either file was written or replaced; nil when one is not there.

@@ -48,6 +48,7 @@ struct CheckCommand: AsyncParsableCommand {
         // Once more, since root can read what the service cannot.
         let configuration = try file.load()
         let settings = configuration.settings
+        for remark in configuration.remarks { print(remark.line) }
         do {
             if let tls = settings.tls {
                 let certificate = try ServerCertificate(reading: tls, at: WallClock.moment())
@@ -56,7 +57,7 @@ struct CheckCommand: AsyncParsableCommand {
                     print("hint: renew it, and see why that has not been done")
                 }
             }
-            try DocumentCache(directory: settings.cacheDirectory).checkWritable()
+            try DocumentCache(directory: settings.cacheDirectory, trusting: settings.trusted).checkWritable()
             guard start else {
                 print("ok: \(file.path) is in order; whether the addresses are free is for --start to say")
                 return

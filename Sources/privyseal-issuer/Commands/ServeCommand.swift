@@ -24,6 +24,7 @@ struct ServeCommand: AsyncParsableCommand {
               limits: { connections: 1024, connectionsPerAddress: 64, idle: 75s }   # optional; these are the defaults
               trustedProxies: [127.0.0.0/8, "::1"]  # optional; this is the default
               admin: { host: 127.0.0.1, port: 8081 }  # optional
+              trustedDirectories: [/var/cache/privyseal-issuer]   # optional; in containers
               log: { level: info, format: text }    # optional
 
             agent is the agent's socket. listen takes any free port for 0; it is plain HTTP without \
@@ -40,6 +41,8 @@ struct ServeCommand: AsyncParsableCommand {
             whose clients all come from one address, are not counted so. A request has to be there within 10 s, and a \
             connection without one is closed after limits.idle. admin is a listener on loopback, in plain HTTP, with room of its own for /healthz, \
             /readyz and /metrics.
+
+            trustedDirectories names volumes of a container, in which others could write by their mode and which none of them             reaches: they, and the files that lie right in them, are not refused for their mode.
 
             A key that is not among these is refused.
             """)
@@ -65,6 +68,7 @@ struct ServeCommand: AsyncParsableCommand {
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         do {
             let logger = log.logger(label: "privyseal-issuer")
+            for remark in configuration.remarks { remark.log(to: logger) }
             let frontend = try Frontend(
                 configuration.settings, source: AgentSource(socketPath: configuration.agent), clock: WallClock.moment,
                 uptime: MonotonicClock.nanoseconds, logger: logger,

@@ -53,6 +53,7 @@ struct Check: AsyncParsableCommand {
         }
         // Once more, since root can read what the service cannot.
         let settings = try AgentSettings(path: config)
+        for remark in settings.remarks { print(remark.line) }
         for note in try ConfigurationJudgement(settings).notes() { print("note: \(note)") }
         settings.printRemarks()
         print("ok: \(config) is in order; whether the token answers, and takes the PIN, is for --start to say")

@@ -17,7 +17,7 @@ struct ConfigurationJudgement {
     /// - Throws: `PlatformError`, `StoreError` or `StartupFailure` for what an agent could not start with.
     func notes() throws -> [String] {
         // Whoever can change the module has the PIN and every key.
-        try FileTrust.checkFile(settings.file.token.module, "the PKCS#11 module")
+        try FileTrust.checkFile(settings.file.token.module, "the PKCS#11 module", trusting: settings.trusted)
         try requireReadable(settings.file.token.module, "the PKCS#11 module")
         return try [pinNote(), storeNote(), auditNote(), socketNote()].compactMap(\.self)
     }
@@ -45,10 +45,10 @@ struct ConfigurationJudgement {
         let path = settings.file.store.sqlite
         try requireWritableDirectory(of: path, "store")
         guard FileManager.default.fileExists(atPath: path) else {
-            try SQLiteIssuerStore.checkOwnership(of: path)
+            try SQLiteIssuerStore.checkOwnership(of: path, trusting: settings.trusted)
             return "there is no store at \(path) yet"
         }
-        _ = try SQLiteIssuerStore(reading: path, tenant: settings.file.tenant)
+        _ = try SQLiteIssuerStore(reading: path, tenant: settings.file.tenant, trusting: settings.trusted)
         return nil
     }
 

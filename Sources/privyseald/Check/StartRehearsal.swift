@@ -11,6 +11,7 @@ struct StartRehearsal {
     func run() async throws {
         let startup = try Startup(configuration: configuration)
         let settings = startup.settings
+        for remark in settings.remarks { print(remark.line) }
         try Self.checkSocket(settings.socket)
         let (store, lock) = try Self.storeIfThere(startup)
         defer { lock?.hold() }
@@ -39,11 +40,11 @@ struct StartRehearsal {
     private static func storeIfThere(_ startup: Startup) throws -> (SQLiteIssuerStore?, StoreLock?) {
         let path = startup.settings.file.store.sqlite
         if FileManager.default.fileExists(atPath: path) {
-            let lock = try StoreLock(store: path)
+            let lock = try StoreLock(store: path, trusting: startup.settings.trusted)
             return (try startup.openStore(), lock)
         }
         try checkDirectory(of: path, "store")
-        try SQLiteIssuerStore.checkOwnership(of: path)
+        try SQLiteIssuerStore.checkOwnership(of: path, trusting: startup.settings.trusted)
         return (nil, nil)
     }
 

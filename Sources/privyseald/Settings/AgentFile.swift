@@ -122,9 +122,10 @@ struct AgentFile: Decodable {
     var access: [Rule]?
     var limits: Limits?
     var audit: Audit?
+    var trustedDirectories: [TrustedDirectoryValue]?
     var log: LogConfiguration?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case socket, token, store, publicBaseURL, tenant, signing, access, limits, audit, log
+        case socket, token, store, publicBaseURL, tenant, signing, access, limits, audit, trustedDirectories, log
     }
 }

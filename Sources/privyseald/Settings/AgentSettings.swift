@@ -18,6 +18,7 @@ struct AgentSettings {
     let access: AccessSettings?
     let limits: ConnectionLimits
     let audit: AuditConfiguration
+    let trusted: TrustedDirectories
 
     /// Who may do what. Without an access section, the agent's own user everything.
     var accessPolicy: AccessPolicy {
@@ -36,14 +37,23 @@ struct AgentSettings {
     /// What is taken and yet may not do what it says, a line each.
     var warnings: [String] { file.publicBaseURL.warnings + (access?.warnings ?? []) }
 
+    /// What there is to be said when an agent starts with it.
+    var remarks: [StartRemark] { trusted.remarks + [pin.remark].compactMap(\.self) }
+
     var log: LogConfiguration { file.log ?? LogConfiguration() }
 
     /// - Throws: `ConfigurationError` with file, line and column; `PlatformError` for a group that does not exist.
     init(path: String) throws {
         let yaml = try StrictYAML(path: path)
         file = try yaml.decode(AgentFile.self)
-        socket = try Self.located(yaml, ["socket", "path"]) { [file] () throws(PlatformError) in
-            try UnixSocketPath(file.socket.path)
+        guard !yaml.isEmpty("trustedDirectories", at: []) else {
+            throw yaml.invalidValue(
+                at: ["trustedDirectories"], "trustedDirectories has no value",
+                hint: "write directories below it, or remove it")
+        }
+        trusted = TrustedDirectories(file.trustedDirectories)
+        socket = try Self.located(yaml, ["socket", "path"]) { [file, trusted] () throws(PlatformError) in
+            try UnixSocketPath(file.socket.path, trusting: trusted)
         }
         socketMode = file.socket.mode?.bits ?? 0o660
         guard socketMode & ~0o777 == 0 else {

@@ -48,6 +48,12 @@ enum PINSetting: Equatable {
         }
     }
 
+    /// What there is to be said of it when an agent starts.
+    var remark: StartRemark? {
+        guard case .file(let path) = self else { return nil }
+        return SecretFile.remark(on: path)
+    }
+
     private static let correction = "correct the PIN, say so with: privyseald token pin-corrected, and start the agent again"
 
     private static func pin(_ bytes: consuming [UInt8]) -> PIN {
