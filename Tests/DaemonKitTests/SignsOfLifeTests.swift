@@ -50,7 +50,9 @@ struct SignsOfLifeTests {
         for await _ in life.hang {}
         running.cancel()
         _ = await running.result
-        #expect(manager.received() == ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"])
+        let said = manager.received()
+        #expect(said.dropLast() == ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"])
+        #expect(said.last?.hasPrefix("STATUS=stopping") == true)
     }
 
     @Test("are not sent where no manager waits for them")
