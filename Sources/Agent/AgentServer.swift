@@ -370,6 +370,6 @@ extension OperationTable {
         add(ReportMetrics(text: environment.metrics))
         add(Reconcile(registry: registry))
         add(SaveStore(registry: registry))
-        add(Reload(registry: registry, reloader: reloader))
+        add(Reload(registry: registry, reloader: reloader, sight: sight))
     }
 }

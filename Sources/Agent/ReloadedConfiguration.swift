@@ -1,7 +1,11 @@
+import KeyLifecycle
+
 /// What reading the configuration again came to.
 public struct ReloadedConfiguration: Sendable {
     /// The origin of URLs minted from now on, without a trailing slash.
     public var publicBaseURL: String
+    /// The issuers whose URL is not under it, where it has changed: set once it is in force.
+    var issuersElsewhere: [IssuerName] = []
     /// Who may do what from now on.
     public var access: AccessPolicy
     /// Counts how often the configuration was read.

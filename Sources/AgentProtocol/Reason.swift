@@ -36,6 +36,7 @@ public struct Reason: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
     public static let policyInvalid = Reason(rawValue: "POLICY_INVALID")
     public static let shuttingDown = Reason(rawValue: "SHUTTING_DOWN")
     public static let issuerQuarantined = Reason(rawValue: "ISSUER_QUARANTINED")
+    public static let wouldRevoke = Reason(rawValue: "WOULD_REVOKE")
 
     /// The JSON-RPC error code that goes with the reason; -32000 for one that this version does not know.
     public var code: Int {
@@ -72,6 +73,7 @@ public struct Reason: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
         (.policyInvalid, -32016),
         (.shuttingDown, -32017),
         (.issuerQuarantined, -32018),
+        (.wouldRevoke, -32019),
     ]
 
     private static let codes = Dictionary(uniqueKeysWithValues: all.map { ($0.reason, $0.code) })

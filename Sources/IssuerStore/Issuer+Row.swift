@@ -11,7 +11,8 @@ extension Issuer {
             settings: try IssuerSettings(row), profile: url.map { .enabled(url: $0) } ?? .disabled,
             acceptedIssuers: acceptedIssuers, ring: KeyRing(keys: keys),
             lastRotationAt: try row.optionalTimestamp("last_rotation_at"),
-            maxAgeHorizon: try row.optionalTimestamp("max_age_horizon"))
+            maxAgeHorizon: try row.optionalTimestamp("max_age_horizon"),
+            rotationRequestedAt: try row.optionalTimestamp("rotation_requested_at"))
         if let violation = ring.violations.first {
             throw StoreError.corrupt("the key ring of the issuer \(name) is broken: \(violation)")
         }
@@ -28,12 +29,14 @@ extension Issuer {
             literal: """
                 INSERT INTO issuer (
                   name, generation, created_at, changed_at, algorithm, rsa_bits, default_issuer, lifetime, maximum_lifetime,
-                  overlap, jwks_max_age, standby, rotate_every, url, last_rotation_at, max_age_horizon
+                  overlap, jwks_max_age, not_before_skew, standby, rotate_every, url, last_rotation_at, max_age_horizon,
+                  rotation_requested_at
                 ) VALUES (
                   \(name.text), \(generation), \(createdAt.seconds), \(changedAt.seconds), \(settings.algorithm.rawValue),
                   \(settings.rsaBits), \(settings.defaultIssuer), \(settings.lifetime), \(settings.maximumLifetime),
-                  \(settings.overlap), \(settings.jwksMaxAge), \(settings.standby), \(settings.rotateEvery), \(profile.url),
-                  \(lastRotationAt?.seconds), \(maxAgeHorizon?.seconds)
+                  \(settings.overlap), \(settings.jwksMaxAge), \(settings.notBeforeSkew), \(settings.standby),
+                  \(settings.rotateEvery), \(profile.url), \(lastRotationAt?.seconds), \(maxAgeHorizon?.seconds),
+                  \(rotationRequestedAt?.seconds)
                 )
                 """)
     }
@@ -46,9 +49,10 @@ extension Issuer {
                   generation = \(generation), changed_at = \(changedAt.seconds), algorithm = \(settings.algorithm.rawValue),
                   rsa_bits = \(settings.rsaBits), default_issuer = \(settings.defaultIssuer), lifetime = \(settings.lifetime),
                   maximum_lifetime = \(settings.maximumLifetime), overlap = \(settings.overlap),
-                  jwks_max_age = \(settings.jwksMaxAge), standby = \(settings.standby),
-                  rotate_every = \(settings.rotateEvery), url = \(profile.url),
-                  last_rotation_at = \(lastRotationAt?.seconds), max_age_horizon = \(maxAgeHorizon?.seconds)
+                  jwks_max_age = \(settings.jwksMaxAge), not_before_skew = \(settings.notBeforeSkew),
+                  standby = \(settings.standby), rotate_every = \(settings.rotateEvery), url = \(profile.url),
+                  last_rotation_at = \(lastRotationAt?.seconds), max_age_horizon = \(maxAgeHorizon?.seconds),
+                  rotation_requested_at = \(rotationRequestedAt?.seconds)
                 WHERE name = \(name.text) AND generation = \(expected)
                 """)
         return database.changesCount == 1
@@ -61,7 +65,8 @@ extension IssuerSettings {
             algorithm: try row.algorithm("algorithm"), rsaBits: try row.decode(forColumn: "rsa_bits"),
             defaultIssuer: try row.decode(forColumn: "default_issuer"), lifetime: try row.decode(forColumn: "lifetime"),
             maximumLifetime: try row.decode(forColumn: "maximum_lifetime"), overlap: try row.decode(forColumn: "overlap"),
-            jwksMaxAge: try row.decode(forColumn: "jwks_max_age"), standby: try row.decode(forColumn: "standby"),
+            jwksMaxAge: try row.decode(forColumn: "jwks_max_age"),
+            notBeforeSkew: try row.decode(forColumn: "not_before_skew"), standby: try row.decode(forColumn: "standby"),
             rotateEvery: try row.decode(Int?.self, forColumn: "rotate_every"))
     }
 }

@@ -30,8 +30,18 @@ enum Schema {
         migrator.registerMigration("agents") { database in
             try database.execute(sql: agents)
         }
+        migrator.registerMigration("relying parties") { database in
+            try database.execute(sql: relyingParties)
+        }
         return migrator
     }
+
+    /// The release whose rotations can wait, that dates `nbf` back, and whose max-age is 10 s at least.
+    private static let relyingParties = """
+        ALTER TABLE issuer ADD COLUMN rotation_requested_at INTEGER;
+        ALTER TABLE issuer ADD COLUMN not_before_skew INTEGER NOT NULL DEFAULT 0;
+        UPDATE issuer SET jwks_max_age = 10 WHERE jwks_max_age < 10;
+        """
 
     /// The release that notices another agent on its token: the starts of agents whose notes there are this store's own.
     private static let agents = """

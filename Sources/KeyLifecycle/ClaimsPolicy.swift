@@ -44,11 +44,14 @@ public struct ClaimsPolicy: Hashable, Sendable {
     public let lifetime: Int
     /// Seconds.
     public let maximumLifetime: Int
+    /// Seconds by which an `nbf` that is filled in lies before `iat`.
+    public let notBeforeSkew: Int
 
     public init(_ issuer: Issuer) {
         issuerURL = issuer.issuerURL
         lifetime = issuer.settings.lifetime
         maximumLifetime = issuer.settings.maximumLifetime
+        notBeforeSkew = issuer.settings.notBeforeSkew
     }
 
     /// Judges claims at `now`.
@@ -65,7 +68,8 @@ public struct ClaimsPolicy: Hashable, Sendable {
         let issuedAt = facts.issuedAt ?? now.seconds
         let start = min(issuedAt, now.seconds)
         let expiresAt = try expiry(facts, start: start)
-        return ClaimsGrant(issuedAt: issuedAt, notBefore: facts.notBefore ?? issuedAt, expiresAt: expiresAt)
+        return ClaimsGrant(
+            issuedAt: issuedAt, notBefore: facts.notBefore ?? issuedAt - Int64(notBeforeSkew), expiresAt: expiresAt)
     }
 
     private func checkIssuer(_ facts: ClaimsFacts) throws(LifecycleError) {

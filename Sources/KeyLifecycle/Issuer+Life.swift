@@ -50,9 +50,10 @@ extension Issuer {
         }
     }
 
-    /// When the next timed transition is due, a scheduled rotation included; `nil` when none is in sight.
+    /// When the next timed transition is due, rotations by time included; `nil` when none is in sight.
     public var nextDeadline: Timestamp? {
-        ([ring.retiring?.expiresAt, nextScheduledRotation] + acceptedIssuers.map(\.expiresAt)).compactMap(\.self).min()
+        ([ring.retiring?.expiresAt, nextScheduledRotation, nextAwaitedRotation] + acceptedIssuers.map(\.expiresAt))
+            .compactMap(\.self).min()
     }
 
     mutating func publish(_ key: GeneratedKey, at moment: Timestamp) {

@@ -116,6 +116,7 @@ extension Issuer {
         active.activatedAt = moment
         ring.keys.append(active)
         lastRotationAt = moment
+        rotationRequestedAt = nil
         generation += 1
         changedAt = moment
     }

@@ -2,9 +2,16 @@ extension Issuer {
     /// Plans `rotate`: the standby key takes over and the active key retires. A key that is retiring already is revoked,
     /// and then a fresh key takes over: only a kid that nobody has seen makes relying parties fetch the JWKS anew.
     ///
-    /// - Throws: `LifecycleError` with `.conflict` when `expected` is not the current generation.
-    public func planningRotation(at moment: Timestamp, ifGeneration expected: Int? = nil) throws(LifecycleError) -> RotationPlan {
+    /// - Parameters:
+    ///   - whenSafe: has the incoming key sign once no relying party can be surprised by it.
+    ///   - revokes: false refuses to revoke a key that is retiring.
+    /// - Throws: `LifecycleError` with `.conflict` when `expected` is not the current generation, `.wouldRevoke`.
+    public func planningRotation(
+        at moment: Timestamp, ifGeneration expected: Int? = nil, whenSafe: Bool = false, revokes: Bool = true
+    ) throws(LifecycleError) -> RotationPlan {
         try require(generation: expected)
+        if !revokes, let retiring = ring.retiring { throw .wouldRevoke(retiring) }
+        if whenSafe { return awaitingRotation(at: moment) }
         if ring.retiring != nil { return revokingRotation(at: moment) }
         if let standby = ring.standby {
             return plan(
@@ -61,17 +68,20 @@ extension Issuer {
         self.plan(
             at: moment, incoming: .standby(kid: kid, algorithm: ring[kid]?.algorithm ?? settings.algorithm),
             activeRetires: plan.retiring.map { $0.kid == ring.active?.kid } ?? false,
-            revoked: plan.revoked.filter { ring[$0]?.state != .retired }, isRevoking: plan.isRevoking)
+            revoked: plan.revoked.filter { ring[$0]?.state != .retired }, isRevoking: plan.isRevoking, isUnseen: true)
     }
 
     /// Carries a plan out.
     ///
     /// - Throws: `LifecycleError` with `.conflict` when the plan was made for another generation, still wants a key
-    ///   generated, or was continued on a ring in which its fresh key is not the standby key any more.
+    ///   generated, has to wait, or was continued on a ring in which its fresh key is not the standby key any more.
     public func executing(_ plan: RotationPlan) throws(LifecycleError) -> IssuerChange {
         try require(plan)
         guard plan.freshKey == nil else {
             throw LifecycleError(.conflict, "the plan wants a fresh key first", hint: "generate and publish it, then go on")
+        }
+        guard plan.signsFrom == nil else {
+            throw LifecycleError(.conflict, "the plan waits until nobody can be surprised", hint: "have it wait")
         }
         // An ended key must not come back.
         if case .standby(let kid, _) = plan.incoming, ring.standby?.kid != kid {
@@ -79,6 +89,7 @@ extension Issuer {
         }
         return changed(at: plan.at) { next, moment in
             for kid in plan.revoked { next.ring.revoke(kid, at: moment) }
+            if plan.cancelsWaiting || plan.incoming != nil { next.rotationRequestedAt = nil }
             guard case .standby(let kid, _) = plan.incoming else { return }
             if let retiring = plan.retiring {
                 next.ring.update(retiring.kid) { key in
@@ -98,7 +109,7 @@ extension Issuer {
     }
 
     /// - Throws: `LifecycleError` with `.conflict` unless the plan was made for this issuer and its current generation.
-    private func require(_ plan: RotationPlan) throws(LifecycleError) {
+    func require(_ plan: RotationPlan) throws(LifecycleError) {
         guard plan.issuer == name else {
             throw LifecycleError(.conflict, "the plan is for the issuer \(plan.issuer)", hint: "plan again")
         }
@@ -143,17 +154,39 @@ extension Issuer {
         plan(at: moment, incoming: nil, activeRetires: false, revoked: [kid], isRevoking: true)
     }
 
-    private func plan(
-        at moment: Timestamp, incoming: RotationPlan.Incoming?, activeRetires: Bool, revoked: [String], isRevoking: Bool
+    /// - Parameters:
+    ///   - isUnseen: whether a standby key was published for this plan.
+    ///   - signsFrom: when the incoming key signs, if not at once.
+    func plan(
+        at moment: Timestamp, incoming: RotationPlan.Incoming?, activeRetires: Bool, revoked: [String], isRevoking: Bool,
+        isUnseen: Bool = false, signsFrom: Timestamp? = nil, cancelsWaiting: Bool = false
     ) -> RotationPlan {
         let effective = max(moment, changedAt)
         let stays = ring.retiring.flatMap { revoked.contains($0.kid) ? nil : $0 }
         let kept = stays.flatMap { key in key.expiresAt.map { RotationPlan.Retiring(kid: key.kid, expiresAt: $0) } }
+        var isFresh = isUnseen
+        if case .fresh = incoming { isFresh = true }
+        let exposures = exposures(
+            of: incoming, isUnseen: isFresh, isRevoking: isRevoking, signsFrom: signsFrom, at: effective)
+        let longest = exposures.flatMap { [$0.refusesNew, $0.acceptsRevoked] }.max() ?? 0
         return RotationPlan(
             issuer: name, generation: generation, at: effective, incoming: incoming,
-            retiring: activeRetires ? retirement(at: effective) : kept, revoked: revoked, isRevoking: isRevoking,
+            algorithmChange: algorithmChange(to: incoming, isUnseen: isFresh),
+            retiring: activeRetires ? retirement(at: signsFrom ?? effective) : kept, revoked: revoked, signsFrom: signsFrom,
+            cancelsWaiting: cancelsWaiting, isRevoking: isRevoking,
             standbyFollows: settings.standby && (incoming != nil || revoked.contains { $0 == ring.standby?.kid }),
-            exposure: exposure(of: incoming, isRevoking: isRevoking, at: effective))
+            exposure: max(longest, signsFrom == nil ? exposure(of: incoming, isRevoking: isRevoking, at: effective) : 0),
+            exposures: exposures)
+    }
+
+    private func algorithmChange(to incoming: RotationPlan.Incoming?, isUnseen: Bool) -> RotationPlan.AlgorithmChange? {
+        guard let incoming, let from = ring.active?.algorithm else { return nil }
+        let (to, publishedAt) =
+            switch incoming {
+            case .standby(let kid, let algorithm): (algorithm, isUnseen ? nil : ring[kid]?.publishedAt)
+            case .fresh(let specification): (specification.algorithm, nil as Timestamp?)
+            }
+        return from == to ? nil : RotationPlan.AlgorithmChange(from: from, to: to, publishedAt: publishedAt)
     }
 
     private func retirement(at moment: Timestamp) -> RotationPlan.Retiring? {
@@ -171,22 +204,23 @@ extension Issuer {
     }
 }
 
-// MARK: - Schedule
+// MARK: - By time
 
 extension Issuer {
-    /// When the next scheduled rotation may go ahead: its interval over, no key retiring, the standby key known to every
-    /// relying party. `nil` without a schedule, or while a standby key is missing.
+    /// When the next scheduled rotation may go ahead: its interval over, no key retiring, the standby key surprising nobody.
+    /// `nil` without a schedule, or while a standby key is missing.
     public var nextScheduledRotation: Timestamp? {
         guard let every = settings.rotateEvery, let standby = ring.standby else { return nil }
         let due = (lastRotationAt ?? createdAt) + every
-        return [due, standby.knownFrom, ring.retiring?.expiresAt ?? due].max()
+        return [due, standby.surprisesNobodyFrom, ring.retiring?.expiresAt ?? due].max()
     }
 
-    /// The plan of a scheduled rotation that is due; `nil` otherwise. It never revokes a valid key.
-    public func planningScheduledRotation(at moment: Timestamp) -> RotationPlan? {
-        guard let due = nextScheduledRotation, due <= moment, ring.retiring == nil, let standby = ring.standby else {
-            return nil
-        }
+    /// The plan of a rotation that time has made due, by schedule or because it has waited long enough; `nil` otherwise. It
+    /// never revokes a valid key.
+    public func planningDueRotation(at moment: Timestamp) -> RotationPlan? {
+        guard let due = [nextScheduledRotation, nextAwaitedRotation].compactMap(\.self).min(), due <= moment,
+            ring.retiring == nil, let standby = ring.standby
+        else { return nil }
         return plan(
             at: moment, incoming: .standby(kid: standby.kid, algorithm: standby.algorithm), activeRetires: true,
             revoked: [], isRevoking: false)

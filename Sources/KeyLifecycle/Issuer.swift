@@ -34,12 +34,14 @@ public struct Issuer: Hashable, Sendable {
     public internal(set) var lastRotationAt: Timestamp?
     /// Until when a relying party may hold documents it was given with a `max-age` that has been lowered since.
     public internal(set) var maxAgeHorizon: Timestamp?
+    /// Since when a rotation waits until no relying party can be surprised by it; `nil` when none waits.
+    public internal(set) var rotationRequestedAt: Timestamp?
 
     /// For stores, which keep an issuer as they were given it.
     public init(
         name: IssuerName, generation: Int, createdAt: Timestamp, changedAt: Timestamp, settings: IssuerSettings,
         profile: OIDCProfile, acceptedIssuers: [AcceptedIssuer], ring: KeyRing, lastRotationAt: Timestamp?,
-        maxAgeHorizon: Timestamp?
+        maxAgeHorizon: Timestamp?, rotationRequestedAt: Timestamp? = nil
     ) {
         self.name = name
         self.generation = generation
@@ -51,6 +53,7 @@ public struct Issuer: Hashable, Sendable {
         self.ring = ring
         self.lastRotationAt = lastRotationAt
         self.maxAgeHorizon = maxAgeHorizon
+        self.rotationRequestedAt = rotationRequestedAt
     }
 
     /// `iss` of every new JWT.
@@ -61,9 +64,14 @@ public struct Issuer: Hashable, Sendable {
         }
     }
 
+    /// Whether a key is to be published ahead: by the settings, or because a rotation waits for it.
+    var wantsStandby: Bool {
+        settings.standby || rotationRequestedAt != nil
+    }
+
     /// Whether a standby key is wanted and missing.
     public var needsStandby: Bool {
-        settings.standby && ring.standby == nil
+        wantsStandby && ring.standby == nil
     }
 
     /// Until when a relying party that fetched the documents before `moment` may go on using them.

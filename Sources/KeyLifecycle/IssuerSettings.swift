@@ -14,6 +14,8 @@ public struct IssuerSettings: Hashable, Sendable {
     public var overlap: Int
     /// The `max-age` of the public documents, in seconds.
     public var jwksMaxAge: Int
+    /// Seconds by which an `nbf` that is filled in lies before `iat`, for relying parties whose clock is behind.
+    public var notBeforeSkew: Int
     /// Whether a key is published ahead of its first signature.
     public var standby: Bool
     /// Seconds between scheduled rotations, if there are any.
@@ -26,8 +28,15 @@ public struct IssuerSettings: Hashable, Sendable {
     public static let maximumLifetimeBound = 86_400
     /// No overlap is longer, in seconds: thirty days.
     public static let maximumOverlap = 2_592_000
+    /// No `max-age` is shorter, in seconds: below, the documents are fetched more often than it helps anybody.
+    public static let minimumMaxAge = 10
+    /// The `max-age` unless another is set, in seconds: the longest at which relying parties that fetch only when it is nearly
+    /// over take a fresh key at once (`RelyingPartyKind`).
+    public static let defaultMaxAge = 30
     /// No `max-age` is longer, in seconds: one day.
     public static let maximumMaxAge = 86_400
+    /// No `nbf` is dated back further, in seconds: what is tolerated of an `nbf` that a caller gives.
+    public static let maximumNotBeforeSkew = 60
     /// Scheduled rotations are no further apart, in seconds: ten years.
     public static let maximumRotateEvery = 315_360_000
 
@@ -37,8 +46,8 @@ public struct IssuerSettings: Hashable, Sendable {
     public init(
         algorithm: SignatureAlgorithm = .rs256, rsaBits: Int = 2_048, defaultIssuer: String = Self.defaultIssuerURL,
         lifetime: Int = 3_600,
-        maximumLifetime: Int = 86_400, overlap: Int = 86_400, jwksMaxAge: Int = 300, standby: Bool = true,
-        rotateEvery: Int? = nil
+        maximumLifetime: Int = 86_400, overlap: Int = 86_400, jwksMaxAge: Int = Self.defaultMaxAge, notBeforeSkew: Int = 0,
+        standby: Bool = true, rotateEvery: Int? = nil
     ) {
         self.algorithm = algorithm
         self.rsaBits = rsaBits
@@ -47,6 +56,7 @@ public struct IssuerSettings: Hashable, Sendable {
         self.maximumLifetime = maximumLifetime
         self.overlap = overlap
         self.jwksMaxAge = jwksMaxAge
+        self.notBeforeSkew = notBeforeSkew
         self.standby = standby
         self.rotateEvery = rotateEvery
     }
@@ -64,7 +74,8 @@ public struct IssuerSettings: Hashable, Sendable {
         try Self.require(
             maximumLifetime...Self.maximumOverlap, contains: overlap, "the overlap",
             because: "a JWT must not outlive the publication of its key")
-        try Self.require(0...Self.maximumMaxAge, contains: jwksMaxAge, "the JWKS max-age")
+        try Self.require(Self.minimumMaxAge...Self.maximumMaxAge, contains: jwksMaxAge, "the JWKS max-age")
+        try Self.require(0...Self.maximumNotBeforeSkew, contains: notBeforeSkew, "the skew of nbf")
         guard Self.rsaLengths.contains(rsaBits) else {
             let lengths = Self.rsaLengths.map(String.init).joined(separator: ", ")
             throw LifecycleError(

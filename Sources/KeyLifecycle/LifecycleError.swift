@@ -16,6 +16,8 @@ public struct LifecycleError: Error, Equatable, Sendable, CustomStringConvertibl
         public static let keyNotFound = Code(rawValue: "key-not-found")
         /// A revocation would leave no key to sign with.
         public static let noKeyLeft = Code(rawValue: "no-key-left")
+        /// A rotation that was to revoke nothing would revoke a key that is retiring.
+        public static let wouldRevoke = Code(rawValue: "would-revoke")
     }
 
     public let code: Code
@@ -25,8 +27,13 @@ public struct LifecycleError: Error, Equatable, Sendable, CustomStringConvertibl
     public let hint: String
     /// With `.conflict`, the issuer's generation now, where that is what differs.
     public let generation: Int?
+    /// With `.wouldRevoke`, when the overlap ends.
+    public let overlapEndsAt: Timestamp?
 
-    public init(_ code: Code, _ message: String, hint: String, generation: Int? = nil) {
+    public init(
+        _ code: Code, _ message: String, hint: String, generation: Int? = nil, overlapEndsAt: Timestamp? = nil
+    ) {
+        self.overlapEndsAt = overlapEndsAt
         self.code = code
         self.message = message
         self.hint = hint
@@ -43,6 +50,13 @@ public struct LifecycleError: Error, Equatable, Sendable, CustomStringConvertibl
     public static func keyNotFound(_ kid: String) -> LifecycleError {
         LifecycleError(
             .keyNotFound, "no published key has the kid \(kid)", hint: "list the keys to see which can be revoked")
+    }
+
+    static func wouldRevoke(_ retiring: SigningKey) -> LifecycleError {
+        LifecycleError(
+            .wouldRevoke, "the overlap of the last rotation is not over, so this one would revoke the key \(retiring.kid)",
+            hint: "wait until it is over, or rotate without refusing: JWTs by that key stop verifying then",
+            overlapEndsAt: retiring.expiresAt)
     }
 
     static func conflict(expected: Int, actual: Int) -> LifecycleError {

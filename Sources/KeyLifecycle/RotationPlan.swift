@@ -14,6 +14,14 @@ public struct RotationPlan: Hashable, Sendable {
         public let expiresAt: Timestamp
     }
 
+    /// The next key signs with another algorithm than the present one.
+    public struct AlgorithmChange: Hashable, Sendable {
+        public let from: SignatureAlgorithm
+        public let to: SignatureAlgorithm
+        /// Since when the documents name the new one; `nil` when they do only from this rotation on.
+        public let publishedAt: Timestamp?
+    }
+
     public let issuer: IssuerName
     /// The generation it was made for.
     public let generation: Int
@@ -21,16 +29,25 @@ public struct RotationPlan: Hashable, Sendable {
     public let at: Timestamp
     /// `nil` when the active key stays.
     public let incoming: Incoming?
+    /// `nil` when the algorithm stays.
+    public let algorithmChange: AlgorithmChange?
     /// The retiring key afterwards; `nil` when there is none.
     public let retiring: Retiring?
     /// Kids that end at once, the valid ones first. A discarded standby key is among them.
     public let revoked: [String]
+    /// When the incoming key signs, where that is not at once: what is revoked is revoked all the same, and the active key
+    /// signs until then.
+    public let signsFrom: Timestamp?
+    /// Whether a rotation that waits does so no more.
+    public let cancelsWaiting: Bool
     /// Whether one of the revoked keys was valid, or a caller asked for the standby key to go.
     public let isRevoking: Bool
     /// Whether a standby key is to be generated and published afterwards.
     public let standbyFollows: Bool
     /// For how many seconds from `at` a relying party with a cached JWKS can accept a revoked key or reject the new one.
     public let exposure: Int
+    /// The same for relying parties of each kind to which new JWTs come.
+    public let exposures: [Exposure]
 
     /// The key to be generated, if there is one.
     public var freshKey: KeySpecification? {

@@ -30,7 +30,7 @@ struct ParameterDecoderTests {
             (#"{"issuer":"a","isuer":"b"}"#, "unknown parameter \"isuer\"", "did you mean \"issuer\"?"),
             (
                 #"{"issuer":"a","banana":"b"}"#, "unknown parameter \"banana\"",
-                "\"rotate\" takes issuer, dryRun, ifGeneration"
+                "\"rotate\" takes issuer, dryRun, ifGeneration, whenSafe, noRevoke, cancel"
             ),
             (
                 #"{"issuer":"a","\u0069ssuer":"b"}"#,

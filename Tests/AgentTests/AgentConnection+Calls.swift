@@ -21,8 +21,14 @@ extension AgentConnection {
     }
 
     @discardableResult
-    func rotate(_ issuer: String = "demo", dryRun: Bool? = nil, ifGeneration: Int? = nil) async throws -> RotationResult {
-        try await call(RotateParameters(issuer: issuer, dryRun: dryRun, ifGeneration: ifGeneration))
+    func rotate(
+        _ issuer: String = "demo", dryRun: Bool? = nil, ifGeneration: Int? = nil, whenSafe: Bool? = nil, noRevoke: Bool? = nil,
+        cancel: Bool? = nil
+    ) async throws -> RotationResult {
+        try await call(
+            RotateParameters(
+                issuer: issuer, dryRun: dryRun, ifGeneration: ifGeneration, whenSafe: whenSafe, noRevoke: noRevoke,
+                cancel: cancel))
     }
 
     func revoke(_ kid: String, dryRun: Bool? = nil) async throws -> RotationResult {

@@ -82,7 +82,10 @@ struct AlgorithmTests {
                 IssuerUpdateParameters(issuer: "demo", algorithm: new.algorithm, rsaBits: new.rsaBits))
             #expect(update.issuer.algorithm == new.algorithm)
             #expect(update.issuer.activeAlgorithm == old.algorithm)
-            #expect(update.warnings == ["\(new.testDescription) signs from the next rotation on"])
+            #expect(update.warnings.first == "\(new.testDescription) signs from the next rotation on")
+            let order = update.warnings.dropFirst().filter { $0.contains("refuse \(new.algorithm) until they are restarted") }
+            #expect(order.count == (old.algorithm == new.algorithm ? 0 : 1))
+            #expect(update.warnings.count == 1 + order.count)
             let replacement = try #require(try await client.key("standby"))
             #expect(replacement.kid != standby)
             #expect(replacement.algorithm == new.algorithm)

@@ -102,7 +102,7 @@ struct DocumentTests {
             #expect(version.discovery.body == discovery)
             #expect(result.urls.first?.discoveryUri == url + ".well-known/openid-configuration")
             #expect(result.urls.first?.jwksUri == url + "openid/v1/jwks")
-            #expect(result.urls.first?.maxAgeSeconds == 300)
+            #expect(result.urls.first?.maxAgeSeconds == 30)
             #expect(version.jwks.etag != version.discovery.etag)
             #expect(try await client.discovery() == result)
         }

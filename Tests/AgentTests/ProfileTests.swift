@@ -45,7 +45,7 @@ struct ProfileTests {
             #expect(status.lifetimeSeconds == 3_600)
             #expect(status.maximumLifetimeSeconds == 86_400)
             #expect(status.overlapSeconds == 86_400)
-            #expect(status.jwksMaxAgeSeconds == 300)
+            #expect(status.jwksMaxAgeSeconds == 30)
             #expect(status.hsm == "up")
             #expect(status.dataTimestamp.seconds == agent.clock.now)
         }
@@ -126,6 +126,78 @@ struct ProfileTests {
         }
     }
 
+    @Test("when a reload moves the public base URL, its reply and health name the issuers that stay on the former one")
+    func namesIssuersElsewhere() async throws {
+        try await AgentFixture.with { _, client in
+            try await client.create("billing")
+            try await client.create("plain", enabled: false)
+            #expect(try await client.health().notices == nil)
+            let warnings = try await client.call(ReloadParameters()).warnings
+            #expect(warnings.count == 1)
+            #expect(warnings.first?.contains("billing;") == true)
+            #expect(warnings.first?.contains("--new-issuer-url") == true)
+            // Said once by the reload that changes it, and by health as long as it is so.
+            #expect(try await client.call(ReloadParameters()).warnings == [])
+            let health = try await client.health()
+            #expect(health.notices == warnings)
+            #expect(health.status == "ok")
+
+            _ = try await client.call(IssuerUpdateParameters(issuer: "billing", newIssuerURL: true))
+            #expect(try await client.health().notices == nil)
+        }
+    }
+
+    @Test("a new URL is minted in one step: JWTs go from one to the other, never by way of the default issuer")
+    func newURLInOneStep() async throws {
+        try await AgentFixture.with { agent, client in
+            let former = try await client.create().issuer
+            await agent.settle()
+            _ = try await client.call(ReloadParameters())
+            let generation = try await client.status().generation
+            let old = try await client.sign().jwt
+
+            let result = try await client.call(IssuerUpdateParameters(issuer: "demo", newIssuerURL: true))
+            let url = result.issuer.issuer
+            #expect(url.hasPrefix("https://moved.example.com/"))
+            #expect(result.issuer.generation == generation + 1)
+            #expect(result.issuer.oidcIssuerProfile == OIDCIssuerProfileView(enabled: true, issuerUrl: url))
+            #expect(result.warnings.contains { $0.contains(url) })
+            #expect(try await client.discovery().urls.map(\.issuerUrl) == [url, former])
+            _ = try await client.verify(old, iss: former, now: agent.clock.now)
+            _ = try await client.verify(try await client.sign().jwt, iss: url, now: agent.clock.now)
+        }
+    }
+
+    @Test("an issuer without a URL gets no new one, and is told how to get its first")
+    func newURLWithoutProfile() async throws {
+        try await AgentFixture.with { _, client in
+            try await client.create(enabled: false)
+            let error = try await refusal {
+                _ = try await client.call(IssuerUpdateParameters(issuer: "demo", newIssuerURL: true))
+            }
+            #expect(error.reason == .policyInvalid)
+            #expect(error.hint?.contains("--enable-oidc-issuer") == true)
+        }
+    }
+
+    @Test("nbf is dated back by the issuer's skew")
+    func notBeforeSkew() async throws {
+        try await AgentFixture.with { agent, client in
+            try await client.create()
+            let status = try await client.call(IssuerUpdateParameters(issuer: "demo", notBeforeSkewSeconds: 60)).issuer
+            #expect(status.notBeforeSkewSeconds == 60)
+            let jwt = try await client.sign().jwt
+            // A minute behind, a relying party takes it already.
+            let claims = try await client.verify(jwt, now: agent.clock.now - 60).claims
+            #expect(claims.notBefore == Double(agent.clock.now - 60))
+            #expect(claims.issuedAt == Double(agent.clock.now))
+            let error = try await refusal {
+                _ = try await client.call(IssuerUpdateParameters(issuer: "demo", notBeforeSkewSeconds: 61))
+            }
+            #expect(error.reason == .policyInvalid)
+        }
+    }
+
     @Test("deleting an issuer revokes every key, ends every document and destroys the private keys")
     func deletionEndsEverything() async throws {
         try await AgentFixture.with { agent, client in
@@ -138,7 +210,7 @@ struct ProfileTests {
 
             let result = try await client.call(IssuerDeleteParameters(issuer: "demo"))
             #expect(Set(result.revoked) == Set(published))
-            #expect(result.exposureSeconds == 300)
+            #expect(result.exposureSeconds == 30)
             #expect(try await refusal { _ = try await client.discovery() }.reason == .issuerNotFound)
             #expect(try await refusal { _ = try await client.sign() }.reason == .issuerNotFound)
             #expect(try await client.call(IssuerListParameters()).issuers.isEmpty)

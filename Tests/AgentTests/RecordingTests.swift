@@ -323,7 +323,7 @@ struct RecordingTests {
     @Test("on reload the log goes on in a new file, and one that cannot be used is told while the rest is put in force")
     func reload() async throws {
         try await AgentFixture.with { agent, client in
-            try await client.create(standby: false)
+            try await client.create(enabled: false, standby: false)
             try FileManager.default.moveItem(atPath: agent.auditPath, toPath: agent.auditPath + ".1")
             let reloaded = try await client.call(ReloadParameters())
             #expect(reloaded.warnings.isEmpty)

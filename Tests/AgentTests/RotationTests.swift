@@ -96,8 +96,14 @@ struct RotationTests {
             #expect(result.plan.retiring?.kid == second.kid)
             #expect(Set(result.plan.revoked) == seen.subtracting([second.kid]))
             #expect(result.publication == PublicationView(outcome: "unwatched", fetched: 0, watching: 0))
-            #expect(result.exposureSeconds == 300)
-            #expect(result.warnings.contains { $0.contains("300 s") })
+            #expect(result.exposureSeconds == 30)
+            #expect(
+                result.relyingParties == [
+                    RelyingPartyView(kind: "fetches-at-unknown-kid", refusesNewSeconds: 0, acceptsRevokedSeconds: 0),
+                    RelyingPartyView(kind: "fetches-near-expiry", refusesNewSeconds: 0, acceptsRevokedSeconds: 0),
+                    RelyingPartyView(kind: "limits-fetching", refusesNewSeconds: 30, acceptsRevokedSeconds: 30),
+                ])
+            #expect(result.warnings.contains { $0.contains("PyJWT") && $0.contains("30 s") })
 
             let error = await #expect(throws: VerificationError.self) {
                 _ = try await client.verify(first.jwt, now: agent.clock.now)
@@ -131,12 +137,14 @@ struct RotationTests {
     @Test("rotating sooner than the JWKS max-age after the standby was published names the seconds at risk")
     func hastyRotationWarns() async throws {
         try await AgentFixture.with { agent, client in
-            try await client.create()
+            let created = try await client.call(
+                IssuerCreateParameters(issuer: "demo", algorithm: "ES256", jwksMaxAgeSeconds: 300))
+            #expect(created.warnings.contains { $0.contains("kube-apiserver") && $0.contains("270 s") })
             await agent.settle()
             await agent.pass(100)
             let hasty = try await client.rotate()
             #expect(hasty.exposureSeconds == 200)
-            #expect(hasty.warnings.contains { $0.contains("200 s") })
+            #expect(hasty.warnings.contains { $0.contains("kube-apiserver") && $0.contains("170 s") })
         }
     }
 
@@ -145,7 +153,7 @@ struct RotationTests {
         try await AgentFixture.with { agent, client in
             try await client.create()
             await agent.settle()
-            await agent.pass(300)
+            await agent.pass(30)
             let result = try await client.rotate()
             #expect(result.exposureSeconds == 0)
             #expect(result.warnings == [])
@@ -323,6 +331,7 @@ struct RotationTests {
             #expect(result.issuer.algorithm == "RS256")
             #expect(result.issuer.activeAlgorithm == "ES256")
             #expect(result.warnings.contains { $0.contains("RS256") })
+            #expect(result.warnings.contains { $0.contains("go-oidc v3") && $0.contains("restart them, and only then rotate") })
             await agent.settle()
             let standby = try #require(try await client.key("standby"))
             #expect(standby.algorithm == "RS256")
@@ -331,7 +340,8 @@ struct RotationTests {
             let old = try await client.sign()
             #expect(old.alg == "ES256")
 
-            try await client.rotate()
+            let rotated = try await client.rotate()
+            #expect(rotated.warnings.contains { $0.contains("RS256 signs in place of ES256") && $0.contains("restarted since") })
             await agent.settle()
             let new = try await client.sign()
             #expect(new.alg == "RS256")

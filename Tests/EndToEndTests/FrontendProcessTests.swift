@@ -20,7 +20,7 @@ struct FrontendProcessTests {
             ] {
                 let answer = try await site.get(target)
                 #expect(answer.headers["content-type"]?.hasPrefix(type) == true, "\(answer.headers)")
-                #expect(answer.headers["cache-control"] == "public, max-age=300")
+                #expect(answer.headers["cache-control"] == "public, max-age=30")
                 #expect(answer.body == (try await site.output(command, "demo")), "the agent's bytes")
                 let etag = try #require(answer.headers["etag"])
                 #expect(try await site.get(target, ["-H", "If-None-Match: \(etag)"]).status == 304)

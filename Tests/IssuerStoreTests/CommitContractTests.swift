@@ -19,7 +19,8 @@ struct CommitContractTests {
         try await implementation.withStore { store in
             let settings = IssuerSettings(
                 algorithm: .es256, rsaBits: 3_072, defaultIssuer: "https://default.example", lifetime: 700,
-                maximumLifetime: 800, overlap: 900, jwksMaxAge: 60, standby: true, rotateEvery: 1_000)
+                maximumLifetime: 800, overlap: 900, jwksMaxAge: 60, notBeforeSkew: 30, standby: true,
+                rotateEvery: 1_000)
             let enabled = try await store.create(settings: settings, url: "https://oidc.example/t/u/")
             let plain = try await store.create(.other, key: 2, settings: IssuerSettings(standby: false), at: .at(5))
             #expect(try await store.contents().issuers == [enabled, plain])
@@ -75,6 +76,25 @@ struct CommitContractTests {
             let revocation = try issuer.planningRevocation(of: "kid-4", at: .at(200_002), canGenerate: false)
             issuer = try await check(store.apply(issuer.executing(revocation)), [3, 1, 2, 4])
             #expect(issuer.ring.keys.map(\.state) == [.revoked, .retired, .revoked, .revoked, .active])
+
+            // A rotation that waits, and then does so no more.
+            issuer = try await check(store.publishStandby(issuer, key: 6, at: .at(200_003)), [3, 1, 2, 4])
+            let waiting = try issuer.planningRotation(at: .at(200_004), whenSafe: true)
+            issuer = try await check(
+                store.apply(issuer.deferring(waiting, fresh: nil, at: .at(200_004))), [3, 1, 2, 4])
+            #expect(issuer.rotationRequestedAt == .at(200_004))
+            let due = try #require(issuer.planningDueRotation(at: .at(300_000)))
+            issuer = try await check(store.apply(issuer.executing(due)), [3, 1, 2, 4])
+            #expect(issuer.rotationRequestedAt == nil)
+
+            // One that revokes meanwhile: in one commit, the retiring key and the standby key too.
+            issuer = try await check(store.publishStandby(issuer, key: 7, at: .at(300_001)), [3, 1, 2, 4])
+            let revoking = try issuer.planningRotation(at: .at(300_002), whenSafe: true)
+            try await store.record(.number(8, at: .at(300_002)))
+            issuer = try await check(
+                store.apply(issuer.deferring(revoking, fresh: .number(8), at: .at(300_002)), fulfilling: 8),
+                [3, 1, 2, 4, 5, 7])
+            #expect(issuer.ring.published.map(\.kid) == ["kid-6", "kid-8"])
         }
     }
 

@@ -116,6 +116,24 @@ struct SQLiteFileTests {
         }
     }
 
+    @Test("a store with a max-age that is too short by now is read, and has the shortest there is")
+    func shortMaxAge() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = "\(directory)/store.db"
+            try rawWrite(path, FirstSchema.dump.replacing("60,1,100000,NULL", with: "0,1,100000,NULL"))
+            let store = try SQLiteIssuerStore(path: path, tenant: nil, minted: .fixture)
+            var issuer = try #require(FirstSchema.snapshot.issuers.first)
+            #expect(try await store.issuer()?.settings.jwksMaxAge == 10)
+            var settings = issuer.settings
+            settings.jwksMaxAge = 10
+            issuer = Issuer(
+                name: issuer.name, generation: issuer.generation, createdAt: issuer.createdAt, changedAt: issuer.changedAt,
+                settings: settings, profile: issuer.profile, acceptedIssuers: issuer.acceptedIssuers, ring: issuer.ring,
+                lastRotationAt: issuer.lastRotationAt, maxAgeHorizon: issuer.maxAgeHorizon)
+            #expect(try await store.issuer() == issuer)
+        }
+    }
+
     @Test("the first schema is the one of the first release, to the letter")
     func firstSchemaIsFrozen() async throws {
         try await withTemporaryDirectory { directory in

@@ -56,6 +56,22 @@ struct ClaimsPolicyTests {
         #expect(grant.expiresAt == row.exp)
     }
 
+    @Test(
+        "an nbf that is filled in is dated back by the issuer's skew; one that is given, iat and exp are left alone",
+        arguments: [
+            (ClaimsFacts.asking(), now, now - 45, now + 3_600),
+            (.asking(iat: now - 60), now - 60, now - 105, now - 60 + 3_600),
+            (.asking(nbf: now), now, now, now + 3_600), (.asking(nbf: now - 60), now, now - 60, now + 3_600),
+            (.asking(exp: now + 7_200), now, now - 45, now + 7_200),
+        ])
+    func notBeforeSkew(facts: ClaimsFacts, iat: Int64, nbf: Int64, exp: Int64) throws {
+        let settings = IssuerSettings(lifetime: hour, maximumLifetime: 2 * hour, overlap: day, notBeforeSkew: 45)
+        let grant = try ClaimsPolicy(sampleIssuer("k1 active", settings: settings)).grant(facts, at: start)
+        #expect(grant.issuedAt == iat)
+        #expect(grant.notBefore == nbf)
+        #expect(grant.expiresAt == exp)
+    }
+
     struct Refused: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let facts: ClaimsFacts

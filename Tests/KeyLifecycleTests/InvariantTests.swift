@@ -34,7 +34,7 @@ struct InvariantTests {
         let kinds = [
             "create", "delete", "rotate", "revoke", "revoke without a generator", "expire", "publish standby", "publish fresh",
             "scheduled rotation", "set profile", "set settings", "expire meanwhile", "revoke meanwhile",
-            "rotate meanwhile",
+            "rotate meanwhile", "rotate when safe", "awaited rotation", "cancel",
         ]
         for kind in kinds {
             #expect(commits[kind, default: 0] > 5, "\(kind)")

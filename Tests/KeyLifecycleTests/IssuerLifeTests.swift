@@ -52,7 +52,7 @@ struct IssuerLifeTests {
         let after = try change.after
         #expect(shape(after) == "k1 active, k2 standby")
         #expect(after.ring["k2"]?.publishedAt == start)
-        #expect(after.ring["k2"]?.knownFrom == start + 300)
+        #expect(after.ring["k2"]?.knownFrom == start + 30)
         #expect(after.ring["k2"]?.activatedAt == nil)
         #expect(!after.needsStandby)
         #expect(after.generation == issuer.generation + 1)

@@ -54,10 +54,15 @@ struct IssuerSettingsTests {
             Case(false, "RSA keys of 1024 bits") { $0.rsaBits = 1_024 },
             Case(false, "RSA keys of 2049 bits") { $0.rsaBits = 2_049 },
             Case(false, "RSA keys of 8192 bits") { $0.rsaBits = 8_192 },
-            Case(true, "no max-age") { $0.jwksMaxAge = 0 },
+            Case(true, "a max-age of 10 s") { $0.jwksMaxAge = 10 },
+            Case(false, "a max-age below 10 s") { $0.jwksMaxAge = 9 },
+            Case(false, "no max-age") { $0.jwksMaxAge = 0 },
             Case(false, "a negative max-age") { $0.jwksMaxAge = -1 },
             Case(true, "a max-age of one day") { $0.jwksMaxAge = 86_400 },
             Case(false, "a max-age over one day") { $0.jwksMaxAge = 86_401 },
+            Case(true, "nbf dated back by a minute") { $0.notBeforeSkew = 60 },
+            Case(false, "nbf dated back by more than a minute") { $0.notBeforeSkew = 61 },
+            Case(false, "nbf dated ahead") { $0.notBeforeSkew = -1 },
             Case(true, "rotations just further apart than the overlap") { $0.rotateEvery = 86_401 },
             Case(false, "rotations as far apart as the overlap") { $0.rotateEvery = 86_400 },
             Case(false, "rotations at no distance") { $0.rotateEvery = 0 },
@@ -86,13 +91,18 @@ struct IssuerSettingsTests {
         #expect(update == (row.isAccepted ? nil : .policyInvalid))
     }
 
-    @Test("the defaults are those of AKS: an hour, a day at most, a day of overlap, a standby key besides")
+    @Test(
+        """
+        the defaults are those of AKS: an hour, a day at most, a day of overlap; a standby key besides, and 30 s of max-age, with \
+        which go-oidc v2 fetches a fresh key at once
+        """)
     func defaults() {
         let settings = IssuerSettings()
         #expect(settings.lifetime == 3_600)
         #expect(settings.maximumLifetime == 86_400)
         #expect(settings.overlap == 86_400)
-        #expect(settings.jwksMaxAge == 300)
+        #expect(settings.jwksMaxAge == 30)
+        #expect(settings.notBeforeSkew == 0)
         #expect(settings.standby)
         #expect(settings.rotateEvery == nil)
         #expect(settings.algorithm == .rs256)

@@ -185,6 +185,29 @@ struct IssuerUpdateTests {
         }
     }
 
+    @Test("a new URL takes the place of the present one in one step, which stays accepted until the overlap is over")
+    func newURL() throws {
+        let issuer = sampleIssuer("k1 retiring, k2 active, k3 standby", profile: .enabled(url: Self.first))
+        let update = IssuerUpdate(settings: nil, enabled: nil, renewsURL: true, freshURL: "https://new/", immediately: false)
+        let after = try #require(try issuer.updating(update, at: start)).after
+        #expect(after.issuerURL == "https://new/")
+        #expect(after.acceptedIssuers == [AcceptedIssuer(url: Self.first, expiresAt: start + day)])
+        #expect(after.ring == issuer.ring)
+        var immediately = update
+        immediately.immediately = true
+        let dropped = try #require(try issuer.updating(immediately, at: start)).after
+        #expect(dropped.acceptedIssuers.isEmpty)
+    }
+
+    @Test("there is no new URL for a profile that is disabled, or is to be", arguments: [nil, true, false])
+    func newURLWithoutProfile(enabled: Bool?) {
+        for profile in [OIDCProfile.disabled, .enabled(url: Self.first)] where profile == .disabled || enabled != nil {
+            let update = IssuerUpdate(
+                settings: nil, enabled: enabled, renewsURL: true, freshURL: "https://new/", immediately: false)
+            #expect(refusal { _ = try sampleIssuer("k1 active", profile: profile).updating(update, at: start) } == .policyInvalid)
+        }
+    }
+
     @Test("lowering the max-age keeps the old one in force until caches under it have run out")
     func loweredMaxAge() throws {
         let issuer = sampleIssuer("k1 active", settings: IssuerSettings(jwksMaxAge: hour))

@@ -34,8 +34,10 @@ struct LifecycleWalk {
     }
 
     private mutating func step(_ issuer: Issuer) throws {
+        if issuer.rotationRequestedAt != nil, random.chance(20) { return try rotateWhenSafe(issuer) }
         switch Int.random(in: 0..<100, using: &random) {
-        case 0..<20: try rotate(issuer, times: 1)
+        case 0..<14: try rotate(issuer, times: 1)
+        case 14..<20: try rotateWhenSafe(issuer)
         case 20..<26: try rotate(issuer, times: 2)
         case 26..<38: try revoke(issuer)
         case 38..<54: try expire(issuer)
@@ -52,7 +54,7 @@ struct LifecycleWalk {
 
     /// Anywhere, and often to the very second at which something is due, or the one before.
     private mutating func moveClock() {
-        let deadlines = [issuer?.nextDeadline, issuer?.nextScheduledRotation].compactMap(\.self)
+        let deadlines = [issuer?.nextDeadline, issuer?.nextScheduledRotation, issuer?.nextAwaitedRotation].compactMap(\.self)
         if random.chance(25), let deadline = deadlines.randomElement(using: &random) {
             clock = deadline + random.pick([-1, 0, 0])
             return note("clock at a deadline, now \(clock.seconds)")
@@ -133,18 +135,53 @@ struct LifecycleWalk {
     }
 
     private mutating func rotateBySchedule(_ issuer: Issuer) throws {
-        note("schedule")
-        guard let plan = issuer.planningScheduledRotation(at: clock) else { return }
-        expect(plan.revoked.isEmpty && !plan.isRevoking, "a scheduled rotation revokes")
-        expect(issuer.ring.retiring == nil, "a scheduled rotation did not wait for the retiring key")
-        expect(issuer.ring.standby.map { $0.knownFrom <= clock } == true, "a scheduled rotation did not wait for its lead")
-        try carryOut(plan, from: issuer, "scheduled rotation", .standbyOnly)
+        note("by time")
+        guard let plan = issuer.planningDueRotation(at: clock) else { return }
+        expect(plan.revoked.isEmpty && !plan.isRevoking, "a rotation by time revokes")
+        expect(issuer.ring.retiring == nil, "a rotation by time did not wait for the retiring key")
+        expect(
+            issuer.ring.standby.map { $0.knownFrom <= clock && $0.publishedAt + 30 <= clock } == true,
+            "a rotation by time did not wait for its lead")
+        expect(plan.exposure == 0, "a rotation by time surprises somebody")
+        let waited = issuer.rotationRequestedAt != nil
+        try carryOut(plan, from: issuer, waited ? "awaited rotation" : "scheduled rotation", .standbyOnly)
+        expect(self.issuer?.rotationRequestedAt == nil, "a rotation waits that has happened")
+    }
+
+    /// Or, while one waits, has it wait no more.
+    private mutating func rotateWhenSafe(_ issuer: Issuer) throws {
+        if issuer.rotationRequestedAt != nil, random.chance(40) {
+            note("cancel")
+            commit(try issuer.executing(issuer.planningCancellation(at: clock)), "cancel", .standbyOnly)
+            expect(self.issuer?.rotationRequestedAt == nil, "a rotation waits that was given up")
+            return expect(self.issuer?.ring.active == issuer.ring.active, "giving up changed the active key")
+        }
+        let plan = try issuer.planningRotation(at: clock, whenSafe: true)
+        note("rotate when safe")
+        guard plan.signsFrom != nil else {
+            expect(plan.exposure == 0 && plan.revoked.isEmpty, "a rotation that was safe at once surprises somebody")
+            try carryOut(plan, from: issuer, "rotate when safe at once", .standbyOnly)
+            return
+        }
+        let key = plan.freshKey.map { makeKey($0) }
+        guard let change = try issuer.deferring(plan, fresh: key, at: clock) else {
+            return expect(issuer.rotationRequestedAt != nil, "nothing waits, and nothing is to be done")
+        }
+        commit(change, "rotate when safe", plan.isRevoking ? .revoked : .standbyOnly)
+        guard let after = self.issuer else { return }
+        expect(after.ring.active == issuer.ring.active, "a rotation that waits has changed the active key")
+        expect(after.ring.retiring == nil, "what was to be revoked is not")
+        expect(after.nextAwaitedRotation.map { $0 > change.at } == true, "it waits for nothing")
     }
 
     private mutating func setProfile(_ issuer: Issuer) throws {
+        let renews = issuer.profile != .disabled && random.chance(30)
         let update = IssuerUpdate(
-            settings: nil, enabled: random.chance(50), freshURL: freshURL(), immediately: random.chance(15))
-        note("update enabled \(update.enabled == true) url \(update.freshURL)\(update.immediately ? " immediately" : "")")
+            settings: nil, enabled: renews ? nil : random.chance(50), renewsURL: renews, freshURL: freshURL(),
+            immediately: random.chance(15))
+        note(
+            "update \(renews ? "renewing" : "enabled \(update.enabled == true)") url \(update.freshURL)"
+                + (update.immediately ? " immediately" : ""))
         guard let change = try issuer.updating(update, at: clock) else { return }
         commit(change, "set profile", .standbyOnly, dropsURLs: update.immediately)
     }
@@ -266,7 +303,7 @@ struct LifecycleWalk {
         return IssuerSettings(
             algorithm: random.pick([.rs256, .es256]), rsaBits: random.pick([2_048, 4_096]), lifetime: 600,
             maximumLifetime: maximum, overlap: overlap,
-            jwksMaxAge: random.pick([0, 60, 300, day]), standby: standby,
+            jwksMaxAge: random.pick([10, 60, 300, day]), standby: standby,
             rotateEvery: standby && random.chance(80) ? overlap + random.pick([1, hour, 30 * day]) : nil)
     }
 }

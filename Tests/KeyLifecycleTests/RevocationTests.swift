@@ -60,7 +60,7 @@ struct RevocationTests {
         #expect(shape(outcome.issuer) == row.after)
         #expect(outcome.destroyed == row.destroyed)
         #expect(plan.isRevoking)
-        #expect(plan.exposure == 300)
+        #expect(plan.exposure == 30)
         #expect(plan.standbyFollows == row.standbyFollows)
         #expect(plan.revoked.contains(row.kid))
         #expect(Set(outcome.executed.revoked) == Set(row.destroyed))

@@ -46,6 +46,7 @@ struct CommandTests {
                 JWKS max-age:      5m
                 Standby key:       yes
                 Rotate every:      30d
+                nbf dated back:    0s
 
                 """)
     }
@@ -69,6 +70,7 @@ struct CommandTests {
                 Next rotation:     2026-12-24T09:00:00Z (in 29d)
                 HSM:               up
                 As of:             2026-11-24T10:00:00Z (0s ago)
+                Awaited rotation:  to kid-3 at 2026-11-24T10:00:20Z (in 20s)
                 Quarantine:        <none>
 
                 """)
@@ -159,6 +161,24 @@ struct CommandTests {
                 """)
     }
 
+    @Test("issuer status says of a rotation that waits that its key is still to come, and of none that there is none")
+    func awaitedRotation() async throws {
+        let requestedAt = Samples.time("2026-11-24T09:59:50Z")
+        for (awaited, shown) in [
+            (AwaitedRotationView(requestedAt: requestedAt, kid: nil, signsFrom: nil), "its key is being generated"),
+            (nil, "<none>"),
+        ] {
+            let agent = ScriptedAgent([
+                .issuerStatus: { _ in
+                    var status = Samples.issuer()
+                    status.awaitedRotation = awaited
+                    return try JSONValue(encoding: status)
+                }
+            ])
+            #expect(await CommandLineRun(agent: agent)("issuer status demo").output.contains("Awaited rotation:  \(shown)\n"))
+        }
+    }
+
     @Test("issuer create sends what was given and nothing else, and prints the issuer")
     func create() async {
         let agent = ScriptedAgent([
@@ -168,14 +188,15 @@ struct CommandTests {
         ])
         let outcome = await CommandLineRun(agent: agent)(
             "issuer create demo --algorithm ES256 --enable-oidc-issuer --lifetime 1h --max-lifetime 1h30m --overlap 2d"
-                + " --no-standby --jwks-max-age 90s --rotate-every 30d --default-issuer https://d/ --query activeKid -o tsv")
+                + " --no-standby --jwks-max-age 90s --not-before-skew 30s --rotate-every 30d --default-issuer https://d/ --query activeKid -o tsv"
+        )
         #expect(outcome.output == "kid-2\n")
         #expect(outcome.errors == "warning: iss has changed\n")
         #expect(
             agent.requests == [
                 #"issuer-create {"issuer":"demo","algorithm":"ES256","enableOIDCIssuer":true,"defaultIssuer":"https://d/","#
                     + #""lifetimeSeconds":3600,"maximumLifetimeSeconds":5400,"overlapSeconds":172800,"#
-                    + #""jwksMaxAgeSeconds":90,"standby":false,"rotateEverySeconds":2592000}"#
+                    + #""jwksMaxAgeSeconds":90,"notBeforeSkewSeconds":30,"standby":false,"rotateEverySeconds":2592000}"#
             ])
         _ = await CommandLineRun(agent: agent)("issuer create demo --algorithm PS256 --rsa-bits 3072")
         #expect(agent.requests.last == #"issuer-create {"issuer":"demo","algorithm":"PS256","rsaBits":3072}"#)

@@ -27,6 +27,7 @@ struct ConfirmationTests {
         "without a terminal and without --yes they refuse, and change nothing",
         arguments: [
             "rotate demo", "issuer rotate-signing-keys demo", "keys revoke kid-2", "issuer delete demo",
+            "issuer update demo --new-issuer-url", "rotate demo --when-safe",
             "issuer update demo --disable-oidc-issuer", "issuer update demo --disable-oidc-issuer --immediately",
         ])
     func refuse(line: String) async {
@@ -111,6 +112,69 @@ struct ConfirmationTests {
 
                 """)
         #expect(agent.requests == [#"rotate {"issuer":"demo","dryRun":true}"#])
+    }
+
+    @Test("a rotation that waits says which key signs until when, and that it is the agent that waits")
+    func whenSafe() async {
+        let agent = ScriptedAgent([
+            .rotate: { params in
+                let dryRun = params?["dryRun"]?.bool ?? false
+                return try JSONValue(encoding: Samples.rotation(dryRun: dryRun, waiting: true, generation: dryRun ? 3 : 4))
+            }
+        ])
+        let outcome = await CommandLineRun(agent: agent, typed: "y")("rotate demo --when-safe --no-revoke")
+        #expect(
+            outcome.errors == """
+                Plan for issuer demo, made for generation 3:
+                  Becomes active:    kid-3 (RS256, the standby key)
+                  Signs from:        2026-11-24T10:00:20Z (in 20s)
+                  Signs until then:  kid-2
+                  Retires:           kid-2, valid until 2026-11-25T10:00:00Z (in 24h)
+                  New standby key:   published afterwards
+                JWTs already issued keep verifying until they expire.
+                Continue? [y/N]\u{20}
+                """)
+        #expect(
+            outcome.output == """
+                The rotation of issuer demo waits: generation 4.
+                  Active:          kid-2
+                  Becomes active:  kid-3 (RS256, the standby key)
+                  Signs from:      2026-11-24T10:00:20Z (in 20s); the agent sees to it
+                  Retires:         kid-2, valid until 2026-11-25T10:00:00Z (in 24h)
+
+                """)
+        #expect(
+            agent.requests == [
+                #"rotate {"issuer":"demo","dryRun":true,"whenSafe":true,"noRevoke":true}"#,
+                #"rotate {"issuer":"demo","ifGeneration":3,"whenSafe":true,"noRevoke":true}"#,
+            ])
+    }
+
+    @Test("a rotation that waits is given up by a request of its own")
+    func cancel() async {
+        let agent = Self.agent()
+        #expect(await CommandLineRun(agent: agent)("rotate demo --cancel --when-safe").status == 2)
+        #expect(agent.requests.isEmpty)
+        let outcome = await CommandLineRun(agent: agent)("rotate demo --cancel -y")
+        #expect(outcome.output.hasPrefix("The rotation of issuer demo waits no more: generation 4.\n"))
+        #expect(agent.requests.last == #"rotate {"issuer":"demo","ifGeneration":3,"cancel":true}"#)
+    }
+
+    @Test("a new URL is asked about like every change of iss, and is one request")
+    func newIssuerURL() async {
+        let agent = Self.agent()
+        let outcome = await CommandLineRun(agent: agent, typed: "y")("issuer update demo --new-issuer-url")
+        #expect(
+            outcome.errors.hasPrefix(
+                """
+                This changes the iss of every new JWT of issuer demo:
+                  from  https://oidc.example.com/t/11/
+                  to    a fresh URL
+
+                """))
+        #expect(outcome.errors.contains("keep verifying under the former URL for 24h"))
+        #expect(agent.requests.last == #"issuer-update {"issuer":"demo","newIssuerURL":true,"ifGeneration":7}"#)
+        #expect(await CommandLineRun(agent: agent)("issuer update demo --new-issuer-url --enable-oidc-issuer").status == 2)
     }
 
     @Test("a warning shown with the plan is not repeated after it")

@@ -21,9 +21,13 @@ enum Samples {
             ],
             algorithm: "RS256", rsaBits: 2048, activeKid: kids[1], activeAlgorithm: "RS256",
             keyCounts: KeyCounts(standby: 1, active: 1, retiring: 1, retired: 0, revoked: 0), lifetimeSeconds: 3600,
-            maximumLifetimeSeconds: 86_400, overlapSeconds: 86_400, jwksMaxAgeSeconds: 300, standby: true,
+            maximumLifetimeSeconds: 86_400, overlapSeconds: 86_400, jwksMaxAgeSeconds: 300, notBeforeSkewSeconds: 0,
+            standby: true,
             rotateEverySeconds: 2_592_000, lastRotationAt: time("2026-11-24T09:00:00Z"),
-            nextRotationAt: time("2026-12-24T09:00:00Z"), overlapEndsAt: time("2026-11-25T09:00:00Z"), hsm: "up",
+            nextRotationAt: time("2026-12-24T09:00:00Z"),
+            awaitedRotation: AwaitedRotationView(
+                requestedAt: time("2026-11-24T09:59:50Z"), kid: "kid-3", signsFrom: time("2026-11-24T10:00:20Z")),
+            overlapEndsAt: time("2026-11-25T09:00:00Z"), hsm: "up",
             dataTimestamp: time("2026-11-24T10:00:00Z"), refreshHintSeconds: 60)
     }
 
@@ -34,7 +38,9 @@ enum Samples {
     }
 
     /// The plan of an ordinary rotation, or of one that revokes.
-    static func rotation(dryRun: Bool, revoking: Bool = false, generation: Int = 3) -> RotationResult {
+    static func rotation(
+        dryRun: Bool, revoking: Bool = false, waiting: Bool = false, generation: Int = 3
+    ) -> RotationResult {
         RotationResult(
             issuer: "demo", dryRun: dryRun,
             plan: RotationPlanView(
@@ -42,9 +48,10 @@ enum Samples {
                 incoming: revoking
                     ? IncomingKeyView(source: "generated", kid: dryRun ? nil : "kid-4", algorithm: "RS256")
                     : IncomingKeyView(source: "standby", kid: "kid-3", algorithm: "RS256"),
+                signsFrom: waiting ? time("2026-11-24T10:00:20Z") : nil,
                 retiring: RetiringKeyView(kid: "kid-2", expiresAt: time("2026-11-25T10:00:00Z")),
                 revoked: revoking ? ["kid-1", "kid-3"] : [], standbyFollows: true),
-            activeKid: dryRun ? "kid-2" : revoking ? "kid-4" : "kid-3", generation: generation,
+            activeKid: dryRun || waiting ? "kid-2" : revoking ? "kid-4" : "kid-3", generation: generation,
             publication: revoking && !dryRun ? PublicationView(outcome: "fetched", fetched: 2, watching: 2) : nil,
             exposureSeconds: revoking ? 300 : 0, warnings: revoking ? ["cached keys can mislead for 300 s"] : [])
     }

@@ -103,9 +103,27 @@ extension IssuerRegistry {
 
     /// Mints URLs under the origin of a configuration that was read again; URLs in force stay.
     func adopt(_ read: @Sendable () async throws -> ReloadedConfiguration) async throws -> ReloadedConfiguration {
-        let reloaded = try await read()
+        var reloaded = try await read()
+        guard reloaded.publicBaseURL != publicBaseURL else { return reloaded }
         publicBaseURL = reloaded.publicBaseURL
+        reloaded.issuersElsewhere = issuersElsewhere
+        if !reloaded.issuersElsewhere.isEmpty {
+            log.warning(
+                "issuers stay on the URLs they have, which are not under the publicBaseURL of the configuration",
+                metadata: [
+                    "publicBaseURL": "\(publicBaseURL)", "issuers": "\(issuersElsewhere.map(\.text).joined(separator: " "))",
+                    "hint": "mint new ones with: privyseal issuer update NAME --new-issuer-url",
+                ])
+        }
         return reloaded
+    }
+
+    /// The issuers whose URL is not under the origin that URLs are minted under, by name.
+    var issuersElsewhere: [IssuerName] {
+        allIssuers.filter { issuer in
+            guard case .enabled(let url) = issuer.profile else { return false }
+            return !url.utf8.starts(with: "\(publicBaseURL)/".utf8)
+        }.map(\.name)
     }
 
     /// `{publicBaseURL}/{tenant}/{uuid}/`, with a fresh random uuid.

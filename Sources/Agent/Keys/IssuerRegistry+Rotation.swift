@@ -22,13 +22,39 @@ extension IssuerRegistry {
 
     /// Rotates, or with `dryRun` says what a rotation would do.
     ///
-    /// - Throws: `LifecycleError`: `.issuerNotFound`, `.conflict`; `HSMError`; `StoreError`.
-    func rotate(_ text: String, ifGeneration expected: Int?, dryRun: Bool) async throws -> RotationOutcome {
+    /// - Parameters:
+    ///   - whenSafe: has the incoming key sign once no relying party can be surprised by it; `tick()` sees to that.
+    ///   - revokes: false refuses inside an overlap.
+    /// - Throws: `LifecycleError`: `.issuerNotFound`, `.conflict`, `.wouldRevoke`; `HSMError`; `StoreError`.
+    func rotate(
+        _ text: String, ifGeneration expected: Int?, dryRun: Bool, whenSafe: Bool = false, revokes: Bool = true
+    ) async throws -> RotationOutcome {
+        try await change(text, dryRun: dryRun) { issuer, moment, isTrusted in
+            // A clock that may be wrong must not say that the time has come.
+            try issuer.planningRotation(
+                at: whenSafe && !isTrusted ? issuer.changedAt : moment, ifGeneration: expected, whenSafe: whenSafe,
+                revokes: revokes)
+        }
+    }
+
+    /// Has a rotation wait no more, or with `dryRun` says what that would do.
+    ///
+    /// - Throws: `LifecycleError`: `.issuerNotFound`, `.conflict`; `StoreError`.
+    func cancelRotation(_ text: String, ifGeneration expected: Int?, dryRun: Bool) async throws -> RotationOutcome {
+        try await change(text, dryRun: dryRun) { issuer, moment, _ in
+            try issuer.planningCancellation(at: moment, ifGeneration: expected)
+        }
+    }
+
+    private func change(
+        _ text: String, dryRun: Bool, _ decide: @escaping @Sendable (Issuer, Timestamp, _ isTrusted: Bool) throws -> RotationPlan
+    ) async throws -> RotationOutcome {
         let name = try issuer(named: text).name
         return try await queue.run(name) {
             try await self.planningAgain {
-                try await self.carryOut(name, dryRun: dryRun, fallsBack: false) { issuer, moment, _ in
-                    try issuer.planningRotation(at: moment, ifGeneration: expected)
+                let isTrusted = await self.trustedNow() != nil
+                return try await self.carryOut(name, dryRun: dryRun, fallsBack: false) { issuer, moment, _ in
+                    try decide(issuer, moment, isTrusted)
                 }
             }
         }
@@ -48,17 +74,18 @@ extension IssuerRegistry {
         }
     }
 
-    /// Rotates by schedule, if that is still due.
-    func rotateBySchedule(_ name: IssuerName) async {
+    /// Rotates by schedule, or because a rotation has waited long enough, if that is still due.
+    func rotateByTime(_ name: IssuerName) async {
+        let why = issuers[name]?.rotationRequestedAt == nil ? "by schedule" : "after its wait"
         do {
-            guard let now = trustedNow(), issuers[name]?.planningScheduledRotation(at: now) != nil else { return }
-            try await journal.attempt("issuer \(name) is due to be rotated by schedule")
+            guard let now = trustedNow(), issuers[name]?.planningDueRotation(at: now) != nil else { return }
+            try await journal.attempt("issuer \(name) is due to be rotated \(why)")
             let outcome = try await carryOut(name, dryRun: false, fallsBack: false) { issuer, moment, _ in
-                issuer.planningScheduledRotation(at: moment)
+                issuer.planningDueRotation(at: moment)
             }
-            journal.note("issuer \(name) was rotated by schedule to \(outcome.issuer.ring.active?.kid ?? "")")
+            journal.note("issuer \(name) was rotated \(why) to \(outcome.issuer.ring.active?.kid ?? "")")
         } catch {
-            log.warning("a scheduled rotation failed", metadata: ["issuer": "\(name)", "reason": "\(error)"])
+            log.warning("a rotation that is due failed", metadata: ["issuer": "\(name)", "reason": "\(error)"])
         }
     }
 
@@ -72,7 +99,9 @@ extension IssuerRegistry {
         let issuer = trustedNow().flatMap { committed.expiring(at: $0)?.issuer } ?? committed
         guard let plan = try decide(dryRun ? issuer : committed, clock.wall(), true) else { throw LifecycleError.nothingDue }
         if dryRun { return RotationOutcome(plan: plan, issuer: issuer) }
-        guard let wanted = plan.freshKey else { return try await execute(issuer, plan, decide) }
+        guard let wanted = plan.freshKey else {
+            return plan.signsFrom == nil ? try await execute(issuer, plan, decide) : try await wait(issuer, plan, for: nil)
+        }
         let key: GeneratedKey
         do {
             key = try await generateKey(for: name, wanted)
@@ -84,7 +113,30 @@ extension IssuerRegistry {
             outcome.generationFailure = "\(error)"
             return outcome
         }
+        if plan.signsFrom != nil { return try await wait(issuer, plan, for: key) }
         return try await execute(issuer, plan, fresh: key)
+    }
+
+    /// Revokes what the plan revokes, publishes the fresh key it wants, and leaves the rest to `tick()`.
+    private func wait(_ issuer: Issuer, _ plan: RotationPlan, for key: GeneratedKey?) async throws -> RotationOutcome {
+        let name = issuer.name
+        if let key {
+            try await commit(of: name, with: key, try issuer.deferringAnew(plan, fresh: key, at: clock.wall()))
+        } else if let change = try issuer.deferring(plan, fresh: nil, at: clock.wall()) {
+            try await commit(change)
+        }
+        let waiting = try await finish(name)
+        let publication =
+            key == nil ? nil : await feed.awaitPublication(of: name.text, generation: waiting.generation)
+        let executed = waiting.awaiting(plan, at: clock.wall())
+        log.notice(
+            "a rotation waits until it surprises no relying party",
+            metadata: [
+                "issuer": "\(name)", "kid": "\(waiting.ring.standby?.kid ?? "")", "generation": "\(waiting.generation)",
+                "seconds": "\(executed.signsFrom.map { $0 - executed.at } ?? 0)",
+                "revoked": "\(plan.revoked.joined(separator: " "))",
+            ])
+        return RotationOutcome(plan: plan, issuer: waiting, executed: executed, publication: publication)
     }
 
     /// Executes a plan that needs no fresh key. It is made once more for the moment at which dates are frozen.
@@ -117,12 +169,22 @@ extension IssuerRegistry {
         await former?.use.drained()
         let rotated = try await finish(issuer.name)
         log.notice(
-            "rotated the signing keys",
+            plan.cancelsWaiting ? "a rotation waits no more" : "rotated the signing keys",
             metadata: [
                 "issuer": "\(issuer.name)", "kid": "\(rotated.ring.active?.kid ?? "")", "generation": "\(rotated.generation)",
                 "revoked": "\(decided.revoked.joined(separator: " "))",
             ])
         return RotationOutcome(plan: decided, issuer: rotated, executed: plan, publication: publication)
+    }
+}
+
+extension Issuer {
+    /// As `deferring`, with a key: that is a change in any case.
+    fileprivate func deferringAnew(
+        _ plan: RotationPlan, fresh key: GeneratedKey, at moment: Timestamp
+    ) throws -> IssuerChange {
+        guard let change = try deferring(plan, fresh: key, at: moment) else { throw LifecycleError.nothingDue }
+        return change
     }
 }
 

@@ -3,14 +3,15 @@ import KeyLifecycle
 import Logging
 
 extension IssuerRegistry {
-    /// Does what time alone makes due: retires keys, ends former URLs, rotates by schedule, and tries again what failed.
+    /// Does what time alone makes due: retires keys, ends former URLs, rotates by schedule or after a wait, and tries again
+    /// what failed.
     ///
     /// Called about once a second. Waits for nothing: what is due is queued with the issuer's other changes.
     func tick() async {
         if let now = trustedNow() {
             for issuer in allIssuers where !due.contains(issuer.name) && quarantined(issuer.name) == nil {
                 let expires = issuer.expiring(at: now) != nil
-                guard expires || issuer.planningScheduledRotation(at: now) != nil else { continue }
+                guard expires || issuer.planningDueRotation(at: now) != nil else { continue }
                 let name = issuer.name
                 due.insert(name)
                 await queue.enqueue(name) { await self.carryOutDue(name) }
@@ -47,7 +48,7 @@ extension IssuerRegistry {
 
     private func carryOutDue(_ name: IssuerName) async {
         await expire(name)
-        await rotateBySchedule(name)
+        await rotateByTime(name)
         due.remove(name)
     }
 

@@ -22,6 +22,7 @@ extension ProtocolError {
             case .lifetimeExceeded: .tokenLifetimeExceeded
             case .policyInvalid: .policyInvalid
             case .conflict: .conflict
+            case .wouldRevoke: .wouldRevoke
             case .keyNotFound: .keyNotFound
             case .noKeyLeft: .hsmUnavailable
             case .issuerNotFound: .issuerNotFound
@@ -30,8 +31,13 @@ extension ProtocolError {
             case .issuerNameInvalid: .invalidParams
             default: .internalError
             }
-        let details = error.generation.map { ["generation": JSONValue.integer(Int64($0))] } ?? [:]
-        self.init(reason, error.message, hint: error.hint, details: details)
+        var details = error.generation.map { ["generation": JSONValue.integer(Int64($0))] } ?? [:]
+        var message = error.message
+        if let end = error.overlapEndsAt.map({ WireTime($0).text }) {
+            details["overlapEndsAt"] = .string(end)
+            message += "; it is over at \(end)"
+        }
+        self.init(reason, message, hint: error.hint, details: details)
     }
 
     init(_ error: HSMError) {

@@ -12,7 +12,7 @@ struct CreateIssuer: ChangeOperation {
         let settings = try SettingsPatch(parameters).applied(to: IssuerSettings())
         let issuer = try await registry.create(
             parameters.issuer, settings: settings, enabled: parameters.enableOIDCIssuer ?? false)
-        return IssuerChangeResult(issuer: views.status(issuer), warnings: [])
+        return IssuerChangeResult(issuer: views.status(issuer), warnings: RelyingPartyAdvice.warnings(of: settings))
     }
 }
 
@@ -30,7 +30,8 @@ struct UpdateIssuer: ChangeOperation {
         ) { issuer, freshURL in
             IssuerUpdate(
                 settings: patch.isEmpty ? nil : try patch.applied(to: issuer.settings),
-                enabled: parameters.enableOIDCIssuer, freshURL: freshURL, immediately: parameters.immediately ?? false)
+                enabled: parameters.enableOIDCIssuer, renewsURL: parameters.newIssuerURL ?? false, freshURL: freshURL,
+                immediately: parameters.immediately ?? false)
         }
         return IssuerChangeResult(issuer: views.status(after), warnings: Self.warnings(before, after))
     }
@@ -50,6 +51,10 @@ struct UpdateIssuer: ChangeOperation {
         }
         if before.settings.keySpecification != after.settings.keySpecification {
             warnings.append("\(after.settings.keySpecification) signs from the next rotation on")
+        }
+        warnings += RelyingPartyAdvice.warnings(of: after, before: before)
+        if before.settings.jwksMaxAge != after.settings.jwksMaxAge {
+            warnings += RelyingPartyAdvice.warnings(of: after.settings)
         }
         return warnings
     }

@@ -53,14 +53,26 @@ struct Rotate: ChangeOperation {
 
     func isDryRun(_ parameters: RotateParameters) -> Bool { parameters.dryRun ?? false }
 
+    func check(_ parameters: RotateParameters, _ context: OperationContext) async throws(ProtocolError) {
+        guard parameters.cancel == true, parameters.whenSafe == true || parameters.noRevoke == true else { return }
+        throw ProtocolError(
+            .invalidParams, "\"cancel\" is given with \"whenSafe\" or \"noRevoke\"", hint: "give it alone, or leave it out")
+    }
+
     func complete(_ record: inout AuditRecord, with result: RotationResult) {
         record.kid = result.activeKid
     }
 
     func run(_ parameters: RotateParameters, _ context: OperationContext) async throws -> RotationResult {
-        RotationResult(
-            try await registry.rotate(
-                parameters.issuer, ifGeneration: parameters.ifGeneration, dryRun: parameters.dryRun ?? false))
+        let dryRun = parameters.dryRun ?? false
+        guard parameters.cancel == true else {
+            return RotationResult(
+                try await registry.rotate(
+                    parameters.issuer, ifGeneration: parameters.ifGeneration, dryRun: dryRun,
+                    whenSafe: parameters.whenSafe ?? false, revokes: parameters.noRevoke != true))
+        }
+        return RotationResult(
+            try await registry.cancelRotation(parameters.issuer, ifGeneration: parameters.ifGeneration, dryRun: dryRun))
     }
 
     func replied(_ result: RotationResult, _ context: OperationContext) {
@@ -101,35 +113,5 @@ struct RevokeKey: ChangeOperation {
 
     func replied(_ result: RotationResult, _ context: OperationContext) {
         if !result.dryRun { audit.signHeadSoon() }
-    }
-}
-
-extension RotationResult {
-    fileprivate init(_ outcome: RotationOutcome) {
-        let plan = outcome.executed ?? outcome.plan
-        self.init(
-            issuer: outcome.issuer.name.text, dryRun: outcome.executed == nil,
-            plan: RotationPlanView(outcome.plan, executed: outcome.executed),
-            activeKid: outcome.issuer.ring.active?.kid ?? "", generation: outcome.issuer.generation,
-            publication: outcome.publication, exposureSeconds: plan.exposure, warnings: Self.warnings(outcome, plan))
-    }
-
-    private static func warnings(_ outcome: RotationOutcome, _ plan: RotationPlan) -> [String] {
-        var warnings: [String] = []
-        if let failure = outcome.generationFailure {
-            let successor = plan.incoming == nil ? "the active key stays" : "the standby key signs instead"
-            warnings.append("no fresh key could be generated (\(failure)): \(successor)")
-        }
-        if plan.exposure > 0 {
-            let what =
-                plan.isRevoking
-                ? "accept a revoked key or reject new JWTs" : "reject new JWTs, whose key it has not seen yet"
-            warnings.append("for up to \(plan.exposure) s a relying party with a cached JWKS can \(what)")
-        }
-        if let publication = outcome.publication, publication.outcome == "timed-out" {
-            warnings.append(
-                "only \(publication.fetched) of \(publication.watching) frontends had fetched the new key within a second")
-        }
-        return warnings
     }
 }

@@ -84,7 +84,17 @@ struct ReportHealth: Operation {
                 keyWork: keyWork),
             store: ComponentHealth(state: storeTrouble == nil ? "ok" : "unavailable"),
             clock: ComponentHealth(state: doubt == nil ? "ok" : "suspect"),
-            audit: ComponentHealth(state: auditTrouble == nil ? "ok" : "unavailable"), problems: problems)
+            audit: ComponentHealth(state: auditTrouble == nil ? "ok" : "unavailable"), problems: problems,
+            notices: await notices(context))
+    }
+}
+
+extension ReportHealth {
+    /// What is as it was set and may not be meant; issuers are named to those who may see all of them.
+    private func notices(_ context: OperationContext) async -> [String]? {
+        let issuers = await registry.issuersElsewhere
+        let mayKnow = sight.showsAll(to: context, by: .health)
+        return FormerURLs.text(mayKnow ? issuers : [], others: mayKnow ? 0 : issuers.count).map { [$0] }
     }
 }
 
@@ -146,14 +156,17 @@ struct ReportMetrics: Operation {
 struct Reload: ChangeOperation {
     let registry: IssuerRegistry
     let reloader: Reloader
+    let sight: Sight
 
     func run(_ parameters: ReloadParameters, _ context: OperationContext) async throws -> ReloadResult {
         if parameters.acceptClock == true { await registry.acceptClock() }
         if parameters.acceptAudit == true { reloader.audit.acknowledgeIncidents() }
         if parameters.acceptToken == true { try await registry.acceptToken() }
         let (reloaded, warning) = try await reloader.reload()
+        let shown = reloaded.issuersElsewhere.filter { sight.shows($0.text, to: context, by: .reload) }
+        let staying = FormerURLs.text(shown, others: reloaded.issuersElsewhere.count - shown.count)
         return ReloadResult(
             applied: reloaded.applied, needsRestart: reloaded.needsRestart,
-            warnings: warning.map { ["the audit log goes on in the file it had: \($0.message)"] } ?? [])
+            warnings: [warning.map { "the audit log goes on in the file it had: \($0.message)" }, staying].compactMap(\.self))
     }
 }

@@ -10,6 +10,7 @@ protocol SettingsParameters {
     var maximumLifetimeSeconds: Int? { get }
     var overlapSeconds: Int? { get }
     var jwksMaxAgeSeconds: Int? { get }
+    var notBeforeSkewSeconds: Int? { get }
     var standby: Bool? { get }
     var rotateEverySeconds: Int? { get }
 }
@@ -26,6 +27,7 @@ struct SettingsPatch: Sendable {
     private let maximumLifetime: Int?
     private let overlap: Int?
     private let jwksMaxAge: Int?
+    private let notBeforeSkew: Int?
     private let standby: Bool?
     private let rotateEvery: Int?
 
@@ -37,6 +39,7 @@ struct SettingsPatch: Sendable {
         maximumLifetime = parameters.maximumLifetimeSeconds
         overlap = parameters.overlapSeconds
         jwksMaxAge = parameters.jwksMaxAgeSeconds
+        notBeforeSkew = parameters.notBeforeSkewSeconds
         standby = parameters.standby
         rotateEvery = parameters.rotateEverySeconds
     }
@@ -44,7 +47,7 @@ struct SettingsPatch: Sendable {
     /// Whether the request names no setting at all.
     var isEmpty: Bool {
         algorithm == nil && rsaBits == nil && defaultIssuer == nil && lifetime == nil && maximumLifetime == nil
-            && overlap == nil && jwksMaxAge == nil && standby == nil && rotateEvery == nil
+            && overlap == nil && jwksMaxAge == nil && notBeforeSkew == nil && standby == nil && rotateEvery == nil
     }
 
     /// The settings with what the request names in place of what was there.
@@ -74,6 +77,7 @@ struct SettingsPatch: Sendable {
         next.lifetime = lifetime ?? next.lifetime
         next.overlap = overlap ?? next.overlap
         next.jwksMaxAge = jwksMaxAge ?? next.jwksMaxAge
+        next.notBeforeSkew = notBeforeSkew ?? next.notBeforeSkew
         next.standby = standby ?? next.standby
         if let rotateEvery { next.rotateEvery = rotateEvery == 0 ? nil : rotateEvery }
         return next

@@ -32,9 +32,11 @@ extension IssuerStatus {
                 standby: ring.count(.standby), active: ring.count(.active), retiring: ring.count(.retiring),
                 retired: ring.count(.retired), revoked: ring.count(.revoked)),
             lifetimeSeconds: settings.lifetime, maximumLifetimeSeconds: settings.maximumLifetime,
-            overlapSeconds: settings.overlap, jwksMaxAgeSeconds: settings.jwksMaxAge, standby: settings.standby,
+            overlapSeconds: settings.overlap, jwksMaxAgeSeconds: settings.jwksMaxAge,
+            notBeforeSkewSeconds: settings.notBeforeSkew, standby: settings.standby,
             rotateEverySeconds: settings.rotateEvery ?? 0, lastRotationAt: issuer.lastRotationAt.map(WireTime.init),
-            nextRotationAt: next.map(WireTime.init), overlapEndsAt: ring.retiring?.expiresAt.map(WireTime.init),
+            nextRotationAt: next.map(WireTime.init), awaitedRotation: AwaitedRotationView(issuer),
+            overlapEndsAt: ring.retiring?.expiresAt.map(WireTime.init),
             hsm: isHSMUp ? "up" : "down", dataTimestamp: WireTime(now),
             refreshHintSeconds: Self.refreshHint(issuer, at: now), quarantine: quarantine?.reason)
     }
@@ -42,6 +44,16 @@ extension IssuerStatus {
     /// Until something is due by time, a minute at most and a second at least.
     private static func refreshHint(_ issuer: Issuer, at now: Timestamp) -> Int {
         min(max(issuer.nextDeadline.map { $0 - now } ?? 60, 1), 60)
+    }
+}
+
+extension AwaitedRotationView {
+    /// - Returns: `nil` for an issuer of which no rotation waits.
+    init?(_ issuer: Issuer) {
+        guard let requestedAt = issuer.rotationRequestedAt else { return nil }
+        self.init(
+            requestedAt: WireTime(requestedAt), kid: issuer.ring.standby?.kid,
+            signsFrom: issuer.nextAwaitedRotation.map(WireTime.init))
     }
 }
 
@@ -84,7 +96,7 @@ extension RotationPlanView {
             }
         let retiring = (executed ?? plan).retiring
         self.init(
-            generation: plan.generation, incoming: incoming,
+            generation: plan.generation, incoming: incoming, signsFrom: (executed ?? plan).signsFrom.map(WireTime.init),
             retiring: retiring.map { RetiringKeyView(kid: $0.kid, expiresAt: WireTime($0.expiresAt)) },
             revoked: plan.revoked, standbyFollows: plan.standbyFollows)
     }

@@ -22,12 +22,16 @@ public struct IssuerStatus: Codable, Sendable, Equatable {
     public var maximumLifetimeSeconds: Int
     public var overlapSeconds: Int
     public var jwksMaxAgeSeconds: Int
+    /// Seconds by which an `nbf` that is filled in lies before `iat`; absent from an agent that dates none back.
+    public var notBeforeSkewSeconds: Int?
     public var standby: Bool
     /// 0 when rotations are not scheduled.
     public var rotateEverySeconds: Int
     public var lastRotationAt: WireTime?
     /// When the next scheduled rotation is due; absent without a schedule.
     public var nextRotationAt: WireTime?
+    /// A rotation that waits until no relying party can be surprised by it; absent when none does.
+    public var awaitedRotation: AwaitedRotationView?
     /// When the retiring key retires; absent without one.
     public var overlapEndsAt: WireTime?
     /// `up` or `down`.
@@ -43,8 +47,9 @@ public struct IssuerStatus: Codable, Sendable, Equatable {
         name: String, generation: Int, createdAt: WireTime, issuer: String, oidcIssuerProfile: OIDCIssuerProfileView,
         defaultIssuer: String, jwksUri: String?, acceptedIssuers: [AcceptedIssuerView], algorithm: String,
         rsaBits: Int?, activeKid: String, activeAlgorithm: String, keyCounts: KeyCounts, lifetimeSeconds: Int,
-        maximumLifetimeSeconds: Int, overlapSeconds: Int, jwksMaxAgeSeconds: Int, standby: Bool, rotateEverySeconds: Int,
-        lastRotationAt: WireTime?, nextRotationAt: WireTime?, overlapEndsAt: WireTime?, hsm: String,
+        maximumLifetimeSeconds: Int, overlapSeconds: Int, jwksMaxAgeSeconds: Int, notBeforeSkewSeconds: Int? = nil,
+        standby: Bool, rotateEverySeconds: Int, lastRotationAt: WireTime?, nextRotationAt: WireTime?,
+        awaitedRotation: AwaitedRotationView? = nil, overlapEndsAt: WireTime?, hsm: String,
         dataTimestamp: WireTime, refreshHintSeconds: Int, quarantine: String? = nil
     ) {
         self.name = name
@@ -64,10 +69,12 @@ public struct IssuerStatus: Codable, Sendable, Equatable {
         self.maximumLifetimeSeconds = maximumLifetimeSeconds
         self.overlapSeconds = overlapSeconds
         self.jwksMaxAgeSeconds = jwksMaxAgeSeconds
+        self.notBeforeSkewSeconds = notBeforeSkewSeconds
         self.standby = standby
         self.rotateEverySeconds = rotateEverySeconds
         self.lastRotationAt = lastRotationAt
         self.nextRotationAt = nextRotationAt
+        self.awaitedRotation = awaitedRotation
         self.overlapEndsAt = overlapEndsAt
         self.hsm = hsm
         self.dataTimestamp = dataTimestamp
@@ -85,6 +92,21 @@ public struct OIDCIssuerProfileView: Codable, Sendable, Equatable {
     public init(enabled: Bool, issuerUrl: String?) {
         self.enabled = enabled
         self.issuerUrl = issuerUrl
+    }
+}
+
+/// A rotation that waits until no relying party can be surprised by it.
+public struct AwaitedRotationView: Codable, Sendable, Equatable {
+    public var requestedAt: WireTime
+    /// The key that is to sign; absent while it is still to be generated.
+    public var kid: String?
+    /// When it signs; absent without one.
+    public var signsFrom: WireTime?
+
+    public init(requestedAt: WireTime, kid: String?, signsFrom: WireTime?) {
+        self.requestedAt = requestedAt
+        self.kid = kid
+        self.signsFrom = signsFrom
     }
 }
 

@@ -19,6 +19,8 @@ public struct IssuerCreateParameters: RequestParameters {
     public var maximumLifetimeSeconds: Int?
     public var overlapSeconds: Int?
     public var jwksMaxAgeSeconds: Int?
+    /// Seconds by which an `nbf` that is filled in lies before `iat`.
+    public var notBeforeSkewSeconds: Int?
     /// Whether a key is published ahead of its first signature; true unless given.
     public var standby: Bool?
     /// Seconds between scheduled rotations; 0 or absent for none.
@@ -27,7 +29,8 @@ public struct IssuerCreateParameters: RequestParameters {
     public init(
         issuer: String, algorithm: String? = nil, rsaBits: Int? = nil, enableOIDCIssuer: Bool? = nil,
         defaultIssuer: String? = nil, lifetimeSeconds: Int? = nil, maximumLifetimeSeconds: Int? = nil,
-        overlapSeconds: Int? = nil, jwksMaxAgeSeconds: Int? = nil, standby: Bool? = nil, rotateEverySeconds: Int? = nil
+        overlapSeconds: Int? = nil, jwksMaxAgeSeconds: Int? = nil, notBeforeSkewSeconds: Int? = nil, standby: Bool? = nil,
+        rotateEverySeconds: Int? = nil
     ) {
         self.issuer = issuer
         self.algorithm = algorithm
@@ -38,13 +41,14 @@ public struct IssuerCreateParameters: RequestParameters {
         self.maximumLifetimeSeconds = maximumLifetimeSeconds
         self.overlapSeconds = overlapSeconds
         self.jwksMaxAgeSeconds = jwksMaxAgeSeconds
+        self.notBeforeSkewSeconds = notBeforeSkewSeconds
         self.standby = standby
         self.rotateEverySeconds = rotateEverySeconds
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case issuer, algorithm, rsaBits, enableOIDCIssuer, defaultIssuer, lifetimeSeconds, maximumLifetimeSeconds
-        case overlapSeconds, jwksMaxAgeSeconds, standby, rotateEverySeconds
+        case overlapSeconds, jwksMaxAgeSeconds, notBeforeSkewSeconds, standby, rotateEverySeconds
     }
 }
 
@@ -57,7 +61,9 @@ public struct IssuerUpdateParameters: RequestParameters {
     public var issuer: String
     /// True mints a fresh URL, false goes back to `defaultIssuer`; no effect when it is so already.
     public var enableOIDCIssuer: Bool?
-    /// With a changed profile: the former URL is dropped at once instead of after the overlap.
+    /// Mints a fresh URL for an issuer whose profile is enabled.
+    public var newIssuerURL: Bool?
+    /// With a changed profile or URL: the former URL is dropped at once instead of after the overlap.
     public var immediately: Bool?
     public var algorithm: String?
     /// The length of RSA keys to come, in bits.
@@ -67,19 +73,22 @@ public struct IssuerUpdateParameters: RequestParameters {
     public var maximumLifetimeSeconds: Int?
     public var overlapSeconds: Int?
     public var jwksMaxAgeSeconds: Int?
+    /// Seconds by which an `nbf` that is filled in lies before `iat`.
+    public var notBeforeSkewSeconds: Int?
     public var standby: Bool?
     /// Seconds between scheduled rotations; 0 for none.
     public var rotateEverySeconds: Int?
     public var ifGeneration: Int?
 
     public init(
-        issuer: String, enableOIDCIssuer: Bool? = nil, immediately: Bool? = nil, algorithm: String? = nil,
-        rsaBits: Int? = nil, defaultIssuer: String? = nil, lifetimeSeconds: Int? = nil,
+        issuer: String, enableOIDCIssuer: Bool? = nil, newIssuerURL: Bool? = nil, immediately: Bool? = nil,
+        algorithm: String? = nil, rsaBits: Int? = nil, defaultIssuer: String? = nil, lifetimeSeconds: Int? = nil,
         maximumLifetimeSeconds: Int? = nil, overlapSeconds: Int? = nil, jwksMaxAgeSeconds: Int? = nil,
-        standby: Bool? = nil, rotateEverySeconds: Int? = nil, ifGeneration: Int? = nil
+        notBeforeSkewSeconds: Int? = nil, standby: Bool? = nil, rotateEverySeconds: Int? = nil, ifGeneration: Int? = nil
     ) {
         self.issuer = issuer
         self.enableOIDCIssuer = enableOIDCIssuer
+        self.newIssuerURL = newIssuerURL
         self.immediately = immediately
         self.algorithm = algorithm
         self.rsaBits = rsaBits
@@ -88,14 +97,16 @@ public struct IssuerUpdateParameters: RequestParameters {
         self.maximumLifetimeSeconds = maximumLifetimeSeconds
         self.overlapSeconds = overlapSeconds
         self.jwksMaxAgeSeconds = jwksMaxAgeSeconds
+        self.notBeforeSkewSeconds = notBeforeSkewSeconds
         self.standby = standby
         self.rotateEverySeconds = rotateEverySeconds
         self.ifGeneration = ifGeneration
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case issuer, enableOIDCIssuer, immediately, algorithm, rsaBits, defaultIssuer, lifetimeSeconds
-        case maximumLifetimeSeconds, overlapSeconds, jwksMaxAgeSeconds, standby, rotateEverySeconds, ifGeneration
+        case issuer, enableOIDCIssuer, newIssuerURL, immediately, algorithm, rsaBits, defaultIssuer, lifetimeSeconds
+        case maximumLifetimeSeconds, overlapSeconds, jwksMaxAgeSeconds, notBeforeSkewSeconds, standby, rotateEverySeconds
+        case ifGeneration
     }
 }
 

@@ -9,15 +9,27 @@ public struct RotateParameters: RequestParameters {
     public var dryRun: Bool?
     /// The generation the caller has seen; another one is a `CONFLICT`.
     public var ifGeneration: Int?
+    /// The incoming key signs once no relying party can be surprised by it.
+    public var whenSafe: Bool?
+    /// Refuse, with `WOULD_REVOKE`, to revoke a key that is retiring.
+    public var noRevoke: Bool?
+    /// In place of all that: a rotation that waits does so no more.
+    public var cancel: Bool?
 
-    public init(issuer: String, dryRun: Bool? = nil, ifGeneration: Int? = nil) {
+    public init(
+        issuer: String, dryRun: Bool? = nil, ifGeneration: Int? = nil, whenSafe: Bool? = nil, noRevoke: Bool? = nil,
+        cancel: Bool? = nil
+    ) {
         self.issuer = issuer
         self.dryRun = dryRun
         self.ifGeneration = ifGeneration
+        self.whenSafe = whenSafe
+        self.noRevoke = noRevoke
+        self.cancel = cancel
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case issuer, dryRun, ifGeneration
+        case issuer, dryRun, ifGeneration, whenSafe, noRevoke, cancel
     }
 }
 
@@ -59,11 +71,14 @@ public struct RotationResult: ChangeResult, Equatable {
     /// For at most this long a relying party with a cached JWKS can still accept a revoked key or reject a new JWT; 0 when
     /// neither can happen.
     public var exposureSeconds: Int
+    /// The same by kind of relying party; absent from an agent that does not tell them apart.
+    public var relyingParties: [RelyingPartyView]?
     public var warnings: [String]
 
     public init(
         issuer: String, dryRun: Bool, plan: RotationPlanView, activeKid: String, generation: Int,
-        publication: PublicationView? = nil, exposureSeconds: Int, warnings: [String]
+        publication: PublicationView? = nil, exposureSeconds: Int, relyingParties: [RelyingPartyView]? = nil,
+        warnings: [String]
     ) {
         self.issuer = issuer
         self.dryRun = dryRun
@@ -72,6 +87,7 @@ public struct RotationResult: ChangeResult, Equatable {
         self.generation = generation
         self.publication = publication
         self.exposureSeconds = exposureSeconds
+        self.relyingParties = relyingParties
         self.warnings = warnings
     }
 }
@@ -82,6 +98,8 @@ public struct RotationPlanView: Codable, Sendable, Equatable {
     public var generation: Int
     /// The key that signs afterwards; absent when the active key stays.
     public var incoming: IncomingKeyView?
+    /// When it signs, where the rotation waits; absent when it signs at once.
+    public var signsFrom: WireTime?
     /// The key that stays valid until `expiresAt`.
     public var retiring: RetiringKeyView?
     /// Kids that were valid, or published ahead, and are no longer.
@@ -90,10 +108,12 @@ public struct RotationPlanView: Codable, Sendable, Equatable {
     public var standbyFollows: Bool
 
     public init(
-        generation: Int, incoming: IncomingKeyView?, retiring: RetiringKeyView?, revoked: [String], standbyFollows: Bool
+        generation: Int, incoming: IncomingKeyView?, signsFrom: WireTime? = nil, retiring: RetiringKeyView?,
+        revoked: [String], standbyFollows: Bool
     ) {
         self.generation = generation
         self.incoming = incoming
+        self.signsFrom = signsFrom
         self.retiring = retiring
         self.revoked = revoked
         self.standbyFollows = standbyFollows
@@ -121,6 +141,22 @@ public struct RetiringKeyView: Codable, Sendable, Equatable {
     public init(kid: String, expiresAt: WireTime) {
         self.kid = kid
         self.expiresAt = expiresAt
+    }
+}
+
+/// For how long a rotation can surprise relying parties of one kind to which new JWTs come.
+public struct RelyingPartyView: Codable, Sendable, Equatable {
+    /// `fetches-at-unknown-kid`, `fetches-near-expiry` (of the max-age) or `limits-fetching`.
+    public var kind: String
+    /// For at most this long they refuse new JWTs.
+    public var refusesNewSeconds: Int
+    /// For at most this long they accept JWTs by a revoked key.
+    public var acceptsRevokedSeconds: Int
+
+    public init(kind: String, refusesNewSeconds: Int, acceptsRevokedSeconds: Int) {
+        self.kind = kind
+        self.refusesNewSeconds = refusesNewSeconds
+        self.acceptsRevokedSeconds = acceptsRevokedSeconds
     }
 }
 

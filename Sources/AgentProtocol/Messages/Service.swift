@@ -16,10 +16,12 @@ public struct Health: Codable, Sendable, Equatable {
     public var audit: ComponentHealth
     /// Empty when `status` is `ok`.
     public var problems: [HealthProblem]
+    /// What is as it was set and may not be meant; it does not count for `status`. Absent when there is nothing to say.
+    public var notices: [String]?
 
     public init(
         status: String, hsm: HSMHealth, store: ComponentHealth, clock: ComponentHealth, audit: ComponentHealth,
-        problems: [HealthProblem]
+        problems: [HealthProblem], notices: [String]? = nil
     ) {
         self.status = status
         self.hsm = hsm
@@ -27,6 +29,7 @@ public struct Health: Codable, Sendable, Equatable {
         self.clock = clock
         self.audit = audit
         self.problems = problems
+        self.notices = notices
     }
 }
 

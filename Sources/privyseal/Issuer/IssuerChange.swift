@@ -17,7 +17,9 @@ struct IssuerChange: Equatable {
         let isEnabled = status.oidcIssuerProfile.enabled
         switch profile {
         case .enable where isEnabled: return nil
-        case .enable: new = nil
+        // Refused by the agent, which says why.
+        case .renew where !isEnabled: return nil
+        case .enable, .renew: new = nil
         case nil where isEnabled: return nil
         case .disable, nil:
             let fallback = defaultIssuer ?? status.defaultIssuer

@@ -18,6 +18,7 @@ enum IssuerColumns {
         Column("JWKS max-age", "jwksMaxAgeSeconds", show: Column.duration),
         Column("Standby key", "standby", show: Column.yesNo),
         Column("Rotate every", "rotateEverySeconds", show: schedule),
+        Column("nbf dated back", "notBeforeSkewSeconds", show: Column.duration),
     ]
 
     /// `issuer status`: where it stands.
@@ -36,6 +37,7 @@ enum IssuerColumns {
         Column("Next rotation", "nextRotationAt", show: Column.moment),
         Column("HSM", "hsm"),
         Column("As of", "dataTimestamp", show: Column.moment),
+        Column("Awaited rotation", "awaitedRotation", show: awaited),
         Column("Quarantine", "quarantine"),
     ]
 
@@ -81,6 +83,13 @@ enum IssuerColumns {
                 "\(url) (\(Column.remaining(element["expiresAt"] ?? .null, now)) left)"
             } ?? url
         }.joined(separator: ", ")
+    }
+
+    /// `to KID at 2026-11-24T10:00:00Z (in 20s)`.
+    @Sendable private static func awaited(_ value: JSONValue, _ now: WireTime) -> String {
+        guard value.members != nil else { return Column.plain(value, now) }
+        guard let kid = value["kid"]?.string, let from = value["signsFrom"]?.time else { return "its key is being generated" }
+        return "to \(kid) at \(Elapsed.moment(from, now: now))"
     }
 
     /// `1 standby, 1 active`, states without keys left out.

@@ -7,7 +7,7 @@ struct IssuerCreate: ConsoleCommand {
         abstract: "Create an issuer with its first signing key.",
         discussion: """
             Without options: RS256 with 2048 bits, JWTs of 1h and at most 24h, a rotated-out key stays valid for 24h, a standby key is \
-            published ahead, public keys may be cached for 5m, no scheduled rotation, OIDC profile disabled. Prints the \
+            published ahead, public keys may be cached for 30s, no scheduled rotation, OIDC profile disabled. Prints the \
             issuer as `issuer show` does.
 
             Examples:
@@ -30,8 +30,8 @@ struct IssuerCreate: ConsoleCommand {
             enableOIDCIssuer: enableOIDCIssuer ? true : nil,
             defaultIssuer: settings.defaultIssuer, lifetimeSeconds: settings.lifetime?.seconds,
             maximumLifetimeSeconds: settings.maxLifetime?.seconds, overlapSeconds: settings.overlap?.seconds,
-            jwksMaxAgeSeconds: settings.jwksMaxAge?.seconds, standby: settings.standby,
-            rotateEverySeconds: settings.rotateEvery?.seconds)
+            jwksMaxAgeSeconds: settings.jwksMaxAge?.seconds, notBeforeSkewSeconds: settings.notBeforeSkew?.seconds,
+            standby: settings.standby, rotateEverySeconds: settings.rotateEvery?.seconds)
         let reply = try await socket.withAgent(console) { agent in try await agent.call(parameters).tree }
         try output.print(issuerChange: reply, on: console)
     }

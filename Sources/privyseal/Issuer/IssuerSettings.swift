@@ -4,7 +4,8 @@ import ArgumentParser
 struct IssuerSettings: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Algorithm of keys to come: RS256, PS256, ES256, ES384, ES512 or EdDSA. A change signs from the next rotation on.",
+            "Algorithm of keys to come: RS256, PS256, ES256, ES384, ES512 or EdDSA. A change signs from the next rotation on: "
+                + "restart the relying parties that read the algorithms only when they start before you rotate.",
             valueName: "name"))
     var algorithm: String?
 
@@ -30,9 +31,15 @@ struct IssuerSettings: ParsableArguments {
     var overlap: DurationArgument?
 
     @Option(
-        help: ArgumentHelp("How long relying parties may cache the public keys.", valueName: "duration"),
+        help: ArgumentHelp("How long relying parties may cache the public keys, at least 10s.", valueName: "duration"),
         transform: DurationArgument.parse)
     var jwksMaxAge: DurationArgument?
+
+    @Option(
+        help: ArgumentHelp(
+            "Date nbf back by that much, for relying parties whose clock is behind; at most 60s.", valueName: "duration"),
+        transform: DurationArgument.parse)
+    var notBeforeSkew: DurationArgument?
 
     @Option(
         help: ArgumentHelp("Rotate by schedule, as in 30d; off for never.", valueName: "duration"),
@@ -50,6 +57,6 @@ struct IssuerSettings: ParsableArguments {
     /// Whether nothing was given.
     var isEmpty: Bool {
         algorithm == nil && rsaBits == nil && lifetime == nil && maxLifetime == nil && overlap == nil && jwksMaxAge == nil
-            && rotateEvery == nil && defaultIssuer == nil && standby == nil
+            && notBeforeSkew == nil && rotateEvery == nil && defaultIssuer == nil && standby == nil
     }
 }

@@ -8,24 +8,29 @@ struct IssuerUpdate: ConsoleCommand {
         discussion: """
             Changes what is given and leaves the rest. Prints the issuer as `issuer show` does.
 
-            Enabling the profile mints a fresh URL, disabling goes back to the default issuer: either changes the iss of \
-            every new JWT. Relying parties must be told the new issuer, and workloads may need a restart to get new JWTs. \
+            Enabling the profile mints a fresh URL, disabling goes back to the default issuer, and --new-issuer-url mints \
+            another URL for a profile that is enabled, as after a change of publicBaseURL: each changes the iss of every new JWT. Relying parties must be told the new issuer, and workloads may need a restart to get new JWTs. \
             JWTs issued before keep verifying until the overlap has passed, unless --immediately is given. A change of iss \
             is asked about first; --yes answers for you.
 
+            A new algorithm signs from the next rotation on. Relying parties that read the discovery document's algorithms only \
+            when they start (go-oidc v3) refuse it until they are restarted: update, restart them, then rotate.
+
             Examples:
               privyseal issuer update demo --enable-oidc-issuer
+              privyseal issuer update demo --new-issuer-url
               privyseal issuer update demo --max-lifetime 2h --rotate-every 30d
               privyseal issuer update demo --rotate-every off --if-generation 7
             """)
 
     enum ProfileChange: EnumerableFlag {
-        case enable, disable
+        case enable, disable, renew
 
         static func name(for value: ProfileChange) -> NameSpecification {
             switch value {
             case .enable: .customLong("enable-oidc-issuer")
             case .disable: .customLong("disable-oidc-issuer")
+            case .renew: .customLong("new-issuer-url")
             }
         }
 
@@ -33,6 +38,7 @@ struct IssuerUpdate: ConsoleCommand {
             switch value {
             case .enable: "Mint a fresh URL; it is the iss from then on."
             case .disable: "Go back to the default issuer as the iss."
+            case .renew: "Mint another URL in place of the present one, under the publicBaseURL in force."
             }
         }
     }
@@ -53,7 +59,7 @@ struct IssuerUpdate: ConsoleCommand {
     func validate() throws {
         guard profile != nil || !settings.isEmpty else { throw ValidationError("There is nothing to change.") }
         guard profile != nil || !immediately else {
-            throw ValidationError("--immediately goes with --enable-oidc-issuer or --disable-oidc-issuer.")
+            throw ValidationError("--immediately goes with --enable-oidc-issuer, --disable-oidc-issuer or --new-issuer-url.")
         }
     }
 
@@ -83,12 +89,22 @@ struct IssuerUpdate: ConsoleCommand {
         IssuerChange(of: status, profile, immediately: immediately, settings.defaultIssuer)
     }
 
+    private var enableOIDCIssuer: Bool? {
+        switch profile {
+        case .enable: true
+        case .disable: false
+        case .renew, nil: nil
+        }
+    }
+
     private func parameters(ifGeneration: Int?) -> IssuerUpdateParameters {
         IssuerUpdateParameters(
-            issuer: issuer.name, enableOIDCIssuer: profile.map { $0 == .enable }, immediately: immediately ? true : nil,
-            algorithm: settings.algorithm, rsaBits: settings.rsaBits, defaultIssuer: settings.defaultIssuer,
+            issuer: issuer.name, enableOIDCIssuer: enableOIDCIssuer, newIssuerURL: profile == .renew ? true : nil,
+            immediately: immediately ? true : nil, algorithm: settings.algorithm, rsaBits: settings.rsaBits,
+            defaultIssuer: settings.defaultIssuer,
             lifetimeSeconds: settings.lifetime?.seconds, maximumLifetimeSeconds: settings.maxLifetime?.seconds,
             overlapSeconds: settings.overlap?.seconds, jwksMaxAgeSeconds: settings.jwksMaxAge?.seconds,
-            standby: settings.standby, rotateEverySeconds: settings.rotateEvery?.seconds, ifGeneration: ifGeneration)
+            notBeforeSkewSeconds: settings.notBeforeSkew?.seconds, standby: settings.standby,
+            rotateEverySeconds: settings.rotateEvery?.seconds, ifGeneration: ifGeneration)
     }
 }

@@ -8,6 +8,7 @@ enum RotationText {
         var lines: [(label: String, value: String)] = []
         if let incoming = plan.incoming {
             lines.append(("Becomes active", Self.incoming(incoming)))
+            if let from = plan.signsFrom { lines += waiting(result.activeKid, until: from, now: now) }
         } else {
             lines.append(("Stays active", result.activeKid))
         }
@@ -22,8 +23,15 @@ enum RotationText {
     static func result(_ result: RotationResult, title: String, now: WireTime) -> String {
         let plan = result.plan
         var lines: [(label: String, value: String)] = [("Active", result.activeKid)]
-        if let incoming = plan.incoming { lines[0].value += " (\(incoming.algorithm), \(source(incoming)))" }
-        if let retiring = plan.retiring { lines.append(("Retiring", Self.retiring(retiring, now: now))) }
+        if let from = plan.signsFrom {
+            if let incoming = plan.incoming { lines.append(("Becomes active", Self.incoming(incoming))) }
+            lines += waiting(nil, until: from, now: now)
+        } else if let incoming = plan.incoming {
+            lines[0].value += " (\(incoming.algorithm), \(source(incoming)))"
+        }
+        if let retiring = plan.retiring {
+            lines.append((plan.signsFrom == nil ? "Retiring" : "Retires", Self.retiring(retiring, now: now)))
+        }
         lines += plan.revoked.map { ("Revoked", $0) }
         if let publication = result.publication { lines.append(("Publication", Self.publication(publication))) }
         lines += exposure(result)
@@ -35,6 +43,15 @@ enum RotationText {
         result.plan.revoked.isEmpty
             ? "JWTs already issued keep verifying until they expire."
             : "JWTs signed by a revoked key stop verifying."
+    }
+
+    /// - Parameter signing: the key that signs meanwhile, where that has not been said.
+    private static func waiting(
+        _ signing: String?, until from: WireTime, now: WireTime
+    ) -> [(label: String, value: String)] {
+        let moment = Elapsed.moment(from, now: now)
+        guard let signing else { return [("Signs from", "\(moment); the agent sees to it")] }
+        return [("Signs from", moment), ("Signs until then", signing)]
     }
 
     private static func incoming(_ key: IncomingKeyView) -> String {

@@ -34,7 +34,7 @@ struct HealthCommand: ConsoleCommand {
         let health = try await socket.withAgent(console, timeout: SocketOptions.probeTimeout) { agent in
             try await agent.call(HealthParameters()).tree
         }
-        console.warn(Self.problems(health))
+        console.warn(Self.problems(health) + (health["notices"]?.elements ?? []).compactMap(\.string))
         try output.print(health, as: .card(Self.columns), on: console)
         guard Self.isServing(health) else { throw Failure(.failed, nil) }
     }
