@@ -194,8 +194,9 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "AgentClient", "AgentProtocol", "FaultyTokenSupport", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                "ProcessSupport", "RelyingParty", "SoftHSMSupport", "TLSSupport", "privyseal", "privyseal-issuer", "privyseald",
+                "AgentClient", "AgentProtocol", "FaultyTokenSupport", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11",
+                "Platform", "ProcessSupport", "RelyingParty", "SoftHSMSupport", "TLSSupport", "privyseal", "privyseal-issuer",
+                "privyseald",
                 .crypto,
                 .subprocess,
             ]),

@@ -124,6 +124,9 @@ token: {{ uri: "{token['PRIVYSEAL_TOKEN_URI']}", module: /usr/lib/softhsm/libsof
 store: {{ sqlite: "{self.path('store.db')}" }}
 publicBaseURL: https://oidc.example.com
 """)
+        subprocess.run(
+            [f"{self.programs}/privyseald", "init", "--config", self.path("agent.yaml")], check=True, capture_output=True,
+            env={**os.environ, "SOFTHSM2_CONF": token["SOFTHSM2_CONF"]})
         self.start(
             "agent", [f"{self.programs}/privyseald", "serve", "--config", self.path("agent.yaml")],
             SOFTHSM2_CONF=token["SOFTHSM2_CONF"])

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 import time
 
 import der
@@ -25,6 +26,10 @@ class Agent:
         self.requests, self.public_keys, self.reply_bytes = {}, {}, {}
         self.command = [*wrapper, f"{binaries}/privyseald", "serve", "--config", self.file]
         self.configure(module, settings)
+        # A build from before this command makes the store when it is started.
+        subprocess.run(
+            [f"{binaries}/privyseald", "init", "--config", self.file], env={**os.environ, **token.environment},
+            capture_output=True)
         self.start()
 
     def configure(self, module=None, settings=()):

@@ -25,26 +25,31 @@ public struct SQLiteIssuerStore: IssuerStorage {
         trusted = store.trusted
     }
 
-    /// Opens a store, makes it when there is no file, and brings the schema of an older release up to date.
+    /// Opens a store, makes it when there is no file and an identity is minted for it, and brings the schema of an older release
+    /// up to date.
     ///
     /// It blocks on the disk: for start-up. A new file gets the mode 0600, whatever the umask; its directory must exist.
     /// - Parameters:
     ///   - tenant: the configured tenant, which counts instead of the stored one as long as it is configured; the stored one
     ///     stays.
-    ///   - minted: the identity that a new store takes on; one that has an identity keeps it.
+    ///   - minted: the identity that a new store takes on; one that has an identity keeps it. With `nil` there has to be one.
     ///   - busyTimeout: how long a call waits for another process's transaction before it throws `.unavailable`.
     ///   - lock: what keeps other processes from the store, held. Its file is made again when somebody removes it.
     ///   - trusted: directories in which others could put files by their mode, and do not.
-    /// - Throws: `StoreError` with `.unavailable`, `.newerSchema`, or `.corrupt` also for a file that is no store.
+    /// - Throws: `StoreError` with `.missing`, `.unavailable`, `.newerSchema`, or `.corrupt` also for a file that is no store.
     public init(
-        path: String, tenant: String?, minted: Deployment, busyTimeout: Duration = .seconds(5), lock: FileLock? = nil,
+        path: String, tenant: String?, minted: Deployment?, busyTimeout: Duration = .seconds(5), lock: FileLock? = nil,
         trusting trusted: TrustedDirectories = .none
     ) throws(StoreError) {
         // Absolute: SQLite gives some relative names a meaning of their own.
         let path = URL(fileURLWithPath: path).path
-        let migrator = Schema.migrator(minted: minted)
+        let migrator = Schema.migrator(minted: minted ?? Deployment(id: "", tenant: ""))
         do {
-            try StoreFile.makeIfMissing(path, migrator: migrator, busyTimeout: busyTimeout, trusting: trusted)
+            if minted == nil {
+                try StoreFile.requireFile(path)
+            } else {
+                try StoreFile.makeIfMissing(path, migrator: migrator, busyTimeout: busyTimeout, trusting: trusted)
+            }
             let queue = try StoreFile.open(path, migrator: migrator, busyTimeout: busyTimeout, trusting: trusted)
             // A writing transaction: a file that can only be read is found out now and not at the first change.
             let stored = try queue.write { database in try Self.storedDeployment(database, path) }
@@ -98,11 +103,22 @@ public struct SQLiteIssuerStore: IssuerStorage {
         }
     }
 
+    /// - Throws: `StoreError` with `.missing` when there is no file, and `.corrupt` when there is only a part of a store.
+    public static func requireFile(at path: String) throws(StoreError) {
+        do {
+            try StoreFile.requireFile(path)
+        } catch {
+            throw .reporting(error, path: path)
+        }
+    }
+
     static func storedDeployment(_ database: Database, _ path: String) throws -> Deployment {
         guard let row = try Row.fetchOne(database, sql: "SELECT id, tenant FROM deployment") else {
             throw StoreError.corrupt("the store \(path) has lost its deployment")
         }
-        return try Deployment(id: row.decode(forColumn: "id"), tenant: row.decode(forColumn: "tenant"))
+        let deployment = try Deployment(id: row.decode(forColumn: "id"), tenant: row.decode(forColumn: "tenant"))
+        guard !deployment.id.isEmpty else { throw StoreError.corrupt("the store \(path) has no identity") }
+        return deployment
     }
 
     /// Runs one transaction for writing, unless the next start would not find what it commits. A commit that has begun ends

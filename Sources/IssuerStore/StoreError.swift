@@ -10,6 +10,8 @@ public struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
 
         /// Somebody else has changed the issuer, or the intent is not open.
         public static let conflict = Code(rawValue: "conflict")
+        /// There is no store, and none was to be made.
+        public static let missing = Code(rawValue: "missing")
         /// The store cannot be read or written just now.
         public static let unavailable = Code(rawValue: "unavailable")
         /// What is open is not what the next start would find: the file was removed, moved or replaced. Nothing is written
@@ -42,4 +44,11 @@ public struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { message }
+
+    /// There is no store at the path, and none is made there.
+    public static func missing(_ path: String) -> StoreError {
+        StoreError(
+            .missing, "there is no store \(path)",
+            hint: "mount its file system or restore a backup; for a deployment that is new: privyseald init")
+    }
 }

@@ -12,11 +12,7 @@ enum StoreFile {
         _ path: String, migrator: DatabaseMigrator, busyTimeout: Duration, trusting trusted: TrustedDirectories
     ) throws {
         guard !FileManager.default.fileExists(atPath: path) else { return }
-        guard !FileManager.default.fileExists(atPath: path + "-wal") else {
-            throw StoreError(
-                .corrupt, "the store \(path) is gone, and its write-ahead log \(path)-wal is still there",
-                hint: "put both back together, or move the log away and restore a backup")
-        }
+        try refuseLogAlone(path)
         try checkDirectory(of: path, trusting: trusted)
         let fresh = "\(path).\(SystemRandom.hexadecimal(bytes: 8)).new"
         do {
@@ -36,6 +32,21 @@ enum StoreFile {
             throw StoreError(
                 .unavailable, "cannot make the store \(path)",
                 hint: "choose a directory of a local file system that this user may write", cause: error)
+        }
+    }
+
+    /// - Throws: `StoreError` with `.missing` when there is no file.
+    static func requireFile(_ path: String) throws {
+        guard !FileManager.default.fileExists(atPath: path) else { return }
+        try refuseLogAlone(path)
+        throw StoreError.missing(path)
+    }
+
+    private static func refuseLogAlone(_ path: String) throws {
+        guard !FileManager.default.fileExists(atPath: path + "-wal") else {
+            throw StoreError(
+                .corrupt, "the store \(path) is gone, and its write-ahead log \(path)-wal is still there",
+                hint: "put both back together, or move the log away and restore a backup")
         }
     }
 

@@ -21,8 +21,8 @@ struct Privyseald: AsyncParsableCommand {
             that may ask it to. Private keys never leave the token. It opens no network port: privyseal-issuer publishes \
             the public documents.
 
-            Prepare a token with "privyseald token init", write a configuration file, look it over with "privyseald check", \
-            then run "privyseald serve".
+            Prepare a token with "privyseald token init", write a configuration file, make the store with "privyseald init", \
+            look it all over with "privyseald check", then run "privyseald serve".
 
             Every operation is recorded in the audit log: "audit tail" shows it, "audit verify" says whether it was altered.
 
@@ -35,7 +35,8 @@ struct Privyseald: AsyncParsableCommand {
             """,
         version: ProtocolVersion.agent,
         subcommands: [
-            Serve.self, Check.self, Token.self, AccessCommand.self, AuditCommand.self, ReconcileCommand.self, Backup.self,
+            Initialize.self, Serve.self, Check.self, Token.self, AccessCommand.self, AuditCommand.self, ReconcileCommand.self,
+            Backup.self,
             Recover.self,
             ReplaceToken.self,
         ])

@@ -62,7 +62,7 @@ struct Recover: OperatorCommand {
             retained: retain, urls: try pairs(issuerURL, "--issuer-url") { $0 },
             algorithms: try pairs(algorithm, "--algorithm", SignatureAlgorithm.init(rawValue:)))
         let path = startup.settings.file.store.sqlite
-        let lock = consent.dryRun ? nil : try StoreLock(store: path, trusting: startup.settings.trusted)
+        let lock = consent.dryRun ? nil : try StoreLock(store: path, making: fromToken, trusting: startup.settings.trusted)
         defer { lock?.hold() }
         if restored {
             try await decide(request, startup)
@@ -103,7 +103,7 @@ struct Recover: OperatorCommand {
         let plan = try survey.planRecovery(request, deployment: deployment, at: Startup.clock.wall())
         let question = "JWTs by keys that do not come back stop verifying."
         guard try consent.isGiven(for: ["deployment \(deployment)"] + plan.lines, question: question) else { return }
-        var store = try startup.openStore(deployment: deployment)
+        var store = try startup.makeStore(deployment: deployment)
         if store.deployment.id != deployment { store = try await store.takingOver(deployment: deployment) }
         try await OfflineAgent.with(
             startup.agentConfiguration(), store: store, environment: startup.agentEnvironment()

@@ -26,13 +26,23 @@ struct Startup {
         }
     }
 
-    /// Opens the store, making a new one where there is none. To be called with its lock held.
+    /// Opens the store. To be called with its lock held.
     ///
-    /// - Parameters:
-    ///   - lock: for an agent that goes on for long, to see to it that the lock stays one.
-    ///   - deployment: the identity of a new store; a random one unless given.
-    func openStore(_ lock: StoreLock? = nil, deployment: String? = nil) throws -> SQLiteIssuerStore {
-        try SQLiteIssuerStore(settings, deployment: deployment, lock: lock?.lock)
+    /// - Parameter lock: for an agent that goes on for long, to see to it that the lock stays one.
+    /// - Throws: `StoreError`, with `.missing` where there is none.
+    func openStore(_ lock: StoreLock? = nil) throws -> SQLiteIssuerStore {
+        try SQLiteIssuerStore(
+            path: settings.file.store.sqlite, tenant: settings.file.tenant, minted: nil, lock: lock?.lock,
+            trusting: settings.trusted)
+    }
+
+    /// Makes the store, or opens the one there is. To be called with its lock held.
+    ///
+    /// - Parameter deployment: the identity of a new store.
+    func makeStore(deployment: String = SystemRandom.hexadecimal(bytes: 16)) throws -> SQLiteIssuerStore {
+        try SQLiteIssuerStore(
+            path: settings.file.store.sqlite, tenant: settings.file.tenant,
+            minted: Deployment(id: deployment, tenant: SystemRandom.uuid()), trusting: settings.trusted)
     }
 
     /// Opens the store for reading, beside whoever uses it.
@@ -76,16 +86,6 @@ struct Startup {
         })
 }
 
-extension SQLiteIssuerStore {
-    /// Opens the store of a configuration, minting an identity for a new one.
-    init(_ settings: AgentSettings, deployment: String? = nil, lock: FileLock? = nil) throws(StoreError) {
-        try self.init(
-            path: settings.file.store.sqlite, tenant: settings.file.tenant,
-            minted: Deployment(id: deployment ?? SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()), lock: lock,
-            trusting: settings.trusted)
-    }
-}
-
 extension StartupFailure {
     /// Prints the two lines, unless they have been printed, and ends the command.
     func end(reporting isReporting: Bool = true) throws -> Never {
@@ -103,6 +103,8 @@ extension StartupFailure {
         case let error as PlatformError: self.init(error)
         case let error as StoreInUse: self.init(error)
         case let error as RecoveryRefusal: self.init(what: error.message, todo: error.hint)
+        case let error as StoreError where error.code == .missing:
+            self.init(what: error.message, todo: error.hint, exitCode: Self.configurationExitCode)
         case let error as StoreError: self.init(what: error.message, todo: error.hint)
         case let error as AuditError: self.init(what: error.message, todo: error.hint)
         case let error as HSMError where error.code == .pinRefused:

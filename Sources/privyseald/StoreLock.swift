@@ -9,11 +9,16 @@ import Platform
 struct StoreLock {
     let lock: FileLock
 
-    /// - Throws: `StartupFailure` naming the process that holds it; `StoreError` for a store that is not to be touched.
-    init(store: String, trusting trusted: TrustedDirectories) throws {
+    /// - Parameter making: whether the store may have to be made.
+    /// - Throws: `StartupFailure` naming the process that holds it; `StoreError` for a store that is not there, or not to be
+    ///   touched.
+    init(store: String, making: Bool = false, trusting trusted: TrustedDirectories) throws {
         let path = URL(fileURLWithPath: store).resolvingSymlinksInPath().path
-        if !FileManager.default.fileExists(atPath: path) { try Self.checkMaker(of: path) }
+        let isThere = FileManager.default.fileExists(atPath: path)
+        if !isThere, making { try Self.checkMaker(of: path) }
         try SQLiteIssuerStore.checkOwnership(of: path, trusting: trusted)
+        // Nothing is left behind in a directory that may be the place of a file system that is not mounted.
+        if !isThere, !making { try SQLiteIssuerStore.requireFile(at: path) }
         do throws(PlatformError) {
             lock = try FileLock(path: path + ".lock")
         } catch {

@@ -21,13 +21,11 @@ struct TokenPINCorrected: AsyncParsableCommand {
         do {
             let settings = try AgentSettings(path: config)
             let path = settings.file.store.sqlite
-            guard FileManager.default.fileExists(atPath: path) else {
-                throw StartupFailure(what: "there is no store \(path)", todo: "start the agent; nothing has been refused yet")
-            }
             // A running agent would note the refusal again.
             let lock = try StoreLock(store: path, trusting: settings.trusted)
             defer { lock.hold() }
-            let store = try SQLiteIssuerStore(settings)
+            let store = try SQLiteIssuerStore(
+                path: path, tenant: settings.file.tenant, minted: nil, trusting: settings.trusted)
             guard let refused = try await store.refusedPIN() else {
                 print("no PIN has been refused")
                 return

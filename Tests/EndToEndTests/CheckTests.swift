@@ -13,11 +13,17 @@ struct CheckTests {
     @Test("says that all is well, and makes nothing", arguments: [[], ["--start"]])
     func nothingMade(more: [String]) async throws {
         try await Installation.with { site in
-            let before = try FileManager.default.contentsOfDirectory(atPath: site.directory).sorted()
             let outcome = try await Programs.run("privyseald", ["check", "--config", site.agentConfiguration] + more)
             #expect(outcome.status == 0 && outcome.output.contains("ok: "), "\(outcome.errors)")
-            #expect(!FileManager.default.fileExists(atPath: site.directory + "/store.db"))
-            if more.isEmpty { #expect(try FileManager.default.contentsOfDirectory(atPath: site.directory).sorted() == before) }
+            for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: site.directory + "/store.db" + suffix) }
+            let before = try FileManager.default.contentsOfDirectory(atPath: site.directory).sorted()
+            let without = try await Programs.run("privyseald", ["check", "--config", site.agentConfiguration] + more)
+            if more.isEmpty {
+                #expect(without.status == 0 && without.output.contains("yet: privyseald init makes one"), "\(without.output)")
+            } else {
+                #expect(without.status == 78 && without.errors.contains("there is no store"), "\(without.errors)")
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: site.directory).sorted() == before)
         }
     }
 

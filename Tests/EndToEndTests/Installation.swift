@@ -2,6 +2,8 @@ import AgentClient
 import AgentProtocol
 import FaultyTokenSupport
 import Foundation
+import IssuerStore
+import Platform
 import ProcessSupport
 import SoftHSMSupport
 import TLSSupport
@@ -25,6 +27,8 @@ final class Installation {
     /// And what the frontend does.
     var frontendEnvironment: [String: String] = [:]
     private var daemons: [Daemon] = []
+    /// Stores that were made for it.
+    private var stores: Set<String> = []
     /// The agent that was started last.
     private(set) var agent: Daemon?
 
@@ -51,8 +55,23 @@ final class Installation {
             """
         for (part, replacement) in replacements { text = text.replacing(part, with: replacement) }
         try text.write(toFile: agentConfiguration, atomically: true, encoding: .utf8)
+        try initialise(text)
         // Whatever the umask of whoever runs the tests.
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: agentConfiguration)
+    }
+
+    /// Makes the store that the configuration names, as `privyseald init` does, the first time that it is named and where one
+    /// can be.
+    private func initialise(_ configuration: String) throws {
+        guard let match = try /sqlite: ([^ ]+)/.firstMatch(in: configuration) else { return }
+        let path = String(match.1)
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        guard FileManager.default.fileExists(atPath: directory), stores.insert(path).inserted,
+            !FileManager.default.fileExists(atPath: path)
+        else { return }
+        _ = try? SQLiteIssuerStore(
+            path: path, tenant: nil,
+            minted: Deployment(id: SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid()))
     }
 
     /// Writes the frontend's configuration, plain HTTP without a certificate.

@@ -84,6 +84,7 @@ struct OpenCryptokiTests {
                 for _ in $(seq 1200); do "$bin/privyseal" version > version 2>&1 && return; sleep 0.1; done
                 cat agent.log; exit 1
             }
+            "$bin/privyseald" init --config agent.yaml
             issue() { "$bin/privyseal" jwt issue demo --subject me --audience api > jwt; }
             serve
             "$bin/privyseal" issuer create demo --algorithm RS256 > created

@@ -127,7 +127,8 @@ struct RecoveryTests {
             #expect(await agent.end() == 0)
             try removeStore(site)
 
-            // Somebody starts it without noticing.
+            // Somebody makes a new one without knowing better.
+            #expect(try await site.privyseald("init", "--share-token").status == 0)
             let empty = try await site.startAgent()
             #expect(
                 await poll("what health says") {

@@ -123,20 +123,24 @@ final class SoftwareTPM {
     }
 
     /// - Parameter custody: the members of `token.custody`.
-    func writeConfiguration(custody: String? = nil) throws {
+    func writeConfiguration(custody: String? = nil, recoveryInterval: String = "1h") throws {
         let custody = custody.map { ", custody: { \($0) }" } ?? ""
         try """
         socket: { path: \(socket), mode: "0600" }
         token: { uri: "pkcs11:token=\(Self.label)", module: \(module), pinFile: \(directory)/pin\(custody) }
-        signing: { callLimit: 60s, deadline: 60s, recoveryInterval: 1h }
+        signing: { callLimit: 60s, deadline: 60s, recoveryInterval: \(recoveryInterval) }
         store: { sqlite: \(directory)/store.db }
         publicBaseURL: https://oidc.example.com
 
         """.write(toFile: configuration, atomically: true, encoding: .utf8)
     }
 
-    /// Starts the agent and waits until it answers.
+    /// Starts the agent, whose store is made for the first time, and waits until it answers.
     func startAgent() async throws -> Daemon {
+        if !FileManager.default.fileExists(atPath: directory + "/store.db") {
+            let made = try await Programs.run("privyseald", ["init", "--config", configuration], environment: environment)
+            _ = try made.output(of: ["privyseald", "init"])
+        }
         let daemon = try Daemon(
             "privyseald", configuration: configuration, log: directory + "/privyseald.log", environment: environment)
         daemons.append(daemon)

@@ -1,3 +1,4 @@
+import AgentProtocol
 import Foundation
 import ProcessSupport
 import SoftHSMSupport
@@ -118,7 +119,7 @@ struct StartupTests {
             what: "a token that is not there", replacing: ["pkcs11:token=": "pkcs11:token=no-"], isOfTheFile: false, status: 1,
             naming: ["no-"]),
         Fault(
-            what: "a store where no file can be", replacing: ["/store.db": "/agent.yaml/store.db"], status: 1,
+            what: "a store where no file can be", replacing: ["/store.db": "/agent.yaml/store.db"], status: 78,
             naming: ["store"]),
         Fault(
             what: "a store that is none",
@@ -276,7 +277,8 @@ struct StartupTests {
             let refused = try await site.privyseal("rotate", "demo")
             #expect(refused.status == 1 && refused.errors.contains("--yes"), "without a terminal nobody can be asked")
             #expect(try await site.privyseal("jwt", "verify", "not.a.jwt").status == 4)
-            #expect(try await site.output("call", "version", "--query", "protocolVersion", "-o", "tsv") == "1.0")
+            #expect(
+                try await site.output("call", "version", "--query", "protocolVersion", "-o", "tsv") == ProtocolVersion.current)
         }
     }
 }

@@ -43,10 +43,11 @@ struct ConfigurationJudgement {
 
     private func storeNote() throws -> String? {
         let path = settings.file.store.sqlite
-        try requireWritableDirectory(of: path, "store")
+        // As a start says of a place where there can be no store.
+        try requireWritableDirectory(of: path, "store", exitCode: StartupFailure.configurationExitCode)
         guard FileManager.default.fileExists(atPath: path) else {
             try SQLiteIssuerStore.checkOwnership(of: path, trusting: settings.trusted)
-            return "there is no store at \(path) yet"
+            return "there is no store at \(path) yet: privyseald init makes one"
         }
         _ = try SQLiteIssuerStore(reading: path, tenant: settings.file.tenant, trusting: settings.trusted)
         return nil
@@ -87,8 +88,10 @@ struct ConfigurationJudgement {
         }
     }
 
-    private func requireWritableDirectory(of path: String, _ what: String) throws(StartupFailure) {
-        try StartRehearsal.checkDirectory(of: path, what)
+    private func requireWritableDirectory(
+        of path: String, _ what: String, exitCode: Int32 = 1
+    ) throws(StartupFailure) {
+        try StartRehearsal.checkDirectory(of: path, what, exitCode: exitCode)
     }
 }
 

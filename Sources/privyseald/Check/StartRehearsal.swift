@@ -13,8 +13,9 @@ struct StartRehearsal {
         let settings = startup.settings
         for remark in settings.remarks { print(remark.line) }
         try Self.checkSocket(settings.socket)
-        let (store, lock) = try Self.storeIfThere(startup)
-        defer { lock?.hold() }
+        let lock = try StoreLock(store: settings.file.store.sqlite, trusting: settings.trusted)
+        defer { lock.hold() }
+        let store = try startup.openStore()
         try await AgentServer.rehearse(
             startup.agentConfiguration(), store: store, environment: startup.agentEnvironment())
         settings.printRemarks()
@@ -36,19 +37,7 @@ struct StartRehearsal {
         }
     }
 
-    /// A store is not made by looking: its owner would be whoever looked.
-    private static func storeIfThere(_ startup: Startup) throws -> (SQLiteIssuerStore?, StoreLock?) {
-        let path = startup.settings.file.store.sqlite
-        if FileManager.default.fileExists(atPath: path) {
-            let lock = try StoreLock(store: path, trusting: startup.settings.trusted)
-            return (try startup.openStore(), lock)
-        }
-        try checkDirectory(of: path, "store")
-        try SQLiteIssuerStore.checkOwnership(of: path, trusting: startup.settings.trusted)
-        return (nil, nil)
-    }
-
-    static func checkDirectory(of path: String, _ what: String) throws(StartupFailure) {
+    static func checkDirectory(of path: String, _ what: String, exitCode: Int32 = 1) throws(StartupFailure) {
         let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
         var isDirectory = false
         if let type = try? FileManager.default.attributesOfItem(atPath: directory)[.type] as? FileAttributeType {
@@ -57,7 +46,7 @@ struct StartRehearsal {
         guard isDirectory, FileManager.default.isWritableFile(atPath: directory) else {
             throw StartupFailure(
                 what: "the directory of the \(what), \(directory), is not there or not writable",
-                todo: "create it and let the agent's user write there")
+                todo: "create it and let the agent's user write there", exitCode: exitCode)
         }
     }
 }

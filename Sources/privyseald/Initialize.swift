@@ -1,0 +1,52 @@
+import Agent
+import ArgumentParser
+import DaemonKit
+import Foundation
+import IssuerStore
+import Platform
+
+/// `privyseald init`
+struct Initialize: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init",
+        abstract: "Make the store of a new deployment.",
+        discussion: """
+            Once, before the agent is started for the first time, and as the user that will run it: a store that is not there \
+            later has been lost or is not mounted, and "serve" does not make another in its place.
+
+            Looks at the token first, which the configuration has to lead to. A token that has keys of another deployment is \
+            refused, since they may be those of a store that was lost; --share-token says that the other one is in use.
+
+            Example:
+              privyseald init --config /etc/privyseal/agent.yaml
+            """)
+
+    @Option(name: .long, help: ArgumentHelp("The agent's configuration file.", valueName: "file"))
+    var config = "/etc/privyseal/agent.yaml"
+
+    @Flag(help: "Share the token with the other deployments that have keys on it.")
+    var shareToken = false
+
+    func run(_ startup: Startup) async throws {
+        let path = startup.settings.file.store.sqlite
+        let lock = try StoreLock(store: path, making: true, trusting: startup.settings.trusted)
+        defer { lock.hold() }
+        guard !FileManager.default.fileExists(atPath: path) else {
+            let store = try startup.openStore()
+            throw StartupFailure(
+                what: "the store \(path) is there already, of deployment \(store.deployment.id); nothing was changed",
+                todo: "start the agent")
+        }
+        let survey = try await TokenSurvey.of(startup.agentConfiguration(), environment: startup.agentEnvironment())
+        let others = survey.deployments.sorted { $0.key < $1.key }
+        guard others.isEmpty || shareToken else {
+            throw StartupFailure(
+                what: "the token \(survey.token) has keys of another deployment: "
+                    + others.map { "\($0.key) (\($0.value))" }.joined(separator: ", "),
+                todo: "if its store was lost: privyseald recover --from-token; if it is in use, and both are to share the token: "
+                    + "--share-token")
+        }
+        let store = try startup.makeStore()
+        print("made the store \(path) of deployment \(store.deployment.id), for the token \(survey.token)")
+    }
+}
