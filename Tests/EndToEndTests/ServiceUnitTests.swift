@@ -32,7 +32,7 @@ struct ServiceUnitTests {
         arguments: [
             ("privyseald", nil), ("privyseal-issuer", nil), ("privyseald", "softhsm"), ("privyseald", "encrypted-pin"),
             ("privyseald", "network-hsm"), ("privyseald", "tpm"), ("privyseal-issuer", "network"),
-            ("privyseal-issuer", "tls"),
+            ("privyseal-issuer", "tls"), ("privyseald-maintenance", nil),
         ] as [(String, String?)])
     func verified(service: String, dropIn: String?) async throws {
         try await withUnits(service, dropIn) { unit in
@@ -53,7 +53,10 @@ struct ServiceUnitTests {
                 "privyseald-network-hsm.conf", "privyseald-softhsm.conf", "privyseald-tpm.conf",
             ])
         let units = try files.contentsOfDirectory(atPath: Self.directory).filter { $0.contains(".s") && !$0.hasSuffix(".conf") }
-        #expect(units.sorted() == ["privyseal-issuer.service", "privyseald.service", "privyseald.socket"])
+        #expect(
+            units.sorted() == [
+                "privyseal-issuer.service", "privyseald-maintenance.service", "privyseald.service", "privyseald.socket",
+            ])
     }
 
     @Test("the exit statuses that starting again does not help with are those the programs document")
@@ -119,7 +122,7 @@ struct ServiceUnitTests {
         let files = FileManager.default
         try files.createDirectory(atPath: "\(directory)/\(service).service.d", withIntermediateDirectories: true)
         defer { try? files.removeItem(atPath: directory) }
-        for unit in ["privyseald.service", "privyseald.socket", "privyseal-issuer.service"] {
+        for unit in ["privyseald.service", "privyseald.socket", "privyseal-issuer.service", "privyseald-maintenance.service"] {
             let text = try String(contentsOfFile: "\(Self.directory)/\(unit)", encoding: .utf8)
             try text.replacing("/usr/local/bin/", with: Programs.directory + "/")
                 .write(toFile: "\(directory)/\(unit)", atomically: true, encoding: .utf8)
