@@ -23,8 +23,8 @@ public struct AgentConfiguration: Sendable {
     public var access: AccessPolicy
     public var limits = ConnectionLimits()
     public var audit: AuditConfiguration
-    /// How long a fresh key waits for the frontends at most.
-    var publicationLimit = ChangeFeed.publicationLimit
+    /// How long changes wait for the frontends at most.
+    var feed = ChangeFeed.Limits()
 
     public init(
         socket: UnixSocketPath, activated: ActivatedSocket? = nil, socketMode: UInt32, socketGroup: UInt32?,
@@ -144,6 +144,7 @@ public final class AgentServer: Service {
             // A token with many keys takes its time; health tells meanwhile, and what else is asked for waits.
             await server.registry.checkToken()
             server.readiness.open()
+            await server.registry.expectFrontends()
             await server.signHeadsOfKnownToken()
             return server
         } catch {
@@ -163,7 +164,7 @@ public final class AgentServer: Service {
         let registry = IssuerRegistry(
             store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: environment.clock,
             publicBaseURL: configuration.publicBaseURL, log: environment.log, journal: audit,
-            feed: ChangeFeed(publicationLimit: configuration.publicationLimit),
+            feed: ChangeFeed(limits: configuration.feed),
             note: AgentNote(
                 agent: SystemRandom.hexadecimal(bytes: 8), process: ProcessInfo.processInfo.processIdentifier,
                 host: HostName.current()))
@@ -223,27 +224,11 @@ public final class AgentServer: Service {
             return await stop()
         }
         // What waits for the module may wait for ever.
-        await Self.forAtMost(Self.farewell) {
+        await forAtMost(Self.farewell) {
             await ticker.value
             await self.stop()
         }
         throw failure
-    }
-
-    /// Returns when the work has ended or the time is over, whichever is first.
-    private static func forAtMost(_ time: Duration, _ work: @escaping @Sendable () async -> Void) async {
-        let (ends, end) = AsyncStream<Never>.makeStream()
-        let working = Task {
-            await work()
-            end.finish()
-        }
-        let waiting = Task {
-            try? await Task.sleep(for: time)
-            end.finish()
-        }
-        for await _ in ends {}
-        waiting.cancel()
-        _ = working
     }
 
     /// Whether a call into the PKCS#11 module has not returned: whoever ends the process must not run its destructors.
@@ -338,11 +323,11 @@ public final class AgentServer: Service {
         readiness.close()
         await listener.stop()
         // Connections may have ended before what was asked for on them.
-        await Self.forAtMost(Self.patience) { [underWay] in await underWay.drained() }
+        await forAtMost(Self.patience) { [underWay] in await underWay.drained() }
         await registry.finish(destroyingFor: Self.patience)
-        await Self.forAtMost(Self.patience) { [audit] in await audit.signHead() }
+        await forAtMost(Self.patience) { [audit] in await audit.signHead() }
         await hsm.shutdown()
-        await Self.forAtMost(Self.patience) { [audit] in await audit.close() }
+        await forAtMost(Self.patience) { [audit] in await audit.close() }
         auditWatch.cancel()
     }
 }
@@ -365,6 +350,7 @@ extension OperationTable {
         add(ListIssuers(registry: registry, views: views, sight: sight))
         add(GetDiscovery(registry: registry, clock: environment.clock))
         add(Watch(registry: registry, sight: sight))
+        add(Acknowledge(registry: registry))
         add(health)
         add(ReportVersion())
         add(ReportMetrics(text: environment.metrics))

@@ -95,13 +95,16 @@ public final class AgentConnection: Sendable {
     /// Asks for the issuers the caller may see and for their changes from then on. A connection has one watcher: the one
     /// before ends.
     ///
+    /// - Parameter acknowledges: Whether the caller is going to say what it serves, with `acknowledge`. An agent of protocol
+    ///   1.0 refuses that with `INVALID_PARAMS`.
     /// - Throws: as ``call(_:)``.
-    public func watch() async throws -> (snapshot: WatchSnapshot, changes: WatchChanges) {
+    public func watch(acknowledges: Bool = false) async throws -> (snapshot: WatchSnapshot, changes: WatchChanges) {
         let buffer = WatchBuffer()
+        let params = acknowledges ? JSONSlice(try JSONValue(encoding: WatchParameters(acknowledges: true))) : nil
         let result = try await perform { connection, promise in
             // Before the request, so that no notification can come too early for it.
             connection.watch(into: buffer)
-            connection.call(WatchParameters.method, params: nil, promise: promise)
+            connection.call(WatchParameters.method, params: params, promise: promise)
         }
         let snapshot = try decode(WatchSnapshot.self, result, of: WatchParameters.method)
         return (snapshot, WatchChanges(buffer: buffer, client: self))

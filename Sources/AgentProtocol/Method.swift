@@ -21,6 +21,7 @@ public struct Method: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
     public static let issuerList = Method(rawValue: "issuer-list")
     public static let getDiscovery = Method(rawValue: "get-discovery")
     public static let watch = Method(rawValue: "watch")
+    public static let acknowledge = Method(rawValue: "acknowledge")
     public static let health = Method(rawValue: "health")
     public static let version = Method(rawValue: "version")
     public static let metrics = Method(rawValue: "metrics")
@@ -31,6 +32,6 @@ public struct Method: RawRepresentable, Hashable, Sendable, Codable, CustomStrin
     /// Every method of this protocol version, in the order `protocol.md` describes them.
     public static let all: [Method] = [
         .sign, .listKeys, .rotate, .revokeKey, .issuerStatus, .issuerCreate, .issuerUpdate, .issuerDelete, .issuerList,
-        .getDiscovery, .watch, .health, .version, .metrics, .reconcile, .storeSave, .reload,
+        .getDiscovery, .watch, .acknowledge, .health, .version, .metrics, .reconcile, .storeSave, .reload,
     ]
 }

@@ -3,7 +3,7 @@ public enum ProtocolVersion {
     /// The release of PrivySeal, `major.minor.patch`.
     public static let agent = "0.1.0"
     /// The protocol of `protocol.md`, `major.minor`.
-    public static let current = "1.0"
+    public static let current = "1.1"
     /// The oldest client release whose requests this agent still serves.
     public static let oldestClient = "0.1.0"
 }

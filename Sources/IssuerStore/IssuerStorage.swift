@@ -70,6 +70,9 @@ public protocol IssuerStorage: Sendable {
     /// What they leave on the token is somebody else's from now on.
     func forgetAgents(_ ids: Set<String>) async throws
 
+    /// Remembers how many frontends watch the agent.
+    func noteFrontends(_ count: Int) async throws
+
     /// Makes sure that the next start will find what is committed. Asked now and then; each commit asks by itself.
     ///
     /// - Throws: `StoreError` with `.displaced` when the store has been removed, moved or replaced while it was in use.
@@ -131,11 +134,13 @@ public struct StoreContents: Sendable {
     public var copiedAt: Timestamp?
     /// Starts of agents whose notes on the token are this store's own.
     public var agents: Set<String>
+    /// How many frontends watched the agent that used it last.
+    public var frontends: Int
 
     public init(
         issuers: [Issuer], intents: [GenerationIntent], destructions: [PendingDestruction], lastChange: Timestamp?,
         quarantined: [QuarantinedKey] = [], formerGenerations: [IssuerName: Int] = [:], token: TokenIdentity? = nil,
-        copiedAt: Timestamp? = nil, agents: Set<String> = []
+        copiedAt: Timestamp? = nil, agents: Set<String> = [], frontends: Int = 0
     ) {
         self.issuers = issuers
         self.intents = intents
@@ -146,6 +151,7 @@ public struct StoreContents: Sendable {
         self.token = token
         self.copiedAt = copiedAt
         self.agents = agents
+        self.frontends = frontends
     }
 }
 

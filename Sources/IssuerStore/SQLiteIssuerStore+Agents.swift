@@ -24,4 +24,12 @@ extension SQLiteIssuerStore {
     static func agents(_ database: Database) throws -> Set<String> {
         try Set(String.fetchAll(database, sql: "SELECT id FROM agent"))
     }
+
+    public func noteFrontends(_ count: Int) async throws {
+        try await write { database in try database.execute(literal: "UPDATE meta SET frontends = \(count)") }
+    }
+
+    static func frontends(_ database: Database) throws -> Int {
+        try Int.fetchOne(database, sql: "SELECT frontends FROM meta") ?? 0
+    }
 }

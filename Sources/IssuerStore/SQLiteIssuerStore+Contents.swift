@@ -13,7 +13,7 @@ extension SQLiteIssuerStore {
             destructions: try Self.pendingDestructions(database), lastChange: try Self.lastChange(database),
             quarantined: try Self.quarantined(database), formerGenerations: try Self.formerGenerations(database),
             token: try Self.token(database), copiedAt: try Self.copiedAt(database),
-            agents: try Self.agents(database))
+            agents: try Self.agents(database), frontends: try Self.frontends(database))
     }
 
     static func acceptedIssuers(of name: IssuerName, _ database: Database) throws -> [AcceptedIssuer] {

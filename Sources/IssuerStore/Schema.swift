@@ -33,6 +33,9 @@ enum Schema {
         migrator.registerMigration("relying parties") { database in
             try database.execute(sql: relyingParties)
         }
+        migrator.registerMigration("frontends") { database in
+            try database.execute(sql: frontends)
+        }
         return migrator
     }
 
@@ -41,6 +44,11 @@ enum Schema {
         ALTER TABLE issuer ADD COLUMN rotation_requested_at INTEGER;
         ALTER TABLE issuer ADD COLUMN not_before_skew INTEGER NOT NULL DEFAULT 0;
         UPDATE issuer SET jwks_max_age = 10 WHERE jwks_max_age < 10;
+        """
+
+    /// The release that waits for its frontends after a restart: how many there were.
+    private static let frontends = """
+        ALTER TABLE meta ADD COLUMN frontends INTEGER NOT NULL DEFAULT 0;
         """
 
     /// The release that notices another agent on its token: the starts of agents whose notes there are this store's own.

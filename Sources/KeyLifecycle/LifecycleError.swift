@@ -25,7 +25,7 @@ public struct LifecycleError: Error, Equatable, Sendable, CustomStringConvertibl
     public let message: String
     /// What to do, in one line.
     public let hint: String
-    /// With `.conflict`, the issuer's generation now, where that is what differs.
+    /// With `.conflict`, the issuer's generation now, where that is what differs; of an issuer that has been deleted, its last.
     public let generation: Int?
     /// With `.wouldRevoke`, when the overlap ends.
     public let overlapEndsAt: Timestamp?

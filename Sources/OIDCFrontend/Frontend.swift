@@ -104,7 +104,8 @@ public struct Frontend: Sendable {
         }
         let alwaysThere: [any Service] = [
             CacheWriter(cache: cache, loaded: known, publication: publication, logger: logger),
-            AgentFollower(source: source, publication: publication, logger: logger),
+            AgentFollower(
+                source: source, publication: publication, acceptance: { cache.acceptance(logger: logger) }, logger: logger),
             DocumentServer(
                 responder: DocumentResponder(publication: publication, staleAfter: settings.staleAfter, notice: notice),
                 host: settings.host, port: settings.port, certificate: keeper?.certificate, limits: limits, uptime: uptime,

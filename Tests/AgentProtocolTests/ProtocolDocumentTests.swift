@@ -77,7 +77,13 @@ struct ProtocolDocumentTests {
         for name in try #require(Self.kinds[method]).memberNames {
             #expect(section.contains("`\(name)`"), "\(name)")
         }
-        #expect(section.contains("Permission: `\(method)`"))
+        let permission =
+            switch method {
+            case .version: "none"
+            case .acknowledge: "`watch`"
+            default: "`\(method)`"
+            }
+        #expect(section.contains("Permission: \(permission)"))
     }
 
     @Test("every block is a message of one of these kinds")
@@ -141,8 +147,8 @@ struct ProtocolDocumentTests {
         kind(SignParameters.self), kind(ListKeysParameters.self), kind(RotateParameters.self),
         kind(RevokeKeyParameters.self), kind(IssuerStatusParameters.self), kind(IssuerCreateParameters.self),
         kind(IssuerUpdateParameters.self), kind(IssuerDeleteParameters.self), kind(IssuerListParameters.self),
-        kind(GetDiscoveryParameters.self), kind(WatchParameters.self), kind(HealthParameters.self),
-        kind(VersionParameters.self), kind(MetricsParameters.self), kind(ReconcileParameters.self),
+        kind(GetDiscoveryParameters.self), kind(WatchParameters.self), kind(AcknowledgeParameters.self),
+        kind(HealthParameters.self), kind(VersionParameters.self), kind(MetricsParameters.self), kind(ReconcileParameters.self),
         kind(StoreSaveParameters.self),
         kind(ReloadParameters.self),
     ])

@@ -231,7 +231,7 @@ struct AccessTests {
         }
     }
 
-    private static func rule(_ change: (inout AccessRule) -> Void) -> AccessRule {
+    static func rule(_ change: (inout AccessRule) -> Void) -> AccessRule {
         var rule = AccessRule(name: "test", user: getuid(), methods: nil)
         change(&rule)
         return rule

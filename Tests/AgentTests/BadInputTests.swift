@@ -141,7 +141,7 @@ struct BadInputTests {
                 #expect(reply["error"]?["message"]?.string?.contains(line.message) == true, comment)
                 let version = try await socket.ask(#"{"jsonrpc":"2.0","id":"next","method":"version"}"#)
                 #expect(version["id"] == "next", comment)
-                #expect(version["result"]?["protocolVersion"] == "1.0", comment)
+                #expect(version["result"]?["protocolVersion"] == JSONValue.string(ProtocolVersion.current), comment)
             }
             #expect(try await client.call(IssuerListParameters()) == before)
         }

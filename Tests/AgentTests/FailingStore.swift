@@ -86,6 +86,8 @@ struct FailingStore: IssuerStorage {
 
     func forgetAgents(_ ids: Set<String>) async throws { try await store.forgetAgents(ids) }
 
+    func noteFrontends(_ count: Int) async throws { try await store.noteFrontends(count) }
+
     func checkPlace() async throws { try await store.checkPlace() }
 
     func probe() async throws {

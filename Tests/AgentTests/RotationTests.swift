@@ -95,7 +95,7 @@ struct RotationTests {
             #expect(result.plan.incoming?.kid == third.kid)
             #expect(result.plan.retiring?.kid == second.kid)
             #expect(Set(result.plan.revoked) == seen.subtracting([second.kid]))
-            #expect(result.publication == PublicationView(outcome: "unwatched", fetched: 0, watching: 0))
+            #expect(result.publication == .unserved)
             #expect(result.exposureSeconds == 30)
             #expect(
                 result.relyingParties == [

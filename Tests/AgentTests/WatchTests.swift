@@ -83,10 +83,10 @@ struct WatchTests {
         }
     }
 
-    @Test("a fresh key signs only once a watching frontend has fetched it")
+    @Test("a fresh key signs only once a watching frontend that says nothing has fetched it")
     func freshKeyWaitsForFrontend() async throws {
         // As long as a busy machine may take: by default the key would not wait for it.
-        try await AgentFixture.with({ $0.publicationLimit = .seconds(120) }) { agent, client in
+        try await AgentFixture.with({ $0.feed.publication = .seconds(120) }) { agent, client in
             try await client.create()
             await agent.settle()
             try await client.rotate()
@@ -102,7 +102,7 @@ struct WatchTests {
             let fetched = Set(try kids(of: try await frontend.discovery().jwks))
 
             let result = try await rotation
-            #expect(result.publication == PublicationView(outcome: "fetched", fetched: 1, watching: 1))
+            #expect(result.publication == PublicationView(outcome: "published", published: 1, watching: 1))
             #expect(meanwhile == before)
             #expect(fetched.contains(result.activeKid))
             #expect(!known.contains(result.activeKid))
@@ -121,7 +121,7 @@ struct WatchTests {
             let watched = try await frontend.watch()
             _ = try await frontend.discovery()
             let result = try await client.rotate()
-            #expect(result.publication == PublicationView(outcome: "timed-out", fetched: 0, watching: 1))
+            #expect(result.publication == PublicationView(outcome: "timed-out", published: 0, watching: 1))
             #expect(result.warnings.contains { $0.contains("0 of 1") })
             #expect(try await client.sign().kid == result.activeKid)
             await frontend.close()
@@ -143,7 +143,7 @@ struct WatchTests {
             _ = try await frontend.discovery()
             _ = try await client.call(IssuerDeleteParameters(issuer: "demo"))
             try await client.create(standby: false)
-            #expect(try await client.rotate().publication?.outcome != "fetched")
+            #expect(try await client.rotate().publication?.outcome != "published")
             await frontend.close()
             _ = watched
         }

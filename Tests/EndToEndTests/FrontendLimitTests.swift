@@ -25,10 +25,10 @@ struct FrontendLimitTests {
             let crowd = try site.start(Self.holding(800, port: site.port))
             #expect(await poll("the crowd") { crowd.text.contains("there") }, "\(crowd.text)")
             #expect(try await site.get("/readyz").status == 200)
-            // For the second of which the fresh key has to be fetched, and written to the cache.
+            // For the second of which the fresh key has to be published, and written to the cache.
             _ = try await site.output("rotate", "demo", "--yes")
             let outcome = try await site.output("rotate", "demo", "--yes", "-o", "json", "--query", "publication.outcome")
-            #expect(outcome == "\"fetched\"")
+            #expect(outcome == "\"published\"")
             let kid = try await site.output("issuer", "status", "demo", "--query", "activeKid", "-o", "tsv")
             #expect(await poll("the cache") { try site.cachedDocuments().contains(kid) })
             #expect(!frontend.text.contains("Too many open files"), "\(frontend.text)")

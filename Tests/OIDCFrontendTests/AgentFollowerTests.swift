@@ -50,7 +50,10 @@ struct AgentFollowerTests {
             agent.change(discovery(of: "b", generation: 2, []))
             try await eventually("b's documents gone") { publication.jwks("b") == nil }
             // Deleted between the notification and the question.
-            agent.state.withLock { $0.results["c"] = nil }
+            agent.state.withLock { state in
+                state.results["c"] = nil
+                state.deleted["c"] = 9
+            }
             agent.tell([WatchedIssuer(name: "c", generation: 9)])
             try await eventually("c gone") { publication.jwks("c") == nil }
             #expect(agent.asked.sorted() == ["a", "b", "b", "c", "c"])
@@ -71,6 +74,7 @@ struct AgentFollowerTests {
             }
             agent.state.withLock { state in
                 state.results = ["b": discovery(of: "b", generation: 2, [url("b", [(wire(0), "k2")])])]
+                state.deleted = ["a": 1]
             }
             clock.move(to: moment(500))
             agent.comeBack()
@@ -214,16 +218,25 @@ struct AgentFollowerTests {
     }
 
     private func following(_ agent: ScriptedAgent, _ body: (LivePublication) async throws -> Void) async throws {
-        let publication = LivePublication(clock: clock.reading)
-        let follower = AgentFollower(
-            source: agent, publication: publication, pause: pauses.pause, random: { 0 }, logger: records.logger)
-        let group = ServiceGroup(services: [follower], logger: silent)
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
-            try await body(publication)
-            await group.triggerGracefulShutdown()
-            try await tasks.waitForAll()
-        }
+        try await OIDCFrontendTests.following(agent, clock: clock, pauses: pauses, records: records, body)
+    }
+}
+
+/// Runs `body` with what a follower of the agent publishes.
+func following(
+    _ agent: ScriptedAgent, clock: TestClock, pauses: ManualPause, records: LogRecords,
+    acceptance: @escaping @Sendable () -> Acceptance? = { nil }, _ body: (LivePublication) async throws -> Void
+) async throws {
+    let publication = LivePublication(clock: clock.reading)
+    let follower = AgentFollower(
+        source: agent, publication: publication, acceptance: acceptance, pause: pauses.pause, random: { 0 },
+        logger: records.logger)
+    let group = ServiceGroup(services: [follower], logger: silent)
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+        tasks.addTask { try await group.run() }
+        try await body(publication)
+        await group.triggerGracefulShutdown()
+        try await tasks.waitForAll()
     }
 }
 

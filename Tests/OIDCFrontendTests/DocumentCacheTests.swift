@@ -15,15 +15,29 @@ struct DocumentCacheTests {
     func restart() async throws {
         try await withTemporaryDirectory { directory in
             let cache = DocumentCache(directory: directory)
-            try cache.save(results)
+            try cache.save(results, deployment: "first")
             try cache.save(confirmedAt: wire(7))
             let publication = cache.load(logger: silent)
             #expect(publication.results == Dictionary(uniqueKeysWithValues: results.map { ($0.issuer, $0) }))
+            #expect(publication.deployment == "first")
             #expect(publication.confirmedAt == wire(7))
             #expect(publication.jwks("a", at: 99) == jwksBody("k1+k2"))
             #expect(publication.jwks("a", at: 100) == jwksBody("k2"))
             #expect(publication.jwks("a-old", at: 49) != nil)
             #expect(publication.jwks("a-old", at: 50) == nil)
+        }
+    }
+
+    @Test("what an operator has accepted is there for the frontend, as it was said")
+    func acceptance() async throws {
+        try await withTemporaryDirectory { directory in
+            let cache = DocumentCache(directory: directory)
+            #expect(cache.acceptance(logger: silent) == nil)
+            for former in ["first", nil] {
+                let accepted = Acceptance(deployment: "second", former: former, forgotten: ["a": 4])
+                try cache.save(accepted)
+                #expect(cache.acceptance(logger: silent) == accepted)
+            }
         }
     }
 
@@ -55,7 +69,7 @@ struct DocumentCacheTests {
                 let aside = try Data(contentsOf: URL(fileURLWithPath: cache.documentsPath + ".unusable"))
                 #expect(aside == Data(content.utf8))
             }
-            try cache.save(results)
+            try cache.save(results, deployment: "first")
             #expect(cache.load(logger: silent).results.count == 2)
         }
     }
@@ -64,7 +78,7 @@ struct DocumentCacheTests {
     func exposed(mode: Int) async throws {
         try await withTemporaryDirectory { directory in
             let cache = DocumentCache(directory: directory)
-            try cache.save(results)
+            try cache.save(results, deployment: "first")
             try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: cache.documentsPath)
             let records = LogRecords()
             #expect(cache.load(logger: records.logger).results.isEmpty)
@@ -77,7 +91,7 @@ struct DocumentCacheTests {
     func foreign() async throws {
         try await withTemporaryDirectory { directory in
             let cache = DocumentCache(directory: directory)
-            try cache.save(results)
+            try cache.save(results, deployment: "first")
             try FileManager.default.setAttributes([.ownerAccountID: 4_242], ofItemAtPath: cache.documentsPath)
             #expect(cache.load(logger: silent).results.isEmpty)
         }
@@ -89,7 +103,7 @@ struct DocumentCacheTests {
             let cache = DocumentCache(directory: directory)
             var results = results
             results[1].urls[1].versions[0].jwks.etag = "\"a\"\r\nSet-Cookie: b"
-            try cache.save(results)
+            try cache.save(results, deployment: "first")
             #expect(cache.load(logger: silent).results.isEmpty)
             #expect(FileManager.default.fileExists(atPath: cache.documentsPath + ".unusable"))
         }
@@ -99,7 +113,7 @@ struct DocumentCacheTests {
     func confirmationUnusable() async throws {
         try await withTemporaryDirectory { directory in
             let cache = DocumentCache(directory: directory)
-            try cache.save(results)
+            try cache.save(results, deployment: "first")
             try Data("nonsense".utf8).write(to: URL(fileURLWithPath: cache.confirmationPath))
             let publication = cache.load(logger: silent)
             #expect(publication.results.count == 2)

@@ -9,7 +9,12 @@ final class ScriptedAgent: DiscoverySource {
     struct State {
         var isAway = false
         var hangs = false
+        var deployment: String? = "first"
         var results: [String: DiscoveryResult] = [:]
+        /// The last generation of issuers that were deleted.
+        var deleted: [String: Int] = [:]
+        /// What it was told to be served, in order.
+        var served: [ServedIssuer] = []
         var refusals: [String: Reason] = [:]
         var revision = 0
         var connections: [ScriptedConnection] = []
@@ -44,7 +49,7 @@ final class ScriptedAgent: DiscoverySource {
     }
 
     func delete(_ issuer: String) {
-        state.withLock { $0.results[issuer] = nil }
+        state.withLock { state in state.deleted[issuer] = state.results.removeValue(forKey: issuer)?.generation }
         tell([WatchedIssuer(name: issuer, generation: 0, deleted: true)])
     }
 
@@ -95,10 +100,12 @@ final class ScriptedConnection: DiscoveryConnection {
 
     func watch() async throws -> DiscoveryWatch {
         try await answer()
-        let issuers = agent.state.withLock { state in
-            state.results.values.map { WatchedIssuer(name: $0.issuer, generation: $0.generation) }
+        return agent.state.withLock { state in
+            DiscoveryWatch(
+                deployment: state.deployment,
+                issuers: state.results.values.map { WatchedIssuer(name: $0.issuer, generation: $0.generation) },
+                changes: stream)
         }
-        return DiscoveryWatch(issuers: issuers, changes: stream)
     }
 
     func discovery(of issuer: String) async throws -> DiscoveryResult {
@@ -106,9 +113,17 @@ final class ScriptedConnection: DiscoveryConnection {
         return try agent.state.withLock { state throws(ProtocolError) in
             state.asked.append(issuer)
             if let reason = state.refusals[issuer] { throw ProtocolError(reason, "refused") }
-            guard let result = state.results[issuer] else { throw ProtocolError(.issuerNotFound, "no such issuer") }
+            guard let result = state.results[issuer] else {
+                let details = state.deleted[issuer].map { ["generation": JSONValue.integer(Int64($0))] } ?? [:]
+                throw ProtocolError(.issuerNotFound, "no such issuer", details: details)
+            }
             return result
         }
+    }
+
+    func acknowledge(_ issuers: [ServedIssuer]) async throws {
+        try await answer()
+        agent.state.withLock { $0.served += issuers }
     }
 
     func ping() async throws {

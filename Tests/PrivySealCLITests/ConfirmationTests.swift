@@ -87,7 +87,7 @@ struct ConfirmationTests {
                   Retiring:     kid-2, valid until 2026-11-25T10:00:00Z (in 24h)
                   Revoked:      kid-1
                   Revoked:      kid-3
-                  Publication:  fetched by every watching frontend (2) before it signed
+                  Publication:  published by every frontend (2) before it signed
                   Cached keys:  may be out of date for up to 5m
 
                 """)

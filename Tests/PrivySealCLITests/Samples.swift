@@ -52,7 +52,7 @@ enum Samples {
                 retiring: RetiringKeyView(kid: "kid-2", expiresAt: time("2026-11-25T10:00:00Z")),
                 revoked: revoking ? ["kid-1", "kid-3"] : [], standbyFollows: true),
             activeKid: dryRun || waiting ? "kid-2" : revoking ? "kid-4" : "kid-3", generation: generation,
-            publication: revoking && !dryRun ? PublicationView(outcome: "fetched", fetched: 2, watching: 2) : nil,
+            publication: revoking && !dryRun ? PublicationView(outcome: "published", published: 2, watching: 2) : nil,
             exposureSeconds: revoking ? 300 : 0, warnings: revoking ? ["cached keys can mislead for 300 s"] : [])
     }
 

@@ -49,7 +49,7 @@ public struct AccessRule: Hashable, Sendable {
 
     /// - Parameter issuer: `nil` for a method that is about none, or about all that may be seen.
     func matches(_ caller: Caller, _ method: Method, issuer: String?) -> Bool {
-        guard concerns(caller), methods?.contains(method) ?? true else { return false }
+        guard concerns(caller), methods?.contains(method.permission) ?? true else { return false }
         guard let issuers else { return true }
         // What is about the agent as a whole is not for a rule about some of its issuers.
         guard let issuer else { return !Self.ofTheWholeAgent.contains(method) }

@@ -47,6 +47,11 @@ final class Gate: Sendable {
     /// - Throws: `PERMISSION_DENIED`, naming what was refused and not what exists.
     func admit(_ caller: Caller, _ method: Method) throws(ProtocolError) {
         let policy = policy.withLock { $0 }
+        if method.isOpenToAll {
+            // A stranger has no business here, and is read more rarely the more it asks.
+            if policy.party(of: caller) == .strangers { noteUseless(caller) }
+            return
+        }
         guard policy.deciding(caller, method, issuer: nil) != nil else { throw denied(caller, method, issuer: nil) }
     }
 
@@ -61,13 +66,25 @@ final class Gate: Sendable {
         guard let place = policy.deciding(caller, method, issuer: issuer) else {
             throw denied(caller, method, issuer: issuer)
         }
-        if let rate = policy.rules[place].rate, !rates.admit(caller.uid, rule: place, rate) {
-            throw ProtocolError(
-                .rateLimited, "uid \(caller.uid) calls more often than \(rate.perSecond) times a second",
-                hint: "wait a moment, then try again")
-        }
+        try charge(caller, policy, place)
         log.debug("admitted", metadata: ["method": "\(method)", "caller": "\(caller)"])
         return AccessDecision(policy: policy, place: place)
+    }
+
+    /// Whether the caller has not called what is open to all too often, by the rule that would allow it.
+    ///
+    /// - Throws: `RATE_LIMITED`.
+    func authorizeOpen(_ caller: Caller, _ method: Method) throws(ProtocolError) {
+        let policy = policy.withLock { $0 }
+        guard let place = policy.deciding(caller, method, issuer: nil) else { return }
+        try charge(caller, policy, place)
+    }
+
+    private func charge(_ caller: Caller, _ policy: AccessPolicy, _ place: Int) throws(ProtocolError) {
+        guard let rate = policy.rules[place].rate, !rates.admit(caller.uid, rule: place, rate) else { return }
+        throw ProtocolError(
+            .rateLimited, "uid \(caller.uid) calls more often than \(rate.perSecond) times a second",
+            hint: "wait a moment, then try again")
     }
 
     /// Whether the caller may call the method for this issuer: what lists and notifications are made of.

@@ -101,5 +101,5 @@ extension ProtocolError {
 
 extension Method {
     /// Whether what is done by it is recorded, and not done while that is impossible. Denials always are.
-    var isRecorded: Bool { self != .health && self != .version && self != .getDiscovery }
+    var isRecorded: Bool { ![.health, .version, .getDiscovery, .acknowledge].contains(self) }
 }

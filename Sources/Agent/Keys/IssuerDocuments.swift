@@ -55,6 +55,14 @@ enum IssuerDocuments {
     }
 }
 
+extension Issuer {
+    /// Whether it has a URL under which documents are to be served.
+    var isServed: Bool {
+        if case .enabled = profile { return true }
+        return !acceptedIssuers.isEmpty
+    }
+}
+
 extension Document {
     fileprivate init(_ bytes: [UInt8]) {
         self.init(body: String(decoding: bytes, as: UTF8.self), etag: ETag.strong(of: bytes))

@@ -1,3 +1,4 @@
+import AgentProtocol
 import IssuerStore
 import KeyLifecycle
 import Logging
@@ -31,6 +32,18 @@ extension IssuerRegistry {
                 at: clock.wall()))
         log.notice("created an issuer", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])
         return try await finish(name)
+    }
+
+    /// Waits for the standby key of a fresh issuer, and for the frontends to serve it, as long as a reply may take.
+    ///
+    /// - Returns: the issuer then, and who serves it; `nil` without a key that had to be made known.
+    func awaitStandby(of created: Issuer) async -> (issuer: Issuer, publication: PublicationView?) {
+        let name = created.name
+        // Signatures of other issuers are not to wait for it, so it is not hastened.
+        await forAtMost(feed.limits.standby) { [queue] in try? await queue.enqueue(name) {}.value }
+        guard let issuer = issuers[name] else { return (created, nil) }
+        guard issuer.isServed, !issuer.needsStandby else { return (issuer, nil) }
+        return (issuer, await feed.awaitPublication(of: name.text, generation: issuer.generation))
     }
 
     /// Updates an issuer by what `decide` makes of it as it is then.

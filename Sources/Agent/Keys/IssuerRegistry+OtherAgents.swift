@@ -23,7 +23,7 @@ extension IssuerRegistry {
                 let notes = try await custody.notes(
                     of: store.deployment.id, unlessKept: isThorough ? nil : soleUse.own)
             else { return }
-            let before = soleUse
+            let (before, acceptances) = (soleUse, acceptances)
             let wanted = soleUse.look(at: notes)
             if soleUse.standing != before.standing { await standingChanged() }
             // What a token has refused once it may take the next time.
@@ -31,8 +31,8 @@ extension IssuerRegistry {
             do {
                 try await keep(wanted, isFirst: !before.hasBegun)
             } catch {
-                // What has not been said is to be said at the next look.
-                if case .alone = soleUse.standing { soleUse = before }
+                // What has not been said is to be said at the next look, unless an operator has said meanwhile how it stands.
+                if case .alone = soleUse.standing, acceptances == self.acceptances { soleUse = before }
                 throw error
             }
         } catch {
@@ -81,6 +81,7 @@ extension IssuerRegistry {
         let agents = accepted.accept(notes)
         try await noting { try await store.noteAgents(agents) }
         soleUse = accepted
+        acceptances += 1
         log.notice("an operator has said that no other agent uses the token")
         showRefusals()
         await lookForOtherAgents()

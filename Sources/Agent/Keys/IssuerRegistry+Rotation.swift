@@ -126,8 +126,7 @@ extension IssuerRegistry {
             try await commit(change)
         }
         let waiting = try await finish(name)
-        let publication =
-            key == nil ? nil : await feed.awaitPublication(of: name.text, generation: waiting.generation)
+        let publication = key == nil ? nil : await publication(of: waiting)
         let executed = waiting.awaiting(plan, at: clock.wall())
         log.notice(
             "a rotation waits until it surprises no relying party",
@@ -137,6 +136,12 @@ extension IssuerRegistry {
                 "revoked": "\(plan.revoked.joined(separator: " "))",
             ])
         return RotationOutcome(plan: plan, issuer: waiting, executed: executed, publication: publication)
+    }
+
+    /// Waits until the frontends serve the issuer as it is now, where there is anything to be served.
+    private func publication(of issuer: Issuer) async -> PublicationView {
+        guard issuer.isServed else { return .unserved }
+        return await feed.awaitPublication(of: issuer.name.text, generation: issuer.generation)
     }
 
     /// Executes a plan that needs no fresh key. It is made once more for the moment at which dates are frozen.
@@ -152,8 +157,7 @@ extension IssuerRegistry {
     private func execute(_ issuer: Issuer, _ plan: RotationPlan, fresh key: GeneratedKey) async throws -> RotationOutcome {
         let name = issuer.name
         try await commit(of: name, with: key, try issuer.publishingFresh(key, for: plan, at: clock.wall()))
-        let generation = try self.issuer(named: name.text).generation
-        let publication = await feed.awaitPublication(of: name.text, generation: generation)
+        let publication = await publication(of: try self.issuer(named: name.text))
         let moment = board.freeze(name.text, clock: clock)
         defer { board.thaw(name.text) }
         let published = accountingForSignatures(try self.issuer(named: name.text))

@@ -18,6 +18,7 @@ extension IssuerRegistry {
         formerGenerations = contents.formerGenerations
         knownToken = contents.token
         copiedAt = contents.copiedAt
+        notedFrontends = contents.frontends
         soleUse = SoleUse(own: soleUse.own, known: contents.agents)
         if let copiedAt {
             quarantine = Dictionary(uniqueKeysWithValues: contents.issuers.map { ($0.name, .copiedStore(copiedAt)) })

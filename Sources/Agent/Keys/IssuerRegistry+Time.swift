@@ -36,6 +36,12 @@ extension IssuerRegistry {
                 agentCheck = nil
             }
         }
+        if frontendNote == nil, frontendsToNote() != nil {
+            frontendNote = Task {
+                await noteFrontends()
+                frontendNote = nil
+            }
+        }
         let tokenGeneration = custody.tokenGeneration
         // While the token is out of use each try would only be one more line in the log.
         for (name, work) in unfinished

@@ -59,13 +59,20 @@ actor IssuerRegistry {
     var clockGuard = ClockGuard(lastChange: nil)
     /// Whether this is the only agent of the deployment on the token.
     var soleUse: SoleUse
+    /// How often an operator has said that the token is this agent's alone.
+    var acceptances = 0
     /// Whether the token keeps this agent's note.
     var keepsNote = true
+    /// How many frontends the store knows of, and for how many looks there have been fewer.
+    var notedFrontends = 0
+    var looksWithFewerFrontends = 0
     /// How often other agents have been looked for, and whether they are just now.
     var looks = 0
     var isLookingForAgents = false
     /// The look for other agents that is under way.
     var agentCheck: Task<Void, Never>?
+    /// The note of how many frontends there are that is being written.
+    var frontendNote: Task<Void, Never>?
     /// The look at the store that is under way.
     var storeCheck: Task<Void, Never>?
     /// Issuers whose due transitions are queued.
@@ -107,8 +114,14 @@ actor IssuerRegistry {
     // MARK: - Reading
 
     func issuer(named text: String) throws -> Issuer {
-        guard let name = IssuerName(text), let issuer = issuers[name] else { throw LifecycleError.issuerNotFound(text) }
+        guard let name = IssuerName(text) else { throw LifecycleError.issuerNotFound(text) }
+        guard let issuer = issuers[name] else { throw LifecycleError.issuerNotFound(text, deletedAt: formerGenerations[name]) }
         return issuer
+    }
+
+    /// Those of the names that are an issuer's.
+    func knownNames(among names: [String]) -> Set<String> {
+        Set(names.filter { name in IssuerName(name).map { issuers[$0] != nil } ?? false })
     }
 
     /// An issuer whose keys may be used and changed.
@@ -253,7 +266,10 @@ extension LifecycleError.Code {
 }
 
 extension LifecycleError {
-    static func issuerNotFound(_ name: String) -> LifecycleError {
-        LifecycleError(.issuerNotFound, "there is no issuer \"\(name.prefix(64))\"", hint: "list the issuers, or create it")
+    /// - Parameter generation: the last of an issuer that had the name.
+    static func issuerNotFound(_ name: String, deletedAt generation: Int? = nil) -> LifecycleError {
+        LifecycleError(
+            .issuerNotFound, "there is no issuer \"\(name.prefix(64))\"", hint: "list the issuers, or create it",
+            generation: generation)
     }
 }

@@ -1,4 +1,5 @@
 import AgentProtocol
+import IssuerStore
 import KeyLifecycle
 
 /// `get-discovery`.
@@ -10,7 +11,9 @@ struct GetDiscovery: Operation {
 
     func run(_ parameters: GetDiscoveryParameters, _ context: OperationContext) async throws -> DiscoveryResult {
         let issuer = try await registry.servingIssuer(named: parameters.issuer)
-        return try IssuerDocuments.discovery(of: issuer, at: clock.wall())
+        var result = try IssuerDocuments.discovery(of: issuer, at: clock.wall())
+        result.deployment = registry.store.deployment.id
+        return result
     }
 
     func replied(_ result: DiscoveryResult, _ context: OperationContext) {
@@ -25,11 +28,12 @@ struct Watch: Operation {
 
     func run(_ parameters: WatchParameters, _ context: OperationContext) async throws -> WatchSnapshot {
         let shows: @Sendable (String) -> Bool = { sight.shows($0, to: context, by: .watch) }
-        let revision = registry.feed.subscribe(context.connection, sink: context.notifications, isShown: shows)
+        let revision = registry.feed.subscribe(
+            context.connection, sink: context.notifications, acknowledges: parameters.acknowledges == true, isShown: shows)
         // Read after subscribing: what changes in between is in the snapshot, and notified once more.
         let issuers = await registry.allIssuers.filter { shows($0.name.text) }
             .map { WatchedIssuer(name: $0.name.text, generation: $0.generation) }
-        return WatchSnapshot(revision: revision, issuers: issuers)
+        return WatchSnapshot(revision: revision, deployment: registry.store.deployment.id, issuers: issuers)
     }
 
     func unrecorded(_ context: OperationContext) {
@@ -39,5 +43,21 @@ struct Watch: Operation {
     /// Notifications begin after the snapshot.
     func replied(_ result: WatchSnapshot, _ context: OperationContext) {
         registry.feed.release(context.connection)
+    }
+}
+
+/// `acknowledge`.
+struct Acknowledge: Operation {
+    let registry: IssuerRegistry
+
+    func run(_ parameters: AcknowledgeParameters, _ context: OperationContext) async throws -> AcknowledgeResult {
+        // What is said of issuers that there are not would only take room.
+        let known = await registry.knownNames(among: parameters.issuers.map(\.name))
+        guard registry.feed.acknowledge(parameters.issuers.filter { known.contains($0.name) }, by: context.connection) else {
+            throw ProtocolError(
+                .invalidRequest, "this connection does not watch, or has not said that it acknowledges",
+                hint: "call watch with \"acknowledges\": true first, on the same connection")
+        }
+        return AcknowledgeResult()
     }
 }

@@ -10,9 +10,24 @@ struct CreateIssuer: ChangeOperation {
 
     func run(_ parameters: IssuerCreateParameters, _ context: OperationContext) async throws -> IssuerChangeResult {
         let settings = try SettingsPatch(parameters).applied(to: IssuerSettings())
-        let issuer = try await registry.create(
+        let created = try await registry.create(
             parameters.issuer, settings: settings, enabled: parameters.enableOIDCIssuer ?? false)
-        return IssuerChangeResult(issuer: views.status(issuer), warnings: RelyingPartyAdvice.warnings(of: settings))
+        let (issuer, publication) = await registry.awaitStandby(of: created)
+        return IssuerChangeResult(issuer: views.status(issuer), warnings: RelyingPartyAdvice.warnings(of: settings) + Self.warnings(issuer, publication))
+    }
+
+    private static func warnings(_ issuer: Issuer, _ publication: PublicationView?) -> [String] {
+        if issuer.needsStandby {
+            return ["the standby key is not published yet: it will be once it is made, which issuer status shows"]
+        }
+        switch publication?.outcome {
+        case "unserved": return ["nobody serves this issuer's documents: no frontend watches the agent"]
+        case "timed-out":
+            return [
+                "only \(publication?.published ?? 0) of \(publication?.watching ?? 0) frontends serve this issuer's documents yet"
+            ]
+        default: return []
+        }
     }
 }
 

@@ -118,7 +118,11 @@ struct OperationTable: Sendable {
                 parameters = try ParameterDecoder.decode(O.Parameters.self, from: request.params)
                 entry.record.issuer = operation.issuer(of: parameters)
                 entry.record.kid = operation.kid(of: parameters)
-                try gate.authorize(context.caller, request.method, issuer: operation.issuer(of: parameters))
+                if request.method.isOpenToAll {
+                    try gate.authorizeOpen(context.caller, request.method)
+                } else {
+                    try gate.authorize(context.caller, request.method, issuer: operation.issuer(of: parameters))
+                }
                 try await operation.check(parameters, context)
             } catch {
                 audit.refused(entry, error)

@@ -24,9 +24,12 @@ extension RotationResult {
             warnings.append("no fresh key could be generated (\(failure)): \(successor)")
         }
         warnings += RelyingPartyAdvice.warnings(of: plan)
-        if let publication = outcome.publication, publication.outcome == "timed-out" {
-            warnings.append(
-                "only \(publication.fetched) of \(publication.watching) frontends had fetched the new key within a second")
+        switch outcome.publication?.outcome {
+        case "timed-out":
+            let (published, watching) = (outcome.publication?.published ?? 0, outcome.publication?.watching ?? 0)
+            warnings.append("only \(published) of \(watching) frontends served the new key before it signed")
+        case "unserved": warnings.append("nobody serves this issuer's documents")
+        default: break
         }
         return warnings
     }

@@ -19,6 +19,8 @@ public struct GetDiscoveryParameters: RequestParameters {
 /// `versions` already holds the documents as they will be then.
 public struct DiscoveryResult: Codable, Sendable, Equatable {
     public var issuer: String
+    /// Whose issuer it is: the identity of the agent's store. Absent from agents of protocol 1.0.
+    public var deployment: String?
     public var generation: Int
     public var dataTimestamp: WireTime
     /// The key set now, also while the profile is disabled and nothing is served.
@@ -26,8 +28,12 @@ public struct DiscoveryResult: Codable, Sendable, Equatable {
     /// The issuer's URL first when its profile is enabled, then its former URLs.
     public var urls: [PublishedURL]
 
-    public init(issuer: String, generation: Int, dataTimestamp: WireTime, jwks: Document, urls: [PublishedURL]) {
+    public init(
+        issuer: String, deployment: String? = nil, generation: Int, dataTimestamp: WireTime, jwks: Document,
+        urls: [PublishedURL]
+    ) {
         self.issuer = issuer
+        self.deployment = deployment
         self.generation = generation
         self.dataTimestamp = dataTimestamp
         self.jwks = jwks

@@ -162,16 +162,32 @@ public struct RelyingPartyView: Codable, Sendable, Equatable {
 
 /// How a fresh key was made known before it signed.
 public struct PublicationView: Codable, Sendable, Equatable {
-    /// `fetched`: every watching frontend had fetched it; `timed-out`: one second had passed; `unwatched`: no frontend
-    /// was watching.
+    /// `published`: every watching frontend served it; `timed-out`: not all of them had said so in time; `unserved`: no frontend
+    /// serves the issuer's documents.
     public var outcome: String
-    /// Frontends that had fetched it, of `watching`.
+    /// Frontends that served it, of `watching`.
+    public var published: Int
+    /// As `published`, for clients of protocol 1.0.
     public var fetched: Int
+    /// Frontends that serve the issuer's documents, or are about to.
     public var watching: Int
 
-    public init(outcome: String, fetched: Int, watching: Int) {
+    public init(outcome: String, published: Int, watching: Int) {
         self.outcome = outcome
-        self.fetched = fetched
+        self.published = published
+        fetched = published
         self.watching = watching
+    }
+
+    /// Nobody serves the issuer's documents.
+    public static let unserved = PublicationView(outcome: "unserved", published: 0, watching: 0)
+
+    /// Also from an agent of protocol 1.0.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        outcome = try container.decode(String.self, forKey: .outcome)
+        fetched = try container.decode(Int.self, forKey: .fetched)
+        published = try container.decodeIfPresent(Int.self, forKey: .published) ?? fetched
+        watching = try container.decode(Int.self, forKey: .watching)
     }
 }

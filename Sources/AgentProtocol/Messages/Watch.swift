@@ -2,19 +2,33 @@
 public struct WatchParameters: RequestParameters {
     public typealias Result = WatchSnapshot
     public static let method = Method.watch
-    public static let memberNames: [String] = []
+    public static let memberNames = CodingKeys.allCases.map(\.rawValue)
 
-    public init() {}
+    /// Whether the caller says with `acknowledge` what it serves. Fetching documents counts as serving them unless it does.
+    public var acknowledges: Bool?
+
+    public init(acknowledges: Bool? = nil) {
+        self.acknowledges = acknowledges
+    }
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case acknowledges
+    }
 }
 
 /// The issuers the caller may see, as of `revision`.
 public struct WatchSnapshot: Codable, Sendable, Equatable {
     /// Counts the changes of all issuers since the agent started; starts anew with the agent.
     public var revision: Int
+    /// Whose issuers they are: the identity of the agent's store. An agent of another one knows nothing of them. Absent from
+    /// agents of protocol 1.0.
+    public var deployment: String?
+    /// Those that have been deleted are among them, as long as no other has their name.
     public var issuers: [WatchedIssuer]
 
-    public init(revision: Int, issuers: [WatchedIssuer]) {
+    public init(revision: Int, deployment: String? = nil, issuers: [WatchedIssuer]) {
         self.revision = revision
+        self.deployment = deployment
         self.issuers = issuers
     }
 }
@@ -45,4 +59,40 @@ public struct WatchedIssuer: Codable, Sendable, Equatable {
         self.generation = generation
         self.deleted = deleted
     }
+}
+
+/// `acknowledge`: what a caller that watches serves now.
+public struct AcknowledgeParameters: RequestParameters {
+    public typealias Result = AcknowledgeResult
+    public static let method = Method.acknowledge
+    public static let memberNames = CodingKeys.allCases.map(\.rawValue)
+
+    public var issuers: [ServedIssuer]
+
+    public init(issuers: [ServedIssuer]) {
+        self.issuers = issuers
+    }
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case issuers
+    }
+}
+
+public struct ServedIssuer: Codable, Sendable, Equatable {
+    public var name: String
+    /// That of the documents.
+    public var generation: Int
+    /// How many of the issuer's URLs are served; 0 while its profile is disabled and it has no former one.
+    public var urls: Int
+
+    public init(name: String, generation: Int, urls: Int) {
+        self.name = name
+        self.generation = generation
+        self.urls = urls
+    }
+}
+
+/// Nothing to be said.
+public struct AcknowledgeResult: Codable, Sendable, Equatable {
+    public init() {}
 }

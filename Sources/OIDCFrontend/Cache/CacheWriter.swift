@@ -41,7 +41,7 @@ public actor CacheWriter: Service {
         do {
             try await onQueue { [cache] in
                 // In this order: after a crash in between, the documents only seem older than they are.
-                if needsDocuments { try cache.save(now.results.values) }
+                if needsDocuments { try cache.save(now.results.values, deployment: now.deployment) }
                 if needsConfirmation, let time = now.confirmedAt { try cache.save(confirmedAt: time) }
             }
             if needsDocuments { onDisk.revision = now.revision }

@@ -5,10 +5,10 @@ public import Platform
 
 /// The last known documents on disk, so that a restart without the agent goes on serving them.
 ///
-/// Two files in one directory: `documents.json` with everything the agent said, replaced whenever that changes, and
-/// `confirmed.json` with the time of its last word. Everything in them is public. It is a cache: what cannot be read, what others
-/// could have changed and what cannot be served is logged and set aside under its name and `.unusable`, and the agent is asked
-/// again.
+/// Three files in one directory: `documents.json` with everything the agent said, replaced whenever that changes;
+/// `confirmed.json` with the time of its last word; and `accepted.json` with what an operator has said about an agent that knows
+/// nothing of what is served. Everything in them is public. It is a cache: what cannot be read, what others could have changed
+/// and what cannot be served is logged and set aside under its name and `.unusable`, and the agent is asked again.
 public struct DocumentCache: Sendable {
     /// The directory's path.
     public let directory: String
@@ -27,7 +27,31 @@ public struct DocumentCache: Sendable {
         let documents: KeptDocuments? = load(documentsPath, logger)
         let confirmation: KeptConfirmation? = load(confirmationPath, logger)
         // The time of the word without the word itself says nothing.
-        return Publication(results: documents?.issuers ?? [], confirmedAt: documents == nil ? nil : confirmation?.confirmedAt)
+        return Publication(
+            results: documents?.issuers ?? [], deployment: documents?.deployment,
+            confirmedAt: documents == nil ? nil : confirmation?.confirmedAt)
+    }
+
+    /// What an operator has accepted; nil when nothing.
+    ///
+    /// Blocks on the disk.
+    public func acceptance(logger: Logger) -> Acceptance? {
+        let kept: KeptAcceptance? = load(acceptancePath, logger)
+        return kept?.acceptance
+    }
+
+    /// Tells the frontend that keeps its documents here, or the next one to do so, what has been accepted.
+    ///
+    /// Throws `cacheUnusable`; blocks on the disk.
+    public func save(_ acceptance: Acceptance) throws(FrontendError) {
+        do {
+            // Whoever decides may be root, and the frontend is not.
+            try save(KeptAcceptance(acceptance), to: acceptancePath, mode: 0o644)
+        } catch {
+            throw FrontendError(
+                .cacheUnusable, "what was accepted cannot be written to \(acceptancePath): \(error)",
+                hint: "run this as the user that runs privyseal-issuer, or as root", cause: error)
+        }
     }
 
     /// Throws `cacheUnusable` unless files can be made in the directory, and by nobody else but root.
@@ -58,8 +82,9 @@ public struct DocumentCache: Sendable {
         }
     }
 
-    func save(_ results: some Collection<DiscoveryResult>) throws {
-        try save(KeptDocuments(issuers: results.sorted { $0.issuer < $1.issuer }), to: documentsPath)
+    func save(_ results: some Collection<DiscoveryResult>, deployment: String?) throws {
+        try save(
+            KeptDocuments(deployment: deployment, issuers: results.sorted { $0.issuer < $1.issuer }), to: documentsPath)
     }
 
     func save(confirmedAt: WireTime) throws {
@@ -71,9 +96,10 @@ public struct DocumentCache: Sendable {
 
     var documentsPath: String { directory + "/documents.json" }
     var confirmationPath: String { directory + "/confirmed.json" }
+    var acceptancePath: String { directory + "/accepted.json" }
 
-    private func save(_ kept: some Kept, to path: String) throws {
-        try AtomicFile.write([UInt8](JSONEncoder().encode(kept)), to: path, mode: 0o640)
+    private func save(_ kept: some Kept, to path: String, mode: UInt32 = 0o640) throws {
+        try AtomicFile.write([UInt8](JSONEncoder().encode(kept)), to: path, mode: mode)
     }
 
     private func load<Content: Kept>(_ path: String, _ logger: Logger) -> Content? {

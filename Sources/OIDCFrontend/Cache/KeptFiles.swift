@@ -13,10 +13,13 @@ struct KeptDocuments: Kept {
     static let format = "privyseal-issuer documents 1"
 
     let format: String
+    /// Whose issuers they are; absent when no agent has said, and from earlier releases.
+    let deployment: String?
     let issuers: [DiscoveryResult]
 
-    init(issuers: [DiscoveryResult]) {
+    init(deployment: String?, issuers: [DiscoveryResult]) {
         format = Self.format
+        self.deployment = deployment
         self.issuers = issuers
     }
 
@@ -36,6 +39,27 @@ struct KeptConfirmation: Kept {
         format = Self.format
         self.confirmedAt = confirmedAt
     }
+
+    func check() throws(FrontendError) {}
+}
+
+/// `accepted.json`: what an operator has accepted, for the frontend that runs to act on.
+struct KeptAcceptance: Kept {
+    static let format = "privyseal-issuer acceptance 1"
+
+    let format: String
+    let deployment: String
+    let former: String?
+    let forgotten: [String: Int]
+
+    init(_ acceptance: Acceptance) {
+        format = Self.format
+        deployment = acceptance.deployment
+        former = acceptance.former
+        forgotten = acceptance.forgotten
+    }
+
+    var acceptance: Acceptance { Acceptance(deployment: deployment, former: former, forgotten: forgotten) }
 
     func check() throws(FrontendError) {}
 }

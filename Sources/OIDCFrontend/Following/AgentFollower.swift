@@ -1,3 +1,4 @@
+import AgentProtocol
 public import Logging
 public import ServiceLifecycle
 
@@ -23,6 +24,8 @@ public struct AgentFollower: Service {
 
     let source: any DiscoverySource
     let publication: LivePublication
+    /// What an operator has accepted of an agent that says something else than before.
+    let acceptance: @Sendable () -> Acceptance?
     let timing: Timing
     let pause: Pause
     let random: @Sendable () -> Double
@@ -30,11 +33,13 @@ public struct AgentFollower: Service {
 
     /// `random` returns values from 0 to 1.
     public init(
-        source: any DiscoverySource, publication: LivePublication, timing: Timing = Timing(), pause: Pause = .realTime,
+        source: any DiscoverySource, publication: LivePublication,
+        acceptance: @escaping @Sendable () -> Acceptance? = { nil }, timing: Timing = Timing(), pause: Pause = .realTime,
         random: @escaping @Sendable () -> Double = { .random(in: 0...1) }, logger: Logger
     ) {
         self.source = source
         self.publication = publication
+        self.acceptance = acceptance
         self.timing = timing
         self.pause = pause
         self.random = random
@@ -56,12 +61,8 @@ public struct AgentFollower: Service {
                 try await Session(follower: self, connection: connection).run(link: &link)
             } catch {
                 guard !Task.isCancelled else { return }
-                let (wait, isNews) = link.lost(random: random())
-                if isNews {
-                    var metadata: Logger.Metadata = ["error": "\(error)"]
-                    metadata["hint"] = (error as? FrontendError).map { "\($0.hint)" }
-                    logger.warning("the agent is away, serving what it last said", metadata: metadata)
-                }
+                let (wait, isNews) = link.lost(refused: error is ProtocolError, random: random())
+                if isNews { log(error) }
                 // Only cancellation ends a pause early, and the loop sees that itself.
                 try? await pause(.backoff, wait)
             }
@@ -69,10 +70,22 @@ public struct AgentFollower: Service {
     }
 }
 
+extension AgentFollower {
+    private func log(_ error: any Error) {
+        var metadata: Logger.Metadata = ["error": "\(error)"]
+        if let refusal = error as? ProtocolError {
+            metadata["hint"] = "\(refusal.hint ?? "see the agent's log")"
+            return logger.error("the agent refuses to be followed, serving what it last said", metadata: metadata)
+        }
+        metadata["hint"] = (error as? FrontendError).map { "\($0.hint)" }
+        logger.warning("the agent is away, serving what it last said", metadata: metadata)
+    }
+}
+
 /// Whether the agent is being followed, and what a turn of that calls for.
 struct AgentLink: Sendable {
     private enum Phase {
-        case starting, following, away
+        case starting, following, away, refused, foreign
     }
 
     private var phase = Phase.starting
@@ -85,9 +98,19 @@ struct AgentLink: Sendable {
         return phase != .following
     }
 
+    /// The agent answers, and is of another deployment; returns whether that is news.
+    mutating func met() -> Bool {
+        defer { phase = .foreign }
+        backoff.succeeded()
+        return phase != .foreign
+    }
+
     /// The agent could not be reached or was lost: how long to wait, and whether that is news.
-    mutating func lost(random: Double) -> (wait: Duration, isNews: Bool) {
-        defer { phase = .away }
-        return (backoff.failed(random: random), phase != .away)
+    ///
+    /// - Parameter refused: whether it answered that it will not be followed.
+    mutating func lost(refused: Bool, random: Double) -> (wait: Duration, isNews: Bool) {
+        let next = refused ? Phase.refused : .away
+        defer { phase = next }
+        return (backoff.failed(random: random), phase != next)
     }
 }

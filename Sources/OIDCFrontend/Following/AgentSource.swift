@@ -1,5 +1,6 @@
 import AgentClient
 import AgentProtocol
+import Platform
 
 /// The agent behind its Unix socket.
 public struct AgentSource: DiscoverySource {
@@ -34,12 +35,31 @@ public struct AgentSource: DiscoverySource {
     }
 }
 
-private struct AgentSourceConnection: DiscoveryConnection {
-    let client: AgentConnection
+private final class AgentSourceConnection: DiscoveryConnection {
+    private let client: AgentConnection
+    /// Whether the agent wants to know what is served; one of protocol 1.0 does not.
+    private let takesAcknowledgements = Locked(true)
+
+    init(client: AgentConnection) {
+        self.client = client
+    }
 
     func watch() async throws -> DiscoveryWatch {
-        let (snapshot, changes) = try await translating { try await client.watch() }
-        return DiscoveryWatch(issuers: snapshot.issuers, changes: AgentChanges(changes: changes))
+        let (snapshot, changes) = try await translating {
+            do {
+                return try await client.watch(acknowledges: true)
+            } catch let error as ProtocolError where error.reason == .invalidParams {
+                takesAcknowledgements.withLock { $0 = false }
+                return try await client.watch()
+            }
+        }
+        return DiscoveryWatch(
+            deployment: snapshot.deployment, issuers: snapshot.issuers, changes: AgentChanges(changes: changes))
+    }
+
+    func acknowledge(_ issuers: [ServedIssuer]) async throws {
+        guard takesAcknowledgements.withLock({ $0 }) else { return }
+        _ = try await translating { try await client.call(AcknowledgeParameters(issuers: issuers)) }
     }
 
     func discovery(of issuer: String) async throws -> DiscoveryResult {
@@ -47,7 +67,11 @@ private struct AgentSourceConnection: DiscoveryConnection {
     }
 
     func ping() async throws {
-        _ = try await translating { try await client.call(VersionParameters()) }
+        do {
+            _ = try await translating { try await client.call(VersionParameters()) }
+        } catch is ProtocolError {
+            // An agent that refuses is there.
+        }
     }
 
     func close() async {
@@ -76,7 +100,8 @@ private struct AgentChanges: AsyncSequence, Sendable {
     }
 }
 
-private func translating<Value>(_ call: () async throws -> Value) async throws -> Value {
+/// Runs calls of the client with the frontend's errors.
+func translating<Value>(_ call: () async throws -> Value) async throws -> Value {
     do {
         return try await call()
     } catch let error as AgentUnreachable {

@@ -11,10 +11,13 @@ public protocol DiscoveryConnection: Sendable {
     /// Subscribes; called once, and before anything else. The issuers there are, then what changes among them.
     func watch() async throws -> DiscoveryWatch
 
-    /// The documents of one issuer. On a connection that watches, asking tells the agent that they are served from now on.
+    /// The documents of one issuer.
     func discovery(of issuer: String) async throws -> DiscoveryResult
 
-    /// Asks for a sign of life.
+    /// Tells the agent what is served now. An agent that does not want to know is not told.
+    func acknowledge(_ issuers: [ServedIssuer]) async throws
+
+    /// Asks for a sign of life; a refusal is one.
     func ping() async throws
 
     /// Ends the connection; whatever waits on it throws. Closing twice is fine.
@@ -23,13 +26,18 @@ public protocol DiscoveryConnection: Sendable {
 
 /// What a connection is told when it begins to watch.
 public struct DiscoveryWatch: Sendable {
+    /// The identity of the agent's store; nil from an agent that does not say.
+    public let deployment: String?
     /// Every issuer there is.
     public let issuers: [WatchedIssuer]
     /// What changed since; throws or ends with the connection.
     public let changes: any AsyncSequence<IssuerChanges, any Error> & Sendable
 
     /// The snapshot, and the changes after it in their order.
-    public init(issuers: [WatchedIssuer], changes: any AsyncSequence<IssuerChanges, any Error> & Sendable) {
+    public init(
+        deployment: String?, issuers: [WatchedIssuer], changes: any AsyncSequence<IssuerChanges, any Error> & Sendable
+    ) {
+        self.deployment = deployment
         self.issuers = issuers
         self.changes = changes
     }

@@ -16,6 +16,7 @@ enum DocumentCheck {
     /// `issuer` is the one that was asked about; from the cache any.
     static func check(_ result: DiscoveryResult, answering issuer: String? = nil) throws(FrontendError) {
         guard isName(result.issuer) else { throw refusal("issuer is no issuer's name") }
+        guard result.deployment.map(isDeployment) ?? true else { throw refusal("deployment is no identity") }
         guard issuer == nil || result.issuer == issuer else { throw refusal("issuer is not the one that was asked about") }
         for (index, url) in result.urls.enumerated() { try check(url, "urls[\(index)]") }
     }
@@ -59,6 +60,11 @@ enum DocumentCheck {
     private static func isPublished(_ text: String) -> Bool {
         guard text.utf8.count <= longestURL, let path = WebURL(text)?.rest else { return false }
         return WebURL.isPath(path) && !WebURL.hasDotSegments(path)
+    }
+
+    /// The identity of a store, which goes into logs.
+    static func isDeployment(_ text: String) -> Bool {
+        1...64 ~= text.utf8.count && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
     }
 
     /// An issuer's name: `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.

@@ -45,8 +45,16 @@ public final class LivePublication: Sendable {
         update { $0.drop(issuer) }
     }
 
-    func dropAll(except issuers: Set<String>) {
-        update { $0.dropAll(except: issuers) }
+    func meet(_ deployment: String?, namesIssuers: Bool) -> Bool {
+        update { $0.meet(deployment, namesIssuers: namesIssuers) }
+    }
+
+    func take(_ deployment: String) {
+        update { $0.take(deployment) }
+    }
+
+    func note(unnamed issuers: Set<String>) {
+        update { $0.note(unnamed: issuers) }
     }
 
     func confirm() {
@@ -54,8 +62,9 @@ public final class LivePublication: Sendable {
         update { $0.confirm(at: time) }
     }
 
-    private func update(_ body: (inout Publication) -> Void) {
-        state.withLock { body(&$0) }
-        change.yield()
+    @discardableResult
+    private func update<Value: Sendable>(_ body: (inout Publication) -> Value) -> Value {
+        defer { change.yield() }
+        return state.withLock { body(&$0) }
     }
 }

@@ -9,7 +9,11 @@ public struct Publication: Sendable {
     /// By issuer, the agent's last word.
     public private(set) var results: [String: DiscoveryResult] = [:]
     /// Counts the changes of `results`; answers that say the same again are none.
-    public private(set) var revision = 0
+    public internal(set) var revision = 0
+    /// The identity of the store that all of it is from; nil as long as no agent has said.
+    public internal(set) var deployment: String?
+    /// How what is served stands to what the agent knows.
+    public internal(set) var standing = Standing.vouched
     /// When the agent last vouched for everything in `results`; nil when it never has.
     public private(set) var confirmedAt: WireTime?
     /// By the path of a request. Every issuer URL has a random UUID in it, so no two issuers share one.
@@ -19,9 +23,10 @@ public struct Publication: Sendable {
     public init() {}
 
     /// What was known before a restart.
-    public init(results: some Sequence<DiscoveryResult>, confirmedAt: WireTime?) {
+    public init(results: some Sequence<DiscoveryResult>, deployment: String? = nil, confirmedAt: WireTime?) {
         for result in results { apply(result) }
         revision = 0
+        self.deployment = deployment
         self.confirmedAt = confirmedAt
     }
 
@@ -45,11 +50,6 @@ public struct Publication: Sendable {
         guard let former = results.removeValue(forKey: issuer) else { return }
         removeRoutes(of: former)
         revision += 1
-    }
-
-    /// Forgets every issuer that is not among `issuers`.
-    public mutating func dropAll(except issuers: Set<String>) {
-        for issuer in results.keys where !issuers.contains(issuer) { drop(issuer) }
     }
 
     /// Notes that the agent vouches for everything known, as of `time`.

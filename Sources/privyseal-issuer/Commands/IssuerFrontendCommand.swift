@@ -24,5 +24,5 @@ struct IssuerFrontendCommand: AsyncParsableCommand {
             EXIT STATUS: 0 done, 1 failed, 2 usage, 78 the configuration file cannot be used.
             """,
         version: "privyseal-issuer \(FrontendVersion.current)",
-        subcommands: [ServeCommand.self, CheckCommand.self])
+        subcommands: [ServeCommand.self, CheckCommand.self, AcceptCommand.self])
 }

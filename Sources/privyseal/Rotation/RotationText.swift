@@ -72,10 +72,9 @@ enum RotationText {
 
     private static func publication(_ publication: PublicationView) -> String {
         switch publication.outcome {
-        case "unwatched": "no frontend was watching"
-        case "fetched": "fetched by every watching frontend (\(publication.watching)) before it signed"
-        case "timed-out":
-            "fetched by \(publication.fetched) of \(publication.watching) watching frontends before it signed"
+        case "unserved", "unwatched": "nobody serves this issuer's documents"
+        case "published", "fetched": "published by every frontend (\(publication.watching)) before it signed"
+        case "timed-out": "published by \(publication.published) of \(publication.watching) frontends before it signed"
         default: publication.outcome
         }
     }

@@ -21,7 +21,8 @@ public actor InMemoryIssuerStore: IssuerStorage {
         return StoreContents(
             issuers: state.issuers.values.sorted { $0.name < $1.name }, intents: state.intents,
             destructions: state.pending, lastChange: state.lastChange, quarantined: state.quarantined,
-            formerGenerations: state.former, token: state.token, agents: state.agents)
+            formerGenerations: state.former, token: state.token, agents: state.agents,
+            frontends: state.frontends)
     }
 
     public func commit(_ change: IssuerChange, fulfilling: [KeyID]) throws {
@@ -113,6 +114,10 @@ public actor InMemoryIssuerStore: IssuerStorage {
         try transaction { state in state.agents.subtract(ids) }
     }
 
+    public func noteFrontends(_ count: Int) throws {
+        try transaction { state in state.frontends = count }
+    }
+
     public func checkPlace() throws { try checkOutage() }
 
     public func probe() throws { try checkOutage() }
@@ -155,6 +160,7 @@ private struct State {
     var former: [IssuerName: Int] = [:]
     var token: TokenIdentity?
     var agents: Set<String> = []
+    var frontends = 0
     var lastChange: Timestamp?
     var refusedPIN: RefusedPIN?
 

@@ -1,0 +1,60 @@
+import ArgumentParser
+import DaemonKit
+import Logging
+import OIDCFrontend
+import Platform
+
+struct AcceptCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "accept",
+        abstract: "Take the agent's word in place of documents that it knows nothing of.",
+        discussion: """
+            A frontend gives up documents only for an issuer that its own deployment has deleted. Where the agent has another \
+            store than before, or one that never had some of the issuers, it goes on serving and turns unready. Most often the \
+            agent's store has to be restored then. Where it is right as it is, this says what relying parties would lose, and \
+            with --yes has the frontend that runs, or the next one, take it; within 10 s.
+
+            Ends with 0 when nothing has to be accepted or it was, 1 when something has to be.
+            """)
+
+    @OptionGroup var file: ConfigurationOption
+
+    @Flag(name: [.customShort("y"), .long], help: "Accept it.")
+    var yes = false
+
+    func run() async throws {
+        let configuration = try file.load()
+        let cache = DocumentCache(directory: configuration.cache)
+        let logger = DaemonLog(LogConfiguration(), clock: WallClock.now).logger(label: "privyseal-issuer")
+        let plan: AcceptancePlan
+        do {
+            plan = try await AcceptancePlan.read(socketPath: configuration.agent, cache: cache, logger: logger)
+        } catch let error as FrontendError {
+            throw StartupFailure(what: error.message, todo: error.hint)
+        }
+        guard !plan.isEmpty else { return print("nothing has to be accepted: the agent knows of all that is served") }
+        for line in plan.lines { print(line) }
+        guard yes else {
+            throw StartupFailure(
+                what: "nothing was changed", todo: "restore the agent's store, or accept this with --yes")
+        }
+        do {
+            try cache.save(plan.acceptance)
+        } catch {
+            throw StartupFailure(what: error.message, todo: error.hint)
+        }
+        print("accepted: the frontend takes it within 10 s, or when it is started")
+    }
+}
+
+extension AcceptancePlan {
+    fileprivate var lines: [String] {
+        var lines: [String] = []
+        if acceptance.deployment != acceptance.former {
+            lines.append("deployment: \(acceptance.deployment) instead of \(acceptance.former ?? "one that is not known")")
+        }
+        lines += losses.map { "lost: \($0.url) of issuer \($0.issuer): its JWTs no longer verify" }
+        lines += gains.map { "new: issuer \($0)" }
+        return lines
+    }
+}

@@ -1,0 +1,112 @@
+import AgentClient
+import AgentProtocol
+import Foundation
+import IssuerStore
+import Platform
+import Testing
+
+@testable import Agent
+
+@Suite("Frontends of an agent")
+struct FrontendsTests {
+    @Test("creating an issuer returns once its standby key is published, and says that nobody serves it where that is so")
+    func creation() async throws {
+        try await AgentFixture.with { agent, client in
+            let parameters = IssuerCreateParameters(issuer: "demo", algorithm: "ES256", enableOIDCIssuer: true)
+            let created = try await client.call(parameters)
+            #expect(created.issuer.keyCounts.standby == 1)
+            #expect(created.warnings == ["nobody serves this issuer's documents: no frontend watches the agent"])
+            #expect(try kids(of: try await client.discovery().jwks).count == 2)
+            // Nothing is to be served of it.
+            #expect(try await client.call(IssuerCreateParameters(issuer: "plain", algorithm: "ES256")).warnings == [])
+        }
+    }
+
+    @Test("after a restart, a fresh key signs only once the frontends of before are back and serve it")
+    func restart() async throws {
+        try await AgentFixture.with({ $0.feed = .patient }) { agent, client in
+            try await client.create()
+            let frontend = try await agent.connect()
+            try await serve(frontend)
+            await agent.settle()
+            #expect(try await agent.store.contents().frontends == 1)
+            try await client.rotate()
+            await agent.settle()
+            await frontend.close()
+            try await agent.restart()
+            try await agent.connected { client in
+                let before = try await client.sign().kid
+                let known = Set(try kids(of: try await client.discovery().jwks))
+                async let rotation = client.rotate()
+                // Its key is published, and nobody is there yet.
+                while try known.isSuperset(of: kids(of: try await client.discovery().jwks)) {}
+                #expect(try await client.sign().kid == before)
+                let again = try await agent.connect()
+                try await serve(again)
+                let result = try await rotation
+                #expect(result.publication == PublicationView(outcome: "published", published: 1, watching: 1))
+                #expect(try await client.sign().kid == result.activeKid)
+                await again.close()
+            }
+        }
+    }
+
+    @Test("what is acknowledged needs the permission to watch, and a connection that has said that it would")
+    func acknowledgement() async throws {
+        try await AgentFixture.with { agent, client in
+            try await client.create()
+            let served = AcknowledgeParameters(issuers: [ServedIssuer(name: "demo", generation: 2, urls: 1)])
+            #expect(try await refusal { _ = try await client.call(served) }.reason == .invalidRequest)
+            _ = try await client.watch()
+            #expect(try await refusal { _ = try await client.call(served) }.reason == .invalidRequest)
+            _ = try await client.watch(acknowledges: true)
+            _ = try await client.call(served)
+            agent.useAccess([AccessTests.rule { $0.methods = [.watch] }])
+            _ = try await client.call(served)
+            agent.useAccess([AccessTests.rule { $0.methods = [.acknowledge] }])
+            #expect(try await refusal { _ = try await client.call(served) }.reason == .permissionDenied)
+        }
+    }
+
+    @Test("whoever may connect may ask for the version, whatever the rules say, and it is not recorded")
+    func version() async throws {
+        try await AgentFixture.with { agent, client in
+            for rules in [[AccessTests.rule { $0.methods = [.watch] }], []] {
+                agent.useAccess(rules)
+                #expect(try await client.call(VersionParameters()).protocolVersion == ProtocolVersion.current)
+            }
+            #expect(try await refusal { _ = try await client.health() }.reason == .permissionDenied)
+            await agent.stop()
+            let records = try String(contentsOfFile: agent.configuration.withLock { $0.audit.path }, encoding: .utf8)
+            #expect(records.contains(#""method":"health""#) && !records.contains(#""method":"version""#))
+        }
+    }
+
+    @Test("an issuer that was deleted is said to have been, up to which generation, and one that never was is not")
+    func deletion() async throws {
+        try await AgentFixture.with { agent, client in
+            try await client.create()
+            let last = try await client.status().generation
+            _ = try await client.call(IssuerDeleteParameters(issuer: "demo"))
+            let gone = try await refusal { _ = try await client.discovery() }
+            #expect(gone.reason == .issuerNotFound && gone.details["generation"]?.integer == Int64(last))
+            #expect(try await refusal { _ = try await client.discovery("never") }.details["generation"] == nil)
+            #expect(try await client.watch().snapshot.deployment == agent.deployment)
+        }
+    }
+
+    private func serve(_ frontend: AgentConnection) async throws {
+        _ = try await frontend.watch(acknowledges: true)
+        let documents = try await frontend.discovery()
+        #expect(documents.deployment?.count == 32)
+        _ = try await frontend.call(
+            AcknowledgeParameters(issuers: [
+                ServedIssuer(name: "demo", generation: documents.generation, urls: documents.urls.count)
+            ]))
+    }
+}
+
+extension ChangeFeed.Limits {
+    /// As long as a busy machine may take.
+    static let patient = ChangeFeed.Limits(publication: .seconds(120), comeback: .seconds(120), standby: .seconds(120))
+}
