@@ -15,7 +15,9 @@ struct CheckTests {
         try await Installation.with { site in
             let outcome = try await Programs.run("privyseald", ["check", "--config", site.agentConfiguration] + more)
             #expect(outcome.status == 0 && outcome.output.contains("ok: "), "\(outcome.errors)")
-            for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: site.directory + "/store.db" + suffix) }
+            for suffix in ["", "-wal", "-shm"] {
+                try? FileManager.default.removeItem(atPath: site.directory + "/store.db" + suffix)
+            }
             let before = try FileManager.default.contentsOfDirectory(atPath: site.directory).sorted()
             let without = try await Programs.run("privyseald", ["check", "--config", site.agentConfiguration] + more)
             if more.isEmpty {

@@ -34,6 +34,8 @@ struct PodTests {
             try await pod.make()
             try await pod.write("agent.yaml", of: .agent, Self.configuration("agent.yaml", pod))
             try await pod.write("issuer.yaml", of: .frontend, Self.configuration("issuer.yaml", pod))
+            _ = try await pod.run(.agent, "privyseald", ["init", "--config", "\(pod.mounted)/etc/agent.yaml"])
+                .output(of: ["privyseald", "init"])
             try await body(pod) { container in
                 let (program, file) = container == .agent ? ("privyseald", "agent") : ("privyseal-issuer", "issuer")
                 let command = ["serve", "--config", "\(pod.mounted)/etc/\(file).yaml"]

@@ -24,7 +24,7 @@ struct AcceptCommand: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try file.load()
-        let cache = DocumentCache(directory: configuration.cache)
+        let cache = DocumentCache(directory: configuration.cache, trusting: configuration.settings.trusted)
         let logger = DaemonLog(LogConfiguration(), clock: WallClock.now).logger(label: "privyseal-issuer")
         let plan: AcceptancePlan
         do {
