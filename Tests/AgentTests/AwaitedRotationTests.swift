@@ -72,7 +72,7 @@ struct AwaitedRotationTests {
             #expect(result.plan.incoming?.source == "generated")
             #expect(!seen.contains(fresh))
             #expect(Set(result.plan.revoked) == seen.subtracting([second.kid]))
-            #expect(result.publication == PublicationView(outcome: "unwatched", fetched: 0, watching: 0))
+            #expect(result.publication == .unserved)
             #expect(result.exposureSeconds == 30)
             #expect(try await client.sign().kid == second.kid)
             #expect(Set(try kids(of: try await client.discovery().jwks)) == [second.kid, fresh])

@@ -13,7 +13,9 @@ struct CreateIssuer: ChangeOperation {
         let created = try await registry.create(
             parameters.issuer, settings: settings, enabled: parameters.enableOIDCIssuer ?? false)
         let (issuer, publication) = await registry.awaitStandby(of: created)
-        return IssuerChangeResult(issuer: views.status(issuer), warnings: RelyingPartyAdvice.warnings(of: settings) + Self.warnings(issuer, publication))
+        return IssuerChangeResult(
+            issuer: views.status(issuer), warnings: RelyingPartyAdvice.warnings(of: settings) + Self.warnings(issuer, publication)
+        )
     }
 
     private static func warnings(_ issuer: Issuer, _ publication: PublicationView?) -> [String] {
