@@ -39,9 +39,14 @@ struct Mount {
             let fields = line.split(separator: " ")
             guard fields.first.flatMap({ UInt64($0) }) == number else { continue }
             guard let end = fields.firstIndex(of: "-"), end >= 6, fields.count == end + 4 else { return nil }
+            // What another machine or process keeps it changes as it likes.
+            func isElsewhere(_ type: Substring) -> Bool {
+                type.hasPrefix("fuse") || ["nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "afs"].contains(type)
+            }
             func isReadOnly(_ options: Substring) -> Bool { options.split(separator: ",").contains("ro") }
             let belongsToOthers = fields[6..<end].contains { !$0.hasPrefix("unbindable") }
-            keepsOut = isReadOnly(fields[end + 3]) || isReadOnly(fields[5]) && !belongsToOthers
+            keepsOut =
+                !isElsewhere(fields[end + 1]) && (isReadOnly(fields[end + 3]) || isReadOnly(fields[5]) && !belongsToOthers)
             return
         }
         return nil

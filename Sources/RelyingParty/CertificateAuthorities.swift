@@ -11,11 +11,14 @@ public enum CertificateAuthorities: Sendable, Equatable {
     /// Those of `file`; without it those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, a list separated by colons, as OpenSSL has them; without
     /// these the machine's.
     public init(file: String?, environment: (String) -> String?) {
-        let files = [file ?? environment("SSL_CERT_FILE") ?? ""]
-        let directories = file == nil ? (environment("SSL_CERT_DIR") ?? "").split(separator: ":").map(String.init) : []
-        self =
-            files == [""] && directories.isEmpty
-            ? .machine : .named(files: files.filter { !$0.isEmpty }, directories: directories)
+        if let file {
+            // An empty name is no file: it is said so where it is read.
+            self = .named(files: [file], directories: [])
+            return
+        }
+        let files = [environment("SSL_CERT_FILE") ?? ""].filter { !$0.isEmpty }
+        let directories = (environment("SSL_CERT_DIR") ?? "").split(separator: ":").map(String.init)
+        self = files.isEmpty && directories.isEmpty ? .machine : .named(files: files, directories: directories)
     }
 
     /// - Throws: ``VerificationError/Code/authoritiesUnusable`` for a file that has no certificate, and for directories without any.

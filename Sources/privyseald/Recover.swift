@@ -119,7 +119,7 @@ struct Recover: OperatorCommand {
         if found.isEmpty {
             throw StartupFailure(
                 what: "the token \(survey.token) has no key of a PrivySeal deployment",
-                todo: "check that it is the right token; where nothing was lost, just start the agent")
+                todo: "check that it is the right token; where nothing was lost, make a store: privyseald init")
         }
         throw StartupFailure(
             what: wanted.map { "the token \(survey.token) has no key of the deployment \($0)" }

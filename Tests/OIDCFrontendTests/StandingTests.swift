@@ -88,6 +88,51 @@ struct StandingTests {
         }
     }
 
+    @Test("an older word of the agent's that lacks a URL takes none away; one that lacks nothing is taken")
+    func olderWord() async throws {
+        let agent = ScriptedAgent(["a", "b"].map { discovery(of: $0, generation: 4, [url($0)]) })
+        try await following(agent) { publication in
+            try await eventually("confirmed") { publication.current.confirmedAt == wire(0) }
+            agent.goAway()
+            // A store that was rebuilt, in which one has no URL, and the other another key.
+            agent.state.withLock { state in
+                state.results = [
+                    "a": discovery(of: "a", generation: 1, []),
+                    "b": discovery(of: "b", generation: 1, [url("b", [(wire(0), "k2")])]),
+                ]
+            }
+            agent.comeBack()
+            try await eventually("met") {
+                pauses.end(.backoff)
+                return publication.current.standing == .unnamed(["a"])
+            }
+            #expect(publication.jwks("a") == jwksBody("k1") && publication.jwks("b") == jwksBody("k2"))
+            accepted.withLock { $0 = Acceptance(deployment: "first", former: "first", forgotten: ["a": 4]) }
+            try await eventually("what was accepted is gone") {
+                pauses.end(.heartbeat)
+                return publication.jwks("a") == nil && publication.readiness(staleAfter: 3600) == .ready
+            }
+            #expect(publication.current.results["a"]?.generation == 1)
+        }
+    }
+
+    @Test("where nothing is served, an agent of another deployment has nothing to be accepted for")
+    func nothingServed() {
+        var publication = Publication()
+        let isFirst = publication.meet("first", namesIssuers: false)
+        publication.apply(discovery(of: "plain", []))
+        let isSecond = publication.meet("second", namesIssuers: true)
+        #expect(isFirst && isSecond && publication.standing == .vouched && publication.deployment == "second")
+    }
+
+    @Test("a reconnection alone does not make ready what the agent knew nothing of")
+    func stillUnnamed() {
+        var publication = Publication(results: [discovery(of: "a", [url("a")])], deployment: "first", confirmedAt: wire(0))
+        publication.note(unnamed: ["a"])
+        let isOwn = publication.meet("first", namesIssuers: true)
+        #expect(isOwn && publication.standing == .unnamed(["a"]))
+    }
+
     @Test("documents that were kept without a name belong to the first agent that has issuers, and to no empty one")
     func namelessCache() {
         var publication = Publication(results: [discovery(of: "a", [url("a")])], confirmedAt: wire(0))

@@ -20,6 +20,9 @@ struct MountTests {
             // Nobody can write to these.
             ("shared:1 - squashfs /dev/loop0 ro", "ro,relatime", true),
             ("shared:1 - iso9660 /dev/sr0 ro,norock", "rw", true),
+            // Others can write to these elsewhere.
+            ("- nfs4 server:/export ro,vers=4.2", "ro,relatime", false), ("- fuse.sshfs host: ro", "ro", false),
+            ("- 9p share ro", "ro", false), ("- virtiofs share rw", "ro", false),
             // Options that only look alike.
             ("- ext4 /dev/sda1 rw,errors=remount-ro", "rw,noro", false),
             ("- overlay ro rw,lowerdir=/ro", "rw", false),

@@ -144,6 +144,8 @@ struct TLSFetchTests {
         arguments: [
             (nil, [:], .machine), (nil, ["SSL_CERT_FILE": "", "SSL_CERT_DIR": ""], .machine),
             ("a", ["SSL_CERT_FILE": "b", "SSL_CERT_DIR": "c"], .named(files: ["a"], directories: [])),
+            // A variable of the shell's that is not set: not everybody whom the machine trusts.
+            ("", ["SSL_CERT_FILE": "b"], .named(files: [""], directories: [])), ("", [:], .named(files: [""], directories: [])),
             (nil, ["SSL_CERT_FILE": "b"], .named(files: ["b"], directories: [])),
             (nil, ["SSL_CERT_DIR": "c:d"], .named(files: [], directories: ["c", "d"])),
             (nil, ["SSL_CERT_FILE": "b", "SSL_CERT_DIR": "c"], .named(files: ["b"], directories: ["c"])),

@@ -32,6 +32,20 @@ public struct DocumentCache: Sendable {
             confirmedAt: documents == nil ? nil : confirmation?.confirmedAt)
     }
 
+    /// As `load(logger:)`, for somebody who only looks: nothing is set aside.
+    ///
+    /// Throws `cacheUnusable` for a file that is there and cannot be used; blocks on the disk.
+    public func peek() throws(FrontendError) -> Publication {
+        do {
+            let documents: KeptDocuments? = try read(documentsPath)
+            return Publication(results: documents?.issuers ?? [], deployment: documents?.deployment, confirmedAt: nil)
+        } catch {
+            throw FrontendError(
+                .cacheUnusable, "what is served cannot be read from \(documentsPath): \(error)",
+                hint: "run this as the user that runs privyseal-issuer, or as root", cause: error)
+        }
+    }
+
     /// What an operator has accepted; nil when nothing.
     ///
     /// Blocks on the disk.
@@ -103,15 +117,8 @@ public struct DocumentCache: Sendable {
     }
 
     private func load<Content: Kept>(_ path: String, _ logger: Logger) -> Content? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
         do {
-            let bytes = try RegularFile.readTrusted(path: path, limit: Self.longestFile, trusting: trusted)
-            let content = try JSONDecoder().decode(Content.self, from: Data(bytes))
-            guard content.format == Content.format else {
-                throw FrontendError(.cacheForeign, "its format is \"\(content.format)\"", hint: "remove it")
-            }
-            try content.check()
-            return content
+            return try read(path)
         } catch {
             let aside = path + ".unusable"
             // What was set aside before gives way. Should this fail, the next save replaces the file all the same.
@@ -121,5 +128,21 @@ public struct DocumentCache: Sendable {
             logger.warning("a cache file is unusable and set aside", metadata: ["file": "\(path)", "error": "\(reason)"])
             return nil
         }
+    }
+
+    private func read<Content: Kept>(_ path: String) throws -> Content? {
+        let bytes: [UInt8]
+        do throws(PlatformError) {
+            bytes = try RegularFile.readTrusted(path: path, limit: Self.longestFile, trusting: trusted)
+        } catch {
+            guard error.code == .missing else { throw error }
+            return nil
+        }
+        let content = try JSONDecoder().decode(Content.self, from: Data(bytes))
+        guard content.format == Content.format else {
+            throw FrontendError(.cacheForeign, "its format is \"\(content.format)\"", hint: "remove it")
+        }
+        try content.check()
+        return content
     }
 }

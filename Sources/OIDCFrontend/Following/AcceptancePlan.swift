@@ -1,6 +1,5 @@
 import AgentClient
 import AgentProtocol
-public import Logging
 
 /// What would be lost by taking the agent's word in place of what is served.
 public struct AcceptancePlan: Sendable, Equatable {
@@ -22,14 +21,16 @@ public struct AcceptancePlan: Sendable, Equatable {
 
     /// Compares the agent's word with the documents that are kept.
     ///
-    /// Throws a `FrontendError` with why the agent cannot be asked; blocks on the disk.
-    public static func read(socketPath: String, cache: DocumentCache, logger: Logger) async throws -> AcceptancePlan {
-        let kept = cache.load(logger: logger)
+    /// Throws a `FrontendError` with why the cache cannot be read or the agent be asked; blocks on the disk.
+    public static func read(
+        socketPath: String, cache: DocumentCache, limit: Duration = .seconds(10)
+    ) async throws -> AcceptancePlan {
+        let kept = try cache.peek()
         do {
             return try await translating {
                 let client = try await AgentConnection.connect(socketPath: socketPath)
                 do {
-                    let plan = try await read(client, kept)
+                    let plan = try await Pause.realTime.limiting(to: limit, giveUp: client.close) { try await read(client, kept) }
                     await client.close()
                     return plan
                 } catch {
@@ -51,23 +52,42 @@ public struct AcceptancePlan: Sendable, Equatable {
         }
         var (forgotten, losses) = ([String: Int](), [Loss]())
         for (name, result) in kept.results.sorted(by: { $0.key < $1.key }) {
-            let urls: Set<String>
-            do {
-                urls = Set(try await client.call(GetDiscoveryParameters(issuer: name)).urls.map(\.issuerUrl))
-            } catch let error as ProtocolError where error.reason == .issuerNotFound {
-                // What was deleted goes by itself, unless another deployment says so.
-                let isDeleted = error.details["generation"] != nil && deployment == kept.deployment
-                if !isDeleted { forgotten[name] = result.generation }
-                if isDeleted { continue }
-                urls = []
-            }
-            // Of an issuer that both have, the deployment alone decides what ends.
-            guard deployment != kept.deployment || urls.isEmpty else { continue }
-            losses += result.urls.map(\.issuerUrl).filter { !urls.contains($0) }.map { Loss(issuer: name, url: $0) }
+            guard let ending = try await ending(of: result, client, isOwn: deployment == kept.deployment) else { continue }
+            forgotten[name] = result.generation
+            losses += ending.map { Loss(issuer: name, url: $0) }
         }
         let present = snapshot.issuers.filter { $0.deleted != true }.map(\.name)
         return AcceptancePlan(
             acceptance: Acceptance(deployment: deployment, former: kept.deployment, forgotten: forgotten), losses: losses,
             gains: present.filter { kept.results[$0] == nil }.sorted())
+    }
+
+    /// The URLs whose documents end when the agent's word on an issuer is taken; nil where nothing has to be accepted for that.
+    private static func ending(
+        of result: DiscoveryResult, _ client: AgentConnection, isOwn: Bool
+    ) async throws -> [String]? {
+        do {
+            let said = try await client.call(GetDiscoveryParameters(issuer: result.issuer))
+            let lost = result.urls(lostWith: said)
+            return isOwn && (said.generation >= result.generation || lost.isEmpty) ? nil : lost
+        } catch let error as ProtocolError where error.reason == .issuerNotFound {
+            // What was deleted goes by itself, unless another deployment says so.
+            return isOwn && result.isDeleted(by: error) ? nil : result.urls.map(\.issuerUrl)
+        } catch let error as ProtocolError where error.reason == .issuerQuarantined {
+            return nil
+        }
+    }
+}
+
+extension DiscoveryResult {
+    /// Issuer URLs of this result that the other does not have.
+    func urls(lostWith other: DiscoveryResult) -> [String] {
+        let left = Set(other.urls.map(\.issuerUrl))
+        return urls.map(\.issuerUrl).filter { !left.contains($0) }
+    }
+
+    /// Whether the refusal says that this issuer has been deleted, and not an earlier one of its name.
+    func isDeleted(by error: ProtocolError) -> Bool {
+        (error.details["generation"]?.integer).map { $0 >= generation } ?? false
     }
 }

@@ -135,24 +135,29 @@ extension AgentFollower {
                 }
             }
             try await acknowledge(served)
-            forgetAccepted(&doubts)
+            let forgotten = forgetAccepted(&doubts)
+            // What the agent does know of them is taken now.
+            if !forgotten.isEmpty { return try await fetch(forgotten, &doubts) }
             follower.publication.note(unnamed: doubts.unnamed)
             if doubts.refused.isEmpty && doubts.unnamed.isEmpty { follower.publication.confirm() }
         }
 
-        /// Drops what the agent knows nothing of, as far as an operator has accepted that.
-        private func forgetAccepted(_ doubts: inout Doubts) {
+        /// Drops what the agent knows nothing of, as far as an operator has accepted that, and returns whose documents that were.
+        private func forgetAccepted(_ doubts: inout Doubts) -> [String] {
             guard !doubts.unnamed.isEmpty, let acceptance = follower.acceptance(),
                 acceptance.deployment == follower.publication.current.deployment
-            else { return }
-            for issuer in doubts.unnamed {
+            else { return [] }
+            var forgotten: [String] = []
+            for issuer in doubts.unnamed.sorted() {
                 guard let result = follower.publication.current.results[issuer],
                     acceptance.covers(issuer, generation: result.generation)
                 else { continue }
                 drop(issuer, &doubts)
+                forgotten.append(issuer)
                 follower.logger.notice(
                     "the documents of an issuer are given up, as was accepted", metadata: ["issuer": "\(issuer)"])
             }
+            return forgotten
         }
 
         private func acknowledge(_ served: [ServedIssuer]) async throws {
@@ -190,8 +195,14 @@ extension AgentFollower {
                         issuer, error, "the agent's documents for an issuer cannot be served, serving what it last said", &doubts)
                     return nil
                 }
-                follower.publication.apply(result)
                 doubts.refused.remove(issuer)
+                if let served = follower.publication.current.results[issuer], result.generation < served.generation,
+                    !served.urls(lostWith: result).isEmpty
+                {
+                    doubt(issuer, served, "the agent knows an issuer as it was before, serving what it last said", &doubts)
+                    return nil
+                }
+                follower.publication.apply(result)
                 doubts.unnamed.remove(issuer)
                 return ServedIssuer(name: issuer, generation: result.generation, urls: result.urls.count)
             case .failure(let error) where error.reason == .issuerNotFound:
@@ -214,10 +225,17 @@ extension AgentFollower {
         private func takeAbsence(of issuer: String, _ error: ProtocolError, _ doubts: inout Doubts) {
             doubts.refused.remove(issuer)
             guard let served = follower.publication.current.results[issuer] else { return }
-            if let last = error.details["generation"]?.integer, last >= served.generation { return drop(issuer, &doubts) }
+            // With no URL of it, nothing is lost.
+            if served.isDeleted(by: error) || served.urls.isEmpty { return drop(issuer, &doubts) }
+            doubt(issuer, served, "the agent knows nothing of an issuer, serving what it last said", &doubts)
+        }
+
+        private func doubt(
+            _ issuer: String, _ served: DiscoveryResult, _ message: Logger.Message, _ doubts: inout Doubts
+        ) {
             guard doubts.unnamed.insert(issuer).inserted else { return }
             follower.logger.error(
-                "the agent knows nothing of an issuer, serving what it last said",
+                message,
                 metadata: [
                     "issuer": "\(issuer)", "generation": "\(served.generation)",
                     "hint": "restore the agent's store, or see what would be lost: privyseal-issuer accept --config FILE",

@@ -7,7 +7,8 @@ public enum Standing: Sendable, Equatable {
     case vouched
     /// It is of another deployment, and knows of none.
     case foreign(deployment: String)
-    /// It knows nothing of these issuers, neither that they are there nor that they were deleted. In order, at least one.
+    /// It knows nothing of these issuers, neither that they are there nor that they were deleted, or it knows them only as they
+    /// were before. In order, at least one.
     case unnamed([String])
 
     /// Why clients should not be sent here; one line. Nil when they may.
@@ -31,8 +32,10 @@ extension Publication {
     /// - Returns: whether its word counts for what is served.
     public mutating func meet(_ deployment: String?, namesIssuers: Bool) -> Bool {
         if let deployment {
-            // Documents that were kept without saying whose they are belong to whoever has issuers.
-            let isOwn = self.deployment.map { $0 == deployment } ?? (results.isEmpty || namesIssuers)
+            // Where nothing is served nothing can be lost; and documents that were kept without saying whose they are belong to
+            // whoever has issuers.
+            let isOwn =
+                results.values.allSatisfy { $0.urls.isEmpty } || self.deployment.map { $0 == deployment } ?? namesIssuers
             guard isOwn else {
                 standing = .foreign(deployment: deployment)
                 return false
@@ -45,7 +48,7 @@ extension Publication {
 
     /// What is served belongs to this deployment from now on.
     public mutating func take(_ deployment: String) {
-        standing = .vouched
+        if case .foreign = standing { standing = .vouched }
         guard self.deployment != deployment else { return }
         self.deployment = deployment
         revision += 1

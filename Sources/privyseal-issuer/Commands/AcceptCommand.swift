@@ -1,6 +1,5 @@
 import ArgumentParser
 import DaemonKit
-import Logging
 import OIDCFrontend
 import Platform
 
@@ -14,6 +13,8 @@ struct AcceptCommand: AsyncParsableCommand {
             agent's store has to be restored then. Where it is right as it is, this says what relying parties would lose, and \
             with --yes has the frontend that runs, or the next one, take it; within 10 s.
 
+            What root asks is read and written as the user of the service: --user, or else the owner of the cache directory.
+
             Ends with 0 when nothing has to be accepted or it was, 1 when something has to be.
             """)
 
@@ -22,13 +23,20 @@ struct AcceptCommand: AsyncParsableCommand {
     @Flag(name: [.customShort("y"), .long], help: "Accept it.")
     var yes = false
 
+    @Option(name: .long, help: ArgumentHelp("The user the frontend runs as, where root asks.", valueName: "name"))
+    var user: String?
+
     func run() async throws {
         let configuration = try file.load()
+        do throws(PlatformError) {
+            _ = try ServiceUser.assume(named: user, owning: configuration.cache, unit: "privyseal-issuer")
+        } catch {
+            throw StartupFailure(error)
+        }
         let cache = DocumentCache(directory: configuration.cache, trusting: configuration.settings.trusted)
-        let logger = DaemonLog(LogConfiguration(), clock: WallClock.now).logger(label: "privyseal-issuer")
         let plan: AcceptancePlan
         do {
-            plan = try await AcceptancePlan.read(socketPath: configuration.agent, cache: cache, logger: logger)
+            plan = try await AcceptancePlan.read(socketPath: configuration.agent, cache: cache)
         } catch let error as FrontendError {
             throw StartupFailure(what: error.message, todo: error.hint)
         }

@@ -12,7 +12,7 @@ struct IssuerFrontendCommand: AsyncParsableCommand {
               GET {issuer path}.well-known/openid-configuration
               GET {issuer path}openid/v1/jwks
               GET /healthz    200 while the process serves
-              GET /readyz     503 while the agent's last word is older than staleAfter
+              GET /readyz     503 while the agent's last word is older than staleAfter, or is not about what is served
 
             It cannot sign, and holds no secret but its TLS key. While the agent is away it serves the last known documents, after a restart \
             of its own as well, and drops keys and URLs when they expire.
