@@ -143,8 +143,8 @@ public final class AgentServer: Service {
             }
             // A token with many keys takes its time; health tells meanwhile, and what else is asked for waits.
             await server.registry.checkToken()
-            server.readiness.open()
             await server.registry.expectFrontends()
+            server.readiness.open()
             await server.signHeadsOfKnownToken()
             return server
         } catch {

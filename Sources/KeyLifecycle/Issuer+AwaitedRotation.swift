@@ -3,7 +3,9 @@ extension Issuer {
     /// Plans a rotation whose incoming key signs once no relying party can be surprised by it, which may be at once.
     ///
     /// What a rotation revokes is revoked at once all the same; a fresh key that it wants is published at once.
-    func awaitingRotation(at moment: Timestamp) -> RotationPlan {
+    ///
+    /// - Parameter knownBy: up to when the time is known to have come, where `moment` is of a clock that may be wrong.
+    func awaitingRotation(at moment: Timestamp, knownBy: Timestamp? = nil) -> RotationPlan {
         guard ring.retiring == nil, let standby = ring.standby else {
             let revoked = ring.retiring == nil ? [] : [ring.retiring, ring.standby].compactMap { $0?.kid }
             return plan(
@@ -14,7 +16,7 @@ extension Issuer {
         let from = standby.surprisesNobodyFrom
         return plan(
             at: moment, incoming: .standby(kid: standby.kid, algorithm: standby.algorithm), activeRetires: true, revoked: [],
-            isRevoking: false, signsFrom: from > max(moment, changedAt) ? from : nil)
+            isRevoking: false, signsFrom: from > knownBy ?? max(moment, changedAt) ? from : nil)
     }
 
     /// Revokes what a plan revokes, publishes the fresh key it wants, and has the rotation wait. The active key signs on.

@@ -7,11 +7,12 @@ extension Issuer {
     ///   - revokes: false refuses to revoke a key that is retiring.
     /// - Throws: `LifecycleError` with `.conflict` when `expected` is not the current generation, `.wouldRevoke`.
     public func planningRotation(
-        at moment: Timestamp, ifGeneration expected: Int? = nil, whenSafe: Bool = false, revokes: Bool = true
+        at moment: Timestamp, ifGeneration expected: Int? = nil, whenSafe: Bool = false, knownBy: Timestamp? = nil,
+        revokes: Bool = true
     ) throws(LifecycleError) -> RotationPlan {
         try require(generation: expected)
         if !revokes, let retiring = ring.retiring { throw .wouldRevoke(retiring) }
-        if whenSafe { return awaitingRotation(at: moment) }
+        if whenSafe { return awaitingRotation(at: moment, knownBy: knownBy) }
         if ring.retiring != nil { return revokingRotation(at: moment) }
         if let standby = ring.standby {
             return plan(

@@ -37,7 +37,7 @@ struct Initialize: OperatorCommand {
                 what: "the store \(path) is there already, of deployment \(store.deployment.id); nothing was changed",
                 todo: "start the agent")
         }
-        let survey = try await TokenSurvey.of(startup.agentConfiguration(), environment: startup.agentEnvironment())
+        let survey = try await startup.survey()
         let others = survey.deployments.sorted { $0.key < $1.key }
         guard others.isEmpty || shareToken else {
             throw StartupFailure(

@@ -98,7 +98,7 @@ struct Recover: OperatorCommand {
             }
             own = store.deployment.id
         }
-        let survey = try await TokenSurvey.of(startup.agentConfiguration(), environment: startup.agentEnvironment())
+        let survey = try await startup.survey()
         let deployment = try choose(survey, own: own)
         let plan = try survey.planRecovery(request, deployment: deployment, at: Startup.clock.wall())
         let question = "JWTs by keys that do not come back stop verifying."

@@ -51,6 +51,27 @@ struct Startup {
             reading: settings.file.store.sqlite, tenant: settings.file.tenant, trusting: settings.trusted)
     }
 
+    /// Looks at the token without a store. A PIN that the token refused is remembered beside where the store is to be, and not sent
+    /// again until its source changes: whoever starts this again and again must not lock the token.
+    func survey() async throws -> TokenSurvey {
+        let memory = settings.file.store.sqlite + ".refused-pin"
+        let identity = try pin.identity()
+        if (try? RegularFile.readTrusted(path: memory, limit: 4_096)) == Array(identity.utf8) {
+            throw StartupFailure(
+                what: "the token refused this PIN before, so it is not sent again",
+                todo: "correct it; where that does not show at its source, remove \(memory)", exitCode: ExitStatus.pinRefused)
+        }
+        let survey: TokenSurvey
+        do {
+            survey = try await TokenSurvey.of(agentConfiguration(), environment: agentEnvironment())
+        } catch let error as HSMError where error.code == .pinRefused {
+            try AtomicFile.write(Array(identity.utf8), to: memory, mode: 0o600)
+            throw error
+        }
+        try? FileManager.default.removeItem(atPath: memory)
+        return survey
+    }
+
     func agentEnvironment() -> AgentEnvironment {
         // A command says itself what has gone wrong; but not that its audit log could not record what it did.
         var quiet = Logger(label: "privyseald") { StreamLogHandler.standardError(label: $0) }

@@ -51,6 +51,36 @@ struct FrontendsTests {
         }
     }
 
+    @Test("a rotation that has waited long enough still waits for a frontend that does not serve its key, for ten minutes")
+    func held() async throws {
+        try await AgentFixture.with { agent, client in
+            try await client.create()
+            let frontend = try await agent.connect()
+            try await serve(frontend)
+            try await client.rotate()
+            await agent.settle()
+            let before = try await client.sign().kid
+            // Revokes, publishes a fresh key, which the frontend does not serve, and waits.
+            let waiting = try await client.rotate(whenSafe: true)
+            await agent.pass(60)
+            await agent.pass(60)
+            #expect(try await client.sign().kid == before)
+            try await serve(frontend)
+            await agent.settle()
+            await agent.settle()
+            #expect(try await client.sign().kid == waiting.plan.incoming?.kid)
+
+            let second = try await client.sign().kid
+            _ = try await client.rotate(whenSafe: true)
+            for _ in 1...3 { await agent.pass(60) }
+            #expect(try await client.sign().kid == second)
+            await agent.pass(700)
+            await agent.settle()
+            #expect(try await client.sign().kid != second)
+            await frontend.close()
+        }
+    }
+
     @Test("what is acknowledged needs the permission to watch, and a connection that has said that it would")
     func acknowledgement() async throws {
         try await AgentFixture.with { agent, client in

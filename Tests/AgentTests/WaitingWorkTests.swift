@@ -74,18 +74,20 @@ struct WaitingWorkTests {
     @Test("what somebody comes to wait for leaves the line of what nobody waits for")
     func promotion() {
         var work = waiting(("d1", .destruction), ("g1", .generation), ("d2", .destruction), ("a1", .awaited))
-        let isPromoted = work.promote { $0 == "d2" }
+        let isPromoted = work.promote(at: 7_000_000_000) { $0 == "d2" }
         #expect(isPromoted)
         #expect(work.count(of: .awaited) == 2 && work.count(of: .destruction) == 1)
+        // How long it had waited for nobody is nobody's wait.
+        #expect(work.length(of: .awaited, at: 9_000_000_000) == LineLength(count: 2, oldestSeconds: 9))
         #expect(all(&work) == ["a1", "d2", "d1", "g1"])
-        let isPromotedAgain = work.promote { _ in true }
+        let isPromotedAgain = work.promote(at: 7_000_000_000) { _ in true }
         #expect(!isPromotedAgain)
     }
 
     @Test("what is not wanted any more is taken out, wherever it waits")
     func removal() {
         var work = waiting(("d1", .destruction), ("g1", .generation), ("d2", .destruction), ("a1", .awaited))
-        _ = work.promote { $0 == "d1" }
+        _ = work.promote(at: 7_000_000_000) { $0 == "d1" }
         let removed = work.remove { $0.hasPrefix("d") }
         #expect(Set(removed) == ["d1", "d2"] && removed.count == 2)
         #expect(all(&work) == ["a1", "g1"])
@@ -96,7 +98,7 @@ struct WaitingWorkTests {
         var work = waiting(("a1", .awaited), ("a2", .awaited), ("a3", .awaited), ("d1", .destruction))
         let isTaken = work.add("a4", .awaited, at: 0)
         #expect(!isTaken)
-        _ = work.promote { _ in true }
+        _ = work.promote(at: 7_000_000_000) { _ in true }
         #expect(work.count == 4)
         #expect(all(&work) == ["a1", "a2", "a3", "d1"])
     }

@@ -45,6 +45,31 @@ struct PINTests {
         }
     }
 
+    @Test("a PIN that the token refused is not sent again by init either, however often it is started")
+    func initialisation() async throws {
+        try await Installation.with { site in
+            for suffix in ["", "-wal", "-shm"] {
+                try? FileManager.default.removeItem(atPath: site.directory + "/store.db" + suffix)
+            }
+            let right = try String(contentsOfFile: site.token.pinFile, encoding: .utf8)
+            func initialise(_ pin: String?) async throws -> Programs.Outcome {
+                if let pin {
+                    try pin.write(toFile: site.token.pinFile, atomically: true, encoding: .utf8)
+                    try site.set(mode: 0o600, of: site.token.pinFile)
+                }
+                return try await site.privyseald("init")
+            }
+            #expect(try await initialise("definitely-wrong").status == 77)
+            for _ in 1...3 {
+                let again = try await initialise(nil)
+                #expect(again.status == 77 && again.errors.contains("not sent again"), "\(again.errors)")
+            }
+            let made = try await initialise(right)
+            #expect(made.status == 0, "\(made.errors)")
+            #expect(!FileManager.default.fileExists(atPath: site.directory + "/store.db.refused-pin"))
+        }
+    }
+
     @Test("an environment variable is taken, and is not there any more afterwards")
     func environment() async throws {
         try await SoftHSMToken.with { token in

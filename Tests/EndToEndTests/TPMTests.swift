@@ -121,10 +121,18 @@ struct TPMTests {
             try tpm.writeConfiguration(custody: "acceptUsages: [CKA_DECRYPT]")
             let agent = try await tpm.startAgent()
             try await tpm.connected { client in
-                try await client.makeIssuer("demo", "ES256")
+                // On a busy machine it now and then does not report what it has just made a key with; such a key is refused.
+                func again(_ change: () async throws -> Void) async throws {
+                    do {
+                        try await change()
+                    } catch let error as ProtocolError where error.message.contains("is not reported") {
+                        try await change()
+                    }
+                }
+                try await again { try await client.makeIssuer("demo", "ES256") }
                 // Two keys each from the second on: three times the room for 27 objects, at two for each key.
                 for _ in 1...20 {
-                    _ = try await client.call(RotateParameters(issuer: "demo"))
+                    try await again { _ = try await client.call(RotateParameters(issuer: "demo")) }
                     _ = try await client.issue("demo")
                 }
                 #expect(agent.text.contains("initialised the PKCS#11 module anew to get back"), "\(agent.text)")

@@ -177,14 +177,15 @@ extension TokenManagement: KeyCustody {
     }
 
     func attributes(of keyIDs: [KeyID]) async -> [KeyID: CustodyAttributes] {
-        await withTaskGroup(of: [KeyID: CustodyAttributes].self) { group in
-            // All get in line together, or keys would be made between them that nobody waits for.
-            for start in stride(from: 0, to: keyIDs.count, by: Self.mostAtOnce) {
-                let piece = keyIDs[start...].prefix(Self.mostAtOnce)
-                group.addTask { (try? await self.attributesAtOnce(of: piece)) ?? [:] }
-            }
-            return await group.reduce(into: [:]) { all, piece in all.merge(piece) { $1 } }
+        // Keys that nobody waits for are not to be made in between; but what others wait for is done between any two pieces.
+        thread.reserve()
+        defer { thread.release() }
+        var attributes: [KeyID: CustodyAttributes] = [:]
+        for start in stride(from: 0, to: keyIDs.count, by: Self.mostAtOnce) {
+            let piece = keyIDs[start...].prefix(Self.mostAtOnce)
+            attributes.merge((try? await attributesAtOnce(of: piece)) ?? [:]) { $1 }
         }
+        return attributes
     }
 
     /// Keys that are looked at in one piece of work: others that wait for the token wait for as much.

@@ -81,9 +81,10 @@ struct WaitingWork<Element: Sendable>: Sendable {
     /// Has what somebody has come to wait for wait among what is awaited.
     ///
     /// - Returns: whether there was any.
-    mutating func promote(where isAwaited: (Element) -> Bool) -> Bool {
+    mutating func promote(at now: Int64, where isAwaited: (Element) -> Bool) -> Bool {
         let promoted = unawaited.remove { isAwaited($0.element) }
-        for item in promoted where !add(item, .awaited) {
+        // Somebody waits for it from now on.
+        for item in promoted where !add(Item(element: item.element, since: now), .awaited) {
             // No room: it goes on waiting where it was, as work that makes a key.
             _ = add(item, .generation)
         }

@@ -64,7 +64,7 @@ final class WorkQueue<Element: Sendable>: @unchecked Sendable {
 
     /// Has what somebody has come to wait for go before what nobody waits for.
     func promote(where isAwaited: (Element) -> Bool) {
-        locked { if waiting.promote(where: isAwaited) { condition.broadcast() } }
+        locked { if waiting.promote(at: clock.monotonic(), where: isAwaited) { condition.broadcast() } }
     }
 
     /// Takes out the elements for which this is true.

@@ -84,6 +84,12 @@ extension ChangeFeed {
         return state.withLock { Self.view(of: issuer, generation, $0).publication }
     }
 
+    /// Whether a frontend that serves the issuer, or is about to, has not said that it serves this generation, or is still to
+    /// come back.
+    func isAwaiting(_ issuer: String, generation: Int) -> Bool {
+        state.withLock { Self.view(of: issuer, generation, $0).isAwaited }
+    }
+
     /// Resumes waiters that nobody keeps waiting any more.
     func resumeSatisfied() {
         resume { waiter, state in

@@ -32,7 +32,7 @@ extension IssuerRegistry {
         try await change(text, dryRun: dryRun) { issuer, moment, isTrusted in
             // A clock that may be wrong must not say that the time has come.
             try issuer.planningRotation(
-                at: whenSafe && !isTrusted ? issuer.changedAt : moment, ifGeneration: expected, whenSafe: whenSafe,
+                at: moment, ifGeneration: expected, whenSafe: whenSafe, knownBy: isTrusted ? nil : issuer.changedAt,
                 revokes: revokes)
         }
     }
@@ -78,7 +78,9 @@ extension IssuerRegistry {
     func rotateByTime(_ name: IssuerName) async {
         let why = issuers[name]?.rotationRequestedAt == nil ? "by schedule" : "after its wait"
         do {
-            guard let now = trustedNow(), issuers[name]?.planningDueRotation(at: now) != nil else { return }
+            guard let now = trustedNow(), let issuer = issuers[name], issuer.planningDueRotation(at: now) != nil,
+                !isHeld(issuer)
+            else { return }
             try await journal.attempt("issuer \(name) is due to be rotated \(why)")
             let outcome = try await carryOut(name, dryRun: false, fallsBack: false) { issuer, moment, _ in
                 issuer.planningDueRotation(at: moment)
@@ -87,6 +89,27 @@ extension IssuerRegistry {
         } catch {
             log.warning("a rotation that is due failed", metadata: ["issuer": "\(name)", "reason": "\(error)"])
         }
+    }
+
+    /// How long a rotation that is due waits for a frontend that does not serve its key: ten minutes.
+    private static let longestHold: Int64 = 600
+
+    /// Whether a rotation that is due has to wait for frontends which do not serve its key yet, after a restart among others.
+    private func isHeld(_ issuer: Issuer) -> Bool {
+        guard issuer.isServed, feed.isAwaiting(issuer.name.text, generation: issuer.generation) else {
+            heldRotations[issuer.name] = nil
+            return false
+        }
+        let since = heldRotations[issuer.name] ?? clock.monotonicSeconds
+        if heldRotations.updateValue(since, forKey: issuer.name) == nil {
+            log.notice("a rotation that is due waits for a frontend to serve its key", metadata: ["issuer": "\(issuer.name)"])
+        }
+        guard clock.monotonicSeconds - since >= Self.longestHold else { return true }
+        heldRotations[issuer.name] = nil
+        log.warning(
+            "a rotation that is due goes ahead without a frontend that does not serve its key",
+            metadata: ["issuer": "\(issuer.name)", "hint": "see that frontend's log and its /readyz"])
+        return false
     }
 
     private func carryOut(
@@ -146,11 +169,15 @@ extension IssuerRegistry {
 
     /// Executes a plan that needs no fresh key. It is made once more for the moment at which dates are frozen.
     private func execute(_ issuer: Issuer, _ plan: RotationPlan, _ decide: Decision) async throws -> RotationOutcome {
+        // A standby key that is as young as a fresh one is published like one.
+        let isYoung = plan.incoming != nil && plan.exposure > 0
+        let publication = isYoung ? await publication(of: issuer) : nil
         let moment = board.freeze(issuer.name.text, clock: clock)
         defer { board.thaw(issuer.name.text) }
         let issuer = accountingForSignatures(issuer)
         guard let current = try decide(issuer, moment, true) else { throw LifecycleError.nothingDue }
-        return try await execute(issuer, current, decided: plan, publication: nil)
+        return try await execute(
+            issuer, current, decided: plan, publication: publication?.outcome == "timed-out" ? publication : nil)
     }
 
     /// Publishes the fresh key, gives the frontends time to fetch it, then executes the plan with it.
@@ -160,9 +187,15 @@ extension IssuerRegistry {
         let publication = await publication(of: try self.issuer(named: name.text))
         let moment = board.freeze(name.text, clock: clock)
         defer { board.thaw(name.text) }
-        let published = accountingForSignatures(try self.issuer(named: name.text))
-        let current = published.continuing(plan, withPublished: key.kid, at: moment)
-        return try await execute(published, current, decided: plan, publication: publication)
+        do {
+            let published = accountingForSignatures(try self.issuer(named: name.text))
+            let current = published.continuing(plan, withPublished: key.kid, at: moment)
+            return try await execute(published, current, decided: plan, publication: publication)
+        } catch {
+            // The standby key that gave way to the fresh one has gone all the same.
+            await enqueueFollowUp(name)
+            throw error
+        }
     }
 
     /// Commits, and returns once the last signature by an outgoing key has been made.

@@ -75,6 +75,8 @@ actor IssuerRegistry {
     var frontendNote: Task<Void, Never>?
     /// The look at the store that is under way.
     var storeCheck: Task<Void, Never>?
+    /// Since when rotations that are due wait for frontends, in seconds of the monotonic clock.
+    var heldRotations: [IssuerName: Int64] = [:]
     /// Issuers whose due transitions are queued.
     var due: Set<IssuerName> = []
     /// Why the store could not be used the last time; `nil` when it could.

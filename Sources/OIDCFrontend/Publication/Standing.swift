@@ -1,3 +1,5 @@
+import AgentProtocol
+
 /// How what is served stands to what the agent knows of.
 ///
 /// Documents are given up for an issuer that its own deployment has deleted, and for nothing else: an agent whose store was lost
