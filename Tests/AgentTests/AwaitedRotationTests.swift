@@ -82,6 +82,9 @@ struct AwaitedRotationTests {
             #expect(error?.code == .unknownKid)
             await agent.settle()
             #expect(try agent.privateKeysOnToken().count == 2)
+            let record = try agent.audited().last { $0["method"]?.string == "rotate" && $0["outcome"]?.string == "allowed" }
+            #expect(record?["effect"]?.string == "waits")
+            #expect(Set(record?["revoked"]?.elements?.compactMap(\.string) ?? []) == Set(result.plan.revoked))
 
             await agent.pass(30)
             #expect(try await client.sign().kid == fresh)

@@ -24,6 +24,10 @@ struct AuditRecord: Sendable {
     /// Whether the caller only asked what would be changed.
     var isDryRun = false
     var durationMicroseconds: Int?
+    /// What came of a change beyond its name: a rotation that `waits`, or was `cancelled`.
+    var effect: String?
+    /// The kids that a change has revoked.
+    var revoked: [String] = []
 
     init(
         caller: Caller, method: Method, issuer: String? = nil, kid: String? = nil, jti: String? = nil,

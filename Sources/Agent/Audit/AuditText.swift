@@ -29,6 +29,8 @@ struct AuditText: Sendable {
         add(#","aud":"#, record.aud)
         add(#","lifetime":"#, record.lifetime.map(Int64.init))
         if record.isDryRun { add(#","dryRun":"#, true) }
+        add(#","effect":"#, record.effect)
+        add(#","revoked":"#, record.revoked)
         add(#","outcome":"#, record.outcome.rawValue)
         add(#","reason":"#, record.reason)
         add(#","micros":"#, record.durationMicroseconds.map(Int64.init))

@@ -61,15 +61,23 @@ struct Rotate: ChangeOperation {
 
     func complete(_ record: inout AuditRecord, with result: RotationResult) {
         record.kid = result.activeKid
+        record.effect = result.plan.signsFrom != nil ? "waits" : result.plan.incoming == nil ? "cancelled" : nil
+        record.revoked = result.plan.revoked
     }
 
     func run(_ parameters: RotateParameters, _ context: OperationContext) async throws -> RotationResult {
         let dryRun = parameters.dryRun ?? false
         guard parameters.cancel == true else {
-            return RotationResult(
+            var result = RotationResult(
                 try await registry.rotate(
                     parameters.issuer, ifGeneration: parameters.ifGeneration, dryRun: dryRun,
                     whenSafe: parameters.whenSafe ?? false, revokes: parameters.noRevoke != true))
+            if result.plan.signsFrom != nil, await registry.clockGuard.doubt != nil {
+                result.warnings.append(
+                    "the wall clock is suspect, so the rotation waits until it is right or accepted: see health, and "
+                        + "privyseal call reload '{\"acceptClock\":true}'")
+            }
+            return result
         }
         return RotationResult(
             try await registry.cancelRotation(parameters.issuer, ifGeneration: parameters.ifGeneration, dryRun: dryRun))
@@ -92,6 +100,7 @@ struct RevokeKey: ChangeOperation {
 
     func complete(_ record: inout AuditRecord, with result: RotationResult) {
         record.issuer = result.issuer
+        record.revoked = result.plan.revoked
     }
 
     func check(_ parameters: RevokeKeyParameters, _ context: OperationContext) async throws(ProtocolError) {
