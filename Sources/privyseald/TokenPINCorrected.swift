@@ -1,6 +1,5 @@
 import ArgumentParser
 import DaemonKit
-import Foundation
 import IssuerStore
 
 /// `privyseald token pin-corrected`

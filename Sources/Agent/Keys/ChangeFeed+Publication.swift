@@ -13,7 +13,7 @@ struct PublicationWaiter {
 extension ChangeFeed {
     /// Frontends that watch now.
     var frontendCount: Int {
-        state.withLock { state in state.watchers.values.count { $0.isSettled } }
+        state.withLock { $0.settled }
     }
 
     /// Waits from now on for as many frontends to be there again as there were before the agent was restarted, as long as
@@ -58,7 +58,7 @@ extension ChangeFeed {
             }
             watcher.isSettled = true
             state.watchers[connection] = watcher
-            if state.watchers.values.count(where: { $0.isSettled }) >= state.expected { state.expected = 0 }
+            if state.settled >= state.expected { state.expected = 0 }
         }
         resumeSatisfied()
     }
@@ -66,6 +66,8 @@ extension ChangeFeed {
     /// Waits until every frontend serves the issuer's documents of at least this generation: those that were there before the
     /// agent was restarted for as long as they take to come back, and then as long as a publication may take.
     func awaitPublication(of issuer: String, generation: Int) async -> PublicationView {
+        // Where there is nobody to wait for, no clock has to be started.
+        guard isAwaiting(issuer, generation: generation) else { return publication(of: issuer, generation: generation) }
         await withCheckedContinuation { continuation in
             let number = state.withLock { state in
                 state.waiterCount += 1
@@ -81,7 +83,11 @@ extension ChangeFeed {
             }
             resumeSatisfied()
         }
-        return state.withLock { Self.view(of: issuer, generation, $0).publication }
+        return publication(of: issuer, generation: generation)
+    }
+
+    private func publication(of issuer: String, generation: Int) -> PublicationView {
+        state.withLock { Self.view(of: issuer, generation, $0).publication }
     }
 
     /// Whether a frontend that serves the issuer, or is about to, has not said that it serves this generation, or is still to
@@ -125,7 +131,7 @@ extension ChangeFeed {
             }
             watching += 1
         }
-        let missing = max(0, state.expected - state.watchers.values.count { $0.isSettled })
+        let missing = max(0, state.expected - state.settled)
         watching += missing
         return (
             PublicationView(

@@ -38,6 +38,8 @@ final class ChangeFeed: Sendable {
         /// Connections that have not ended: a request may outlive its connection.
         var open: Set<ConnectionID> = []
         var watchers: [ConnectionID: Watcher] = [:]
+        /// Watchers that have said what they serve: frontends.
+        var settled: Int { watchers.values.count { $0.isSettled } }
         /// Frontends there were before the agent was restarted, as long as they may still come back.
         var expected = 0
         var waiting: [PublicationWaiter] = []

@@ -23,16 +23,11 @@ struct AcceptCommand: AsyncParsableCommand {
     @Flag(name: [.customShort("y"), .long], help: "Accept it.")
     var yes = false
 
-    @Option(name: .long, help: ArgumentHelp("The user the frontend runs as, where root asks.", valueName: "name"))
-    var user: String?
+    @OptionGroup var service: ServiceUserOption
 
     func run() async throws {
         let configuration = try file.load()
-        do throws(PlatformError) {
-            _ = try ServiceUser.assume(named: user, owning: configuration.cache, unit: "privyseal-issuer")
-        } catch {
-            throw StartupFailure(error)
-        }
+        _ = try service.assume(owning: configuration.cache)
         let cache = DocumentCache(directory: configuration.cache, trusting: configuration.settings.trusted)
         let plan: AcceptancePlan
         do {

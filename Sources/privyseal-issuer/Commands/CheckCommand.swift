@@ -25,25 +25,17 @@ struct CheckCommand: AsyncParsableCommand {
     @Flag(help: "Also try what a start does, while no frontend runs.")
     var start = false
 
-    @Option(name: .long, help: ArgumentHelp("The user the frontend runs as, where root asks.", valueName: "name"))
-    var user: String?
+    @OptionGroup var service: ServiceUserOption
 
     func validate() throws {
-        guard !start || user == nil else {
+        guard !start || service.user == nil else {
             throw ValidationError("--start is of whoever runs it: run it as the user of the service instead of --user")
         }
     }
 
     func run() async throws {
         if !start {
-            let directory = try file.load().cache
-            do throws(PlatformError) {
-                if let user = try ServiceUser.assume(named: user, owning: directory, unit: "privyseal-issuer") {
-                    print("note: judged as the user \(user)")
-                }
-            } catch {
-                throw StartupFailure(error)
-            }
+            if let user = try service.assume(owning: try file.load().cache) { print("note: judged as the user \(user)") }
         }
         // Once more, since root can read what the service cannot.
         let configuration = try file.load()

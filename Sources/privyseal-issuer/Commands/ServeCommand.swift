@@ -42,7 +42,8 @@ struct ServeCommand: AsyncParsableCommand {
             connection without one is closed after limits.idle. admin is a listener on loopback, in plain HTTP, with room of its own for /healthz, \
             /readyz and /metrics.
 
-            trustedDirectories names volumes of a container, in which others could write by their mode and which none of them             reaches: they, and the files that lie right in them, are not refused for their mode.
+            trustedDirectories names volumes of a container, in which others could write by their mode and which none \
+            of them reaches: they, and the files that lie right in them, are not refused for their mode.
 
             A key that is not among these is refused.
             """)
