@@ -81,16 +81,16 @@ public final class AgentServer: Service {
     private let isRefusalNoted = Locked(false)
     private let clock: AgentClock
     private let log: Logger
-    private let readiness: Readiness
+    private let startGate: StartGate
     /// Requests that are carried out.
-    private let underWay: UseCount
+    private let underWay: InFlightCounter
     /// Looks once a second whether the audit log's disk answers: from the beginning, and to the end.
     private let auditWatch: Task<Void, Never>
     private let reloader: Reloader
     private let health: ReportHealth
 
-    /// Rounds of looking at time.
-    private let rounds = Rounds()
+    /// Heartbeat of looking at time.
+    private let beats = Heartbeat()
 
     /// How often time is looked at.
     private static let tick = Duration.seconds(1)
@@ -144,7 +144,7 @@ public final class AgentServer: Service {
             // A token with many keys takes its time; health tells meanwhile, and what else is asked for waits.
             await server.registry.checkToken()
             await server.registry.expectFrontends()
-            server.readiness.open()
+            server.startGate.open()
             await server.signHeadsOfKnownToken()
             return server
         } catch {
@@ -176,11 +176,11 @@ public final class AgentServer: Service {
             registry: registry, gate: gate, audit: audit, names: names, last: LastReload(), read: environment.reload)
         self.reloader = reloader
         let health = ReportHealth(
-            registry: registry, hsm: hsm, audit: audit, lastReload: reloader.last, sight: Sight(gate: gate))
+            registry: registry, hsm: hsm, audit: audit, lastReload: reloader.last, visibility: Visibility(gate: gate))
         self.health = health
-        let readiness = Readiness()
-        self.readiness = readiness
-        let underWay = UseCount()
+        let startGate = StartGate()
+        self.startGate = startGate
+        let underWay = InFlightCounter()
         self.underWay = underWay
         auditWatch = Task {
             while (try? await Task.sleep(for: Self.tick)) != nil { audit.watchOver() }
@@ -190,7 +190,7 @@ public final class AgentServer: Service {
             sign: Sign(gate: gate, board: registry.board, hsm: hsm, audit: audit, clock: environment.clock),
             operations: OperationTable(
                 registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, health: health, environment),
-            readiness: readiness, underWay: underWay)
+            startGate: startGate, underWay: underWay)
         listener = Listener(
             configuration.servedSocket,
             connections: Connections(
@@ -212,7 +212,7 @@ public final class AgentServer: Service {
                 await registry.tick()
                 await lookAfterPIN()
                 await signHeadsOfKnownToken()
-                rounds.complete()
+                beats.beat()
                 try? await Task.sleep(for: Self.tick)
             }
         }
@@ -236,11 +236,11 @@ public final class AgentServer: Service {
 
     /// Returns once time has been looked at, the token's calls and the audit log have been looked after and the sockets looked
     /// at, each since the call. Never while one of them hangs; `run()` must be running.
-    public func goneOn() async throws {
-        await rounds.next()
-        await hsm.goneOn()
-        await audit.goneOn()
-        await listener.goneOn()
+    public func heartbeat() async throws {
+        await beats.next()
+        await hsm.heartbeat()
+        await audit.heartbeat()
+        await listener.heartbeat()
         try Task.checkCancellation()
     }
 
@@ -320,7 +320,7 @@ public final class AgentServer: Service {
         log.info("shutting down")
         // A refusal of the last second has to be remembered too.
         await noteRefusedPIN()
-        readiness.close()
+        startGate.close()
         await listener.stop()
         // Connections may have ended before what was asked for on them.
         await forAtMost(Self.patience) { [underWay] in await underWay.drained() }
@@ -338,24 +338,24 @@ extension OperationTable {
         _ environment: AgentEnvironment
     ) {
         let views = IssuerViews(clock: environment.clock, hsm: hsm)
-        let sight = Sight(gate: gate)
+        let visibility = Visibility(gate: gate)
         self.init(gate: gate, audit: audit, log: environment.log)
-        add(ListKeys(registry: registry, custody: hsm.custody, sight: sight))
+        add(ListKeys(registry: registry, custody: hsm.custody, visibility: visibility))
         add(Rotate(registry: registry, audit: audit))
-        add(RevokeKey(registry: registry, audit: audit, sight: sight))
+        add(RevokeKey(registry: registry, audit: audit, visibility: visibility))
         add(ShowIssuer(registry: registry, views: views))
         add(CreateIssuer(registry: registry, views: views))
         add(UpdateIssuer(registry: registry, views: views))
         add(DeleteIssuer(registry: registry, clock: environment.clock))
-        add(ListIssuers(registry: registry, views: views, sight: sight))
+        add(ListIssuers(registry: registry, views: views, visibility: visibility))
         add(GetDiscovery(registry: registry, clock: environment.clock))
-        add(Watch(registry: registry, sight: sight))
+        add(Watch(registry: registry, visibility: visibility))
         add(Acknowledge(registry: registry))
         add(health)
         add(ReportVersion())
         add(ReportMetrics(text: environment.metrics))
         add(Reconcile(registry: registry))
         add(SaveStore(registry: registry))
-        add(Reload(registry: registry, reloader: reloader, sight: sight))
+        add(Reload(registry: registry, reloader: reloader, visibility: visibility))
     }
 }

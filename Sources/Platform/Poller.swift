@@ -31,7 +31,7 @@ public final class Poller: Sendable {
     }
 
     /// How a socket stands with the poller, kept by whoever owns the socket.
-    public struct Standing: Sendable {
+    public struct Registration: Sendable {
         /// What is waited for.
         public fileprivate(set) var interest: Interest = []
         fileprivate var isKnown = false
@@ -39,7 +39,7 @@ public final class Poller: Sendable {
         public init() {}
 
         /// To be called when an event has come: nothing is waited for any more.
-        public mutating func rest() {
+        public mutating func disarm() {
             interest = []
         }
     }
@@ -74,20 +74,26 @@ public final class Poller: Sendable {
     ///
     /// - Parameter number: what its events are to be called: not `UInt64.max`.
     /// - Returns: whether the kernel has room for it.
-    public func wait(for interest: Interest, on socket: StreamSocket, _ number: UInt64, _ standing: inout Standing) -> Bool {
-        wait(for: interest, socket.descriptor, number, &standing)
+    public func wait(for interest: Interest, on socket: StreamSocket, _ number: UInt64, _ registration: inout Registration)
+        -> Bool
+    {
+        wait(for: interest, socket.descriptor, number, &registration)
     }
 
     /// As for a connection, for the connections that come to a socket.
-    public func wait(for interest: Interest, on socket: ListeningSocket, _ number: UInt64, _ standing: inout Standing) -> Bool {
-        wait(for: interest, socket.descriptor, number, &standing)
+    public func wait(for interest: Interest, on socket: ListeningSocket, _ number: UInt64, _ registration: inout Registration)
+        -> Bool
+    {
+        wait(for: interest, socket.descriptor, number, &registration)
     }
 
-    private func wait(for interest: Interest, _ descriptor: CInt, _ number: UInt64, _ standing: inout Standing) -> Bool {
-        guard interest != standing.interest else { return true }
-        guard privyseal_poller_change(poller, descriptor, number, standing.isKnown, interest.rawValue) == 0 else { return false }
-        standing.isKnown = !interest.isEmpty
-        standing.interest = interest
+    private func wait(for interest: Interest, _ descriptor: CInt, _ number: UInt64, _ registration: inout Registration) -> Bool {
+        guard interest != registration.interest else { return true }
+        guard privyseal_poller_change(poller, descriptor, number, registration.isKnown, interest.rawValue) == 0 else {
+            return false
+        }
+        registration.isKnown = !interest.isEmpty
+        registration.interest = interest
         return true
     }
 

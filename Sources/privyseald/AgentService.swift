@@ -44,7 +44,7 @@ final class AgentService: Service {
 
     /// Returns once everything in the agent has gone on since the call; never while something in it hangs.
     func alive() async throws {
-        try await server.withLock { $0 }?.goneOn()
+        try await server.withLock { $0 }?.heartbeat()
     }
 
     /// Reads the configuration again; once the agent serves, if it does not yet.

@@ -26,7 +26,7 @@ struct AccessTests {
     }
 
     @Test("a caller sees only the issuers it may, in every list and by every name")
-    func sight() async throws {
+    func visibility() async throws {
         try await restricted({ $0.issuers = [Glob("prod")].compactMap(\.self) }, methods: nil) { agent, client in
             #expect(try await client.call(IssuerListParameters()).issuers.map(\.name) == ["prod"])
             #expect(Set(try await client.keys().map(\.issuer)) == ["prod"])

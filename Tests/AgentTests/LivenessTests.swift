@@ -8,15 +8,15 @@ import Testing
 @Suite("Signs that an agent goes on")
 struct LivenessTests {
     @Test("come again and again while it runs, and not from one in which nothing looks at time")
-    func goneOn() async throws {
+    func heartbeat() async throws {
         try await AgentFixture.stopped { first in
             try await AgentFixture.stopped { second in
                 let hanging = try await second.separateServer()
-                let sign = Task { try await hanging.goneOn() }
+                let sign = Task { try await hanging.heartbeat() }
                 let server = try await first.separateServer()
                 let running = Task { try await server.run() }
                 // By the last of these, whatever else the other one does now and then has been done too.
-                for _ in 1...3 { try await server.goneOn() }
+                for _ in 1...3 { try await server.heartbeat() }
                 sign.cancel()
                 await #expect(throws: CancellationError.self) { try await sign.value }
                 running.cancel()
@@ -32,20 +32,20 @@ struct LivenessTests {
             try await AuditFixture.with { second in
                 try await first.logged { log in
                     try await second.logged { held in
-                        await held.goneOn()
+                        await held.heartbeat()
                         second.faults.set { $0.isSyncHanging = true }
                         let record = Task { await held.durable(.note("for the disk")) }
                         while second.faults.switches.withLock({ $0.syncs }) == 0 { await Task.yield() }
                         let sign = Task {
-                            await held.goneOn()
+                            await held.heartbeat()
                             return !Task.isCancelled
                         }
-                        for _ in 1...3 { await log.goneOn() }
+                        for _ in 1...3 { await log.heartbeat() }
                         sign.cancel()
                         #expect(await sign.value == false)
                         second.faults.set { $0.isSyncHanging = false }
                         #expect(await record.value == nil)
-                        await held.goneOn()
+                        await held.heartbeat()
                     }
                 }
             }

@@ -23,7 +23,7 @@ private final class Life: Sendable {
         (hang, hangs) = AsyncStream.makeStream()
     }
 
-    func goneOn() async throws {
+    func heartbeat() async throws {
         let goesOn = left.withLock { left in
             left -= 1
             return left >= 0
@@ -45,7 +45,7 @@ struct SignsOfLifeTests {
         let life = Life(rounds: 3)
         let lifecycle = DaemonLifecycle(
             services: [Waiting()], logger: quiet, notification: ServiceNotification(socket: manager.path),
-            watchdogLimit: .milliseconds(20), alive: { try await life.goneOn() })
+            watchdogLimit: .milliseconds(20), alive: { try await life.heartbeat() })
         let running = Task { try await lifecycle.run() }
         for await _ in life.hang {}
         running.cancel()
@@ -62,7 +62,7 @@ struct SignsOfLifeTests {
         let (isReady, becomesReady) = AsyncStream.makeStream(of: Never.self)
         let lifecycle = DaemonLifecycle(
             services: [Waiting()], logger: quiet, notification: ServiceNotification(socket: manager.path), watchdogLimit: nil,
-            ready: { becomesReady.finish() }, alive: { try await life.goneOn() })
+            ready: { becomesReady.finish() }, alive: { try await life.heartbeat() })
         let running = Task { try await lifecycle.run() }
         for await _ in isReady {}
         running.cancel()

@@ -10,6 +10,16 @@ import Testing
         #expect(violations.isEmpty, "\n\(violations.map(\.description).joined(separator: "\n"))")
     }
 
+    @Test("no room of a target uses what stands in a later one", arguments: Rules.rooms.keys)
+    func rooms(target: String) throws {
+        let rooms = try #require(Rules.rooms[target])
+        let files = try SourceTree.files().filter { $0.target == target }
+        let graph = RoomGraph(files: files, rooms: rooms)
+        for room in rooms { #expect(graph.declared(in: room) > 0, "\(target)/\(room) declares nothing") }
+        let violations = graph.violations
+        #expect(violations.isEmpty, "\n\(violations.map(\.description).joined(separator: "\n"))")
+    }
+
     @Test("every directory in Sources is a target of Package.swift and has its rules, and no module is called Configuration")
     func targets() throws {
         let manifest = try String(contentsOf: SourceTree.root.appendingPathComponent("Package.swift"), encoding: .utf8)

@@ -59,6 +59,12 @@ enum Rules {
         ("DaemonKit", ["privyseald/", "privyseal-issuer/"]),
     ]
 
+    /// The rooms of a target, which are its folders, from the ground up: what stands in one uses its own and those before it.
+    /// What is in no folder puts the rooms together, and is used by none.
+    static let rooms: [String: [String]] = [
+        "Agent": ["Runtime", "Access", "Audit", "Feed", "HSM", "Keys", "Operations", "Socket"]
+    ]
+
     /// The targets in `Tests` that may see Cryptoki itself: what stands in for a token, and the tests of that.
     static let cryptokiTests: Set = ["FaultyToken", "FaultyTokenTests"]
 

@@ -78,6 +78,24 @@ import Testing
         #expect(SourceFile(path: path, text: text).violations.isEmpty)
     }
 
+    @Test("a room uses its own and those before it, and a folder that is no room is noticed")
+    func rooms() {
+        let files = [
+            SourceFile(path: "Agent/Low/A.swift", text: "final class Queue {}\nprivate struct Server {}\nlet a = Server()"),
+            SourceFile(path: "Agent/High/B.swift", text: "package enum Board { struct Queue {} }\nlet q: Queue // Server\n"),
+            SourceFile(path: "Agent/C.swift", text: "actor Server { let board: Board }"),
+        ]
+        #expect(RoomGraph(files: files, rooms: ["Low", "High"]).violations.isEmpty)
+        func lines(_ path: String, _ text: String) -> [Int] {
+            RoomGraph(files: files + [SourceFile(path: path, text: text)], rooms: ["Low", "High"]).violations.map(\.line)
+        }
+        #expect(lines("Agent/Low/D.swift", "let a = 1\nextension Board {}") == [2])
+        #expect(lines("Agent/Low/D.swift", "func f(_ server: Server?) {}") == [1])
+        #expect(lines("Agent/High/D.swift", "let s = \"\\(Server.name)\"") == [1])
+        #expect(lines("Agent/High/D.swift", "let s = Queue(); let t = \"Server\"").isEmpty)
+        #expect(lines("Agent/Other/D.swift", "let a = 1") == [1])
+    }
+
     @Test("a violation names its file and line")
     func place() {
         let text = "let s = \"\"\"\n  unsafe\n  \"\"\"\n/*\n*/\nlet t = Date()\n"

@@ -28,14 +28,14 @@ struct PollerTests {
     func readiness() throws {
         try withConnection { here, there in
             let poller = try Poller()
-            var standing = Poller.Standing()
+            var registration = Poller.Registration()
             func wait(for interest: Poller.Interest) {
-                #expect(poller.wait(for: interest, on: here, 7, &standing) && standing.interest == interest)
+                #expect(poller.wait(for: interest, on: here, 7, &registration) && registration.interest == interest)
             }
             func expect(_ ready: Poller.Interest) {
                 #expect(events(poller) == [7: ready])
-                standing.rest()
-                #expect(standing.interest == [])
+                registration.disarm()
+                #expect(registration.interest == [])
             }
             wait(for: .read)
             #expect(events(poller) == [:])
@@ -61,11 +61,11 @@ struct PollerTests {
     func one() throws {
         try withConnection { here, there in
             let poller = try Poller()
-            var (first, second) = (Poller.Standing(), Poller.Standing())
+            var (first, second) = (Poller.Registration(), Poller.Registration())
             #expect(poller.wait(for: .write, on: here, 1, &first) && poller.wait(for: .write, on: there, 2, &second))
             #expect(events(poller, most: 1) == [1: .write])
             // Whoever is waited for again comes last.
-            first.rest()
+            first.disarm()
             #expect(poller.wait(for: .write, on: here, 1, &first))
             #expect(events(poller, most: 1) == [2: .write])
             #expect(events(poller, most: 1) == [1: .write])
@@ -77,12 +77,12 @@ struct PollerTests {
     func waking() throws {
         try withConnection { here, _ in
             let poller = try Poller()
-            var standing = Poller.Standing()
+            var registration = Poller.Registration()
             poller.wake(2)
             poller.wake()
             #expect(!poller.next(milliseconds: 0) { _ in })
             #expect(poller.next(1) { _ in } && poller.next(1) { _ in })
-            #expect(poller.wait(for: .write, on: here, 1, &standing))
+            #expect(poller.wait(for: .write, on: here, 1, &registration))
             var seen = 0
             #expect(poller.next { _ in seen += 1 })
             #expect(seen == 1)
@@ -96,18 +96,18 @@ struct PollerTests {
         try #require(unsafe socketpair(AF_UNIX, type, 0, &ends) == 0)
         let poller = try Poller()
         let here = try StreamSocket(taking: ends[0])
-        var standing = Poller.Standing()
-        #expect(poller.wait(for: .read, on: here, 7, &standing))
-        #expect(poller.wait(for: [], on: here, 7, &standing))
+        var registration = Poller.Registration()
+        #expect(poller.wait(for: .read, on: here, 7, &registration))
+        #expect(poller.wait(for: [], on: here, 7, &registration))
         // As closing does, also while a child that another test has just forked still has it open.
         shutdown(ends[1], CInt(SHUT_RDWR))
         close(ends[1])
         #expect(events(poller) == [:])
-        #expect(poller.wait(for: .read, on: here, 7, &standing))
+        #expect(poller.wait(for: .read, on: here, 7, &registration))
         #expect(events(poller) == [7: [.read, .write, .end]])
         // Neither once its event has come.
-        standing.rest()
-        #expect(poller.wait(for: [], on: here, 7, &standing))
+        registration.disarm()
+        #expect(poller.wait(for: [], on: here, 7, &registration))
         #expect(events(poller) == [:])
         guard case .ended = here.read(atMost: 1), case .ended = here.write([0], from: 0) else {
             return #expect(Bool(false))
@@ -120,8 +120,8 @@ struct PollerTests {
         try #require(unsafe socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0, &ends) == 0)
         let poller = try Poller()
         let here = try StreamSocket(taking: ends[0])
-        var standing = Poller.Standing()
-        #expect(poller.wait(for: .end, on: here, 7, &standing))
+        var registration = Poller.Registration()
+        #expect(poller.wait(for: .end, on: here, 7, &registration))
         #expect(unsafe send(ends[1], [1, 2, 3], 3, 0) == 3)
         #expect(shutdown(ends[1], CInt(SHUT_WR)) == 0)
         #expect(events(poller) == [:])

@@ -44,13 +44,13 @@ private final class WholeRequests: Sendable {
         agent.install(try SampleKey.reference(to: key))
         directory = try SampleDirectory()
         audit = try agent.auditLog(in: directory)
-        let readiness = Readiness()
-        readiness.open()
+        let startGate = StartGate()
+        startGate.open()
         dispatcher = Dispatcher(
             gate: agent.gate, audit: audit,
             sign: Sign(gate: agent.gate, board: agent.board, hsm: hsm, audit: audit, clock: agent.clock),
-            operations: OperationTable(gate: agent.gate, audit: audit, log: agent.log), readiness: readiness,
-            underWay: UseCount())
+            operations: OperationTable(gate: agent.gate, audit: audit, log: agent.log), startGate: startGate,
+            underWay: InFlightCounter())
         context = OperationContext(
             caller: agent.caller, connection: ConnectionID(number: 1), notifications: NoNotifications())
     }

@@ -15,8 +15,8 @@ final class AuditKeeper: Sendable {
     }
 
     private let state = Locked(State())
-    /// Rounds of the thread, none of which anybody has to ask for.
-    let rounds = Rounds()
+    /// Heartbeat of the thread, none of which anybody has to ask for.
+    let beats = Heartbeat()
     private let bell = Signal()
     private let end = Signal()
 
@@ -53,7 +53,7 @@ final class AuditKeeper: Sendable {
                     state.hasEnded = isClosed && state.jobs.isEmpty && state.waiting.isEmpty
                     return state.hasEnded
                 }
-                rounds.complete()
+                beats.beat()
                 if hasEnded { break }
             }
             end.send()

@@ -219,8 +219,8 @@ public final class AuditLog: Sendable {
 
     /// Returns once the log's thread has come round by itself since the call, or when the task is cancelled. Never while it, or
     /// the disk it waits for, hangs.
-    func goneOn() async {
-        await keeper.rounds.next()
+    func heartbeat() async {
+        await keeper.beats.next()
     }
 
     // MARK: - On the log's thread

@@ -42,7 +42,7 @@ final class AuditTrouble: Sendable {
 struct AuditStall: Sendable {
     /// How far those have come who can be held up by the disk.
     struct Progress: Equatable, Sendable {
-        /// Rounds of the log's own thread.
+        /// Heartbeat of the log's own thread.
         var round: UInt64 = 0
         /// Batches that have been begun.
         var batches: UInt64 = 0

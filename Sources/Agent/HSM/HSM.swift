@@ -24,7 +24,7 @@ final class HSM: Sendable {
     private let clock: AgentClock
     private let log: Logger
     /// The threads that are running and have not been given up.
-    private let threads = UseCount()
+    private let threads = InFlightCounter()
     /// Whether no thread is started any more.
     private let isClosing = Locked(false)
     /// Since when nobody has had a session while a call did not return, in nanoseconds of the monotonic clock.
@@ -274,8 +274,8 @@ final class HSM: Sendable {
     }
 
     /// Returns once the calls into the module have been looked after since this call, or when the task is cancelled.
-    func goneOn() async {
-        await calls.rounds.next()
+    func heartbeat() async {
+        await calls.beats.next()
     }
 
     /// Returns when the process has to end because calls into the module do not return; `nil` when the task was cancelled.

@@ -12,7 +12,7 @@ final class KeyReference: Sendable {
     let publicKey: PublicKey
     let header: ProtectedHeader
     let verifier: SignatureVerifier
-    let use = UseCount()
+    let use = InFlightCounter()
     private let latest = Locked(Timestamp?.none)
 
     /// - Throws: `JOSEError` when the stored public key is none, or not one for the algorithm.

@@ -6,7 +6,7 @@ import Platform
 /// the module anew when nothing else helps.
 final class TokenAccess: Sendable {
     let module: Module
-    let gate = UseGate()
+    let gate = ModuleGate()
     let knownHandles = KnownHandles()
     private let uri: TokenURI
     private let pin: Locked<PIN>

@@ -68,10 +68,10 @@ extension IssuerRegistry {
     }
 
     /// What requests for signatures get instead, if anything.
-    func refusal(of name: IssuerName) -> ProtocolError? {
-        if let why = quarantined(name) { return ProtocolError(LifecycleError.quarantined(name, why)) }
+    func refusal(of name: IssuerName) -> SigningRefusal? {
+        if let why = quarantined(name) { return .issuer(.quarantined(name, why)) }
         guard !isTokenChecked else { return nil }
-        return ProtocolError(HSMError.unchecked)
+        return .hsm(.unchecked)
     }
 }
 

@@ -1,16 +1,15 @@
-import AgentProtocol
 import KeyLifecycle
 import Platform
 
 /// The signing state of every issuer, read by each sign request and replaced by committed changes.
 ///
 /// Taking a key and replacing it happen under one lock, so that once a replacement is in place no request takes the old key
-/// any more, and `UseCount.drained()` tells when the last one has ended.
+/// any more, and `InFlightCounter.drained()` tells when the last one has ended.
 final class SigningBoard: Sendable {
     private struct Entry {
         var state: SigningState
         /// What every request gets instead of a signature.
-        var refusal: ProtocolError?
+        var refusal: SigningRefusal?
         /// Requests that have to wait until the issuer is thawed.
         var waiting: [@Sendable () -> Void] = []
     }
@@ -19,10 +18,10 @@ final class SigningBoard: Sendable {
 
     /// Takes the issuer's key for one signature, which must be ended with `key.use.end()`.
     ///
-    /// - Throws: `ISSUER_NOT_FOUND`, or what the issuer refuses signatures with.
-    func begin(_ issuer: String) throws(ProtocolError) -> SigningState {
-        let found: Result<SigningState, ProtocolError> = entries.withLock { entries in
-            guard let entry = entries[issuer] else { return .failure(ProtocolError(LifecycleError.issuerNotFound(issuer))) }
+    /// - Throws: that there is no such issuer, or what the issuer refuses signatures with.
+    func begin(_ issuer: String) throws(SigningRefusal) -> SigningState {
+        let found: Result<SigningState, SigningRefusal> = entries.withLock { entries in
+            guard let entry = entries[issuer] else { return .failure(.issuer(.issuerNotFound(issuer))) }
             if let refusal = entry.refusal { return .failure(refusal) }
             entry.state.key.use.begin()
             return .success(entry.state)
@@ -36,7 +35,7 @@ final class SigningBoard: Sendable {
     /// - Returns: the key it replaces, when that is another one.
     @discardableResult
     func install(
-        _ state: SigningState?, refusing refusal: ProtocolError? = nil, for issuer: String
+        _ state: SigningState?, refusing refusal: SigningRefusal? = nil, for issuer: String
     ) -> KeyReference? {
         let (former, waiting) = entries.withLock { entries -> (KeyReference?, [@Sendable () -> Void]) in
             let before = entries[issuer]
@@ -49,7 +48,7 @@ final class SigningBoard: Sendable {
     }
 
     /// From now on requests for the issuer get this instead of a signature; with `nil`, signatures.
-    func setRefusal(_ refusal: ProtocolError?, for issuer: String) {
+    func setRefusal(_ refusal: SigningRefusal?, for issuer: String) {
         entries.withLock { $0[issuer]?.refusal = refusal }
     }
 
@@ -83,4 +82,10 @@ final class SigningBoard: Sendable {
         }
         if !isFrozen { resume() }
     }
+}
+
+/// Why an issuer signs nothing.
+enum SigningRefusal: Error {
+    case issuer(LifecycleError)
+    case hsm(HSMError)
 }

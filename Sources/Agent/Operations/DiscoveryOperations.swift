@@ -24,10 +24,10 @@ struct GetDiscovery: Operation {
 /// `watch`.
 struct Watch: Operation {
     let registry: IssuerRegistry
-    let sight: Sight
+    let visibility: Visibility
 
     func run(_ parameters: WatchParameters, _ context: OperationContext) async throws -> WatchSnapshot {
-        let shows: @Sendable (String) -> Bool = { sight.shows($0, to: context, by: .watch) }
+        let shows: @Sendable (String) -> Bool = { visibility.shows($0, to: context, by: .watch) }
         let revision = registry.feed.subscribe(
             context.connection, sink: context.notifications, acknowledges: parameters.acknowledges == true, isShown: shows)
         // Read after subscribing: what changes in between is in the snapshot, and notified once more.

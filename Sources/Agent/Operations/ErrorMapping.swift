@@ -15,6 +15,13 @@ extension ProtocolError {
         }
     }
 
+    init(_ refusal: SigningRefusal) {
+        switch refusal {
+        case .issuer(let error): self.init(error)
+        case .hsm(let error): self.init(error)
+        }
+    }
+
     init(_ error: LifecycleError) {
         let reason: Reason =
             switch error.code {

@@ -110,10 +110,10 @@ struct ShowIssuer: Operation {
 struct ListIssuers: Operation {
     let registry: IssuerRegistry
     let views: IssuerViews
-    let sight: Sight
+    let visibility: Visibility
 
     func run(_ parameters: IssuerListParameters, _ context: OperationContext) async throws -> IssuerList {
-        let shown = await registry.allIssuers.filter { sight.shows($0.name.text, to: context, by: .issuerList) }
+        let shown = await registry.allIssuers.filter { visibility.shows($0.name.text, to: context, by: .issuerList) }
         let page = try Page(shown, parameters) { $0.name.text }
         let quarantine = await registry.quarantinedIssuers
         return IssuerList(

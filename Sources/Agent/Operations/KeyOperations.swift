@@ -5,7 +5,7 @@ import KeyLifecycle
 struct ListKeys: Operation {
     let registry: IssuerRegistry
     let custody: any KeyCustody
-    let sight: Sight
+    let visibility: Visibility
 
     func issuer(of parameters: ListKeysParameters) -> String? { parameters.issuer }
 
@@ -14,7 +14,7 @@ struct ListKeys: Operation {
             if let name = parameters.issuer {
                 [try await registry.issuer(named: name)]
             } else {
-                await registry.allIssuers.filter { sight.shows($0.name.text, to: context, by: .listKeys) }
+                await registry.allIssuers.filter { visibility.shows($0.name.text, to: context, by: .listKeys) }
             }
         // A place in the order of issuers and then of making, which stays while keys are added.
         let keys = issuers.flatMap { issuer in
@@ -92,7 +92,7 @@ struct Rotate: ChangeOperation {
 struct RevokeKey: ChangeOperation {
     let registry: IssuerRegistry
     let audit: AuditLog
-    let sight: Sight
+    let visibility: Visibility
 
     func kid(of parameters: RevokeKeyParameters) -> String? { parameters.kid }
 
@@ -107,7 +107,7 @@ struct RevokeKey: ChangeOperation {
         // A key of an issuer that the caller may not touch is, for this caller, none. Both are looked for in the same way and
         // refused here, before anything is recorded as attempted: the time of a refusal does not tell them apart either.
         let name = await registry.issuerName(ofKey: parameters.kid)
-        let isShown = sight.shows(name?.text ?? "", to: context, by: .revokeKey)
+        let isShown = visibility.shows(name?.text ?? "", to: context, by: .revokeKey)
         guard name != nil, isShown else { throw ProtocolError(LifecycleError.keyNotFound(parameters.kid)) }
     }
 

@@ -61,7 +61,7 @@ struct OperationContext: Sendable {
 }
 
 /// What a caller may see, for operations that are about more than one issuer.
-struct Sight: Sendable {
+struct Visibility: Sendable {
     let gate: Gate
 
     func shows(_ issuer: String, to context: OperationContext, by method: Method) -> Bool {

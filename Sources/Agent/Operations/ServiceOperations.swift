@@ -8,7 +8,7 @@ struct ReportHealth: Operation {
     let hsm: HSM
     let audit: AuditLog
     let lastReload: LastReload
-    let sight: Sight
+    let visibility: Visibility
 
     /// What is wrong, the gravest first.
     var problems: [HealthProblem] {
@@ -69,7 +69,7 @@ struct ReportHealth: Operation {
         let auditTrouble = audit.trouble
         var problems = await problems(reading, keyWork)
         // Problems name issuers and keys: who may not see all of them learns what is wrong, not with whom.
-        if !sight.showsAll(to: context, by: .health) {
+        if !visibility.showsAll(to: context, by: .health) {
             problems = Set(problems.map(\.component)).sorted().map {
                 HealthProblem(component: $0, message: "something is wrong with the \($0)", hint: "ask the operator of the agent")
             }
@@ -93,7 +93,7 @@ extension ReportHealth {
     /// What is as it was set and may not be meant; issuers are named to those who may see all of them.
     private func notices(_ context: OperationContext) async -> [String]? {
         let issuers = await registry.issuersElsewhere
-        let mayKnow = sight.showsAll(to: context, by: .health)
+        let mayKnow = visibility.showsAll(to: context, by: .health)
         return FormerURLs.text(mayKnow ? issuers : [], others: mayKnow ? 0 : issuers.count).map { [$0] }
     }
 }
@@ -156,14 +156,14 @@ struct ReportMetrics: Operation {
 struct Reload: ChangeOperation {
     let registry: IssuerRegistry
     let reloader: Reloader
-    let sight: Sight
+    let visibility: Visibility
 
     func run(_ parameters: ReloadParameters, _ context: OperationContext) async throws -> ReloadResult {
         if parameters.acceptClock == true { await registry.acceptClock() }
         if parameters.acceptAudit == true { reloader.audit.acknowledgeIncidents() }
         if parameters.acceptToken == true { try await registry.acceptToken() }
         let (reloaded, warning) = try await reloader.reload()
-        let shown = reloaded.issuersElsewhere.filter { sight.shows($0.text, to: context, by: .reload) }
+        let shown = reloaded.issuersElsewhere.filter { visibility.shows($0.text, to: context, by: .reload) }
         let staying = FormerURLs.text(shown, others: reloaded.issuersElsewhere.count - shown.count)
         return ReloadResult(
             applied: reloaded.applied, needsRestart: reloaded.needsRestart,

@@ -33,18 +33,18 @@ final class Sign: Sendable {
             audit.refused(audit.entry(caller, .sign, at: began), error)
             return fail(request.id, error, reply)
         }
-        let wish = Wish(id: request.id, caller: caller, began: began, parameters: parameters, reply: reply)
+        let wanted = SignatureRequest(id: request.id, caller: caller, began: began, parameters: parameters, reply: reply)
         do throws(ProtocolError) {
             let decision = try gate.authorize(caller, .sign, issuer: parameters.issuer)
             try decision.check(SignatureFacts(parameters.claims))
-            begin(wish, decision)
+            begin(wanted, decision)
         } catch {
-            refuse(wish, error)
+            refuse(wanted, error)
         }
     }
 
     /// What a request wants signed.
-    private final class Wish: Sendable {
+    private final class SignatureRequest: Sendable {
         let id: RequestID
         let caller: Caller
         /// When it came, in nanoseconds of the monotonic clock.
@@ -64,66 +64,66 @@ final class Sign: Sendable {
     }
 
     /// What the audit log will say of it.
-    private func entry(for wish: Wish) -> AuditEntry {
-        var entry = audit.entry(wish.caller, .sign, at: wish.began)
-        entry.record.issuer = wish.parameters.issuer
-        entry.record.sub = wish.parameters.claims.subject
-        entry.record.aud = wish.parameters.claims.audience
+    private func entry(for request: SignatureRequest) -> AuditEntry {
+        var entry = audit.entry(request.caller, .sign, at: request.began)
+        entry.record.issuer = request.parameters.issuer
+        entry.record.sub = request.parameters.claims.subject
+        entry.record.aud = request.parameters.claims.audience
         return entry
     }
 
     /// - Parameter decision: of the access rules, which have nothing against it.
-    private func begin(_ wish: Wish, _ decision: AccessDecision) {
+    private func begin(_ request: SignatureRequest, _ decision: AccessDecision) {
         // The clock is read before the key is taken: see SigningBoard.freeze.
         let now = clock.wall()
         let state: SigningState
-        do throws(ProtocolError) {
-            state = try board.begin(wish.parameters.issuer)
+        do throws(SigningRefusal) {
+            state = try board.begin(request.parameters.issuer)
         } catch {
-            return refuse(wish, error)
+            return refuse(request, ProtocolError(error))
         }
-        let facts = ClaimsFacts(wish.parameters)
+        let facts = ClaimsFacts(request.parameters)
         do throws(LifecycleError) {
             let grant = try state.policy.grant(facts, at: min(now, state.datedAtMost ?? now))
             do throws(ProtocolError) {
                 try decision.check(lifetime: Int(grant.expiresAt - min(grant.issuedAt, now.seconds)))
             } catch {
                 state.key.use.end()
-                return refuse(wish, error)
+                return refuse(request, error)
             }
             state.key.noteSigned(until: Timestamp(seconds: grant.expiresAt))
-            hsm.sign(Signature(of: wish, by: self, state, grant))
+            hsm.sign(Signature(of: request, by: self, state, grant))
         } catch {
             state.key.use.end()
             if state.datedAtMost != nil, (try? state.policy.grant(facts, at: now)) != nil {
                 // Right by the clock, but not by the frozen one: its turn comes with the next key.
-                return board.whenThawed(wish.parameters.issuer) { self.begin(wish, decision) }
+                return board.whenThawed(request.parameters.issuer) { self.begin(request, decision) }
             }
-            refuse(wish, ProtocolError(error))
+            refuse(request, ProtocolError(error))
         }
     }
 
     /// What an issuer's policy has granted, on its way through the token.
     private final class Signature: SigningJob {
         let key: KeyReference
-        var uid: UInt32 { wish.caller.uid }
-        private let wish: Wish
+        var uid: UInt32 { request.caller.uid }
+        private let request: SignatureRequest
         private let sign: Sign
         private let issuerURL: String
         private let grant: ClaimsGrant
         private let tokenID: String?
 
-        init(of wish: Wish, by sign: Sign, _ state: SigningState, _ grant: ClaimsGrant) {
-            self.wish = wish
+        init(of request: SignatureRequest, by sign: Sign, _ state: SigningState, _ grant: ClaimsGrant) {
+            self.request = request
             self.sign = sign
             key = state.key
             issuerURL = state.policy.issuerURL
             self.grant = grant
-            tokenID = wish.parameters.tokenID()
+            tokenID = request.parameters.tokenID()
         }
 
         func signingInput() -> [UInt8] {
-            CompactJWS.signingInput(key.header, payload: wish.parameters.payload(grant, issuerURL, tokenID: tokenID))
+            CompactJWS.signingInput(key.header, payload: request.parameters.payload(grant, issuerURL, tokenID: tokenID))
         }
 
         func end(_ result: Result<SignedInput, HSMError>) {
@@ -132,14 +132,14 @@ final class Sign: Sendable {
                 sign.audit.allowed(entry) { [self] error in
                     // The reply is handed over first: a rotation that waits for the key must not overtake it.
                     defer { key.use.end() }
-                    if let error { return sign.fail(wish.id, ProtocolError(error), wish.reply) }
+                    if let error { return sign.fail(request.id, ProtocolError(error), request.reply) }
                     sign.signatures.increment()
-                    wish.reply(line(of: signed))
+                    request.reply(line(of: signed))
                 }
             case .failure(let error):
                 let error = ProtocolError(error)
                 sign.audit.refused(entry, error)
-                sign.fail(wish.id, error, wish.reply)
+                sign.fail(request.id, error, request.reply)
                 key.use.end()
             }
         }
@@ -149,7 +149,7 @@ final class Sign: Sendable {
         }
 
         private var entry: AuditEntry {
-            var entry = sign.entry(for: wish)
+            var entry = sign.entry(for: request)
             entry.record.kid = key.kid
             entry.record.jti = tokenID
             entry.record.lifetime = Int(grant.expiresAt - grant.issuedAt)
@@ -158,14 +158,14 @@ final class Sign: Sendable {
 
         private func line(of signed: SignedInput) -> [UInt8] {
             ReplyLine.sign(
-                id: wish.id, signingInput: signed.input, signature: Base64URL.encode(signed.signature), kid: key.kid,
+                id: request.id, signingInput: signed.input, signature: Base64URL.encode(signed.signature), kid: key.kid,
                 algorithm: key.algorithm.rawValue, expiration: grant.expiresAt)
         }
     }
 
-    private func refuse(_ wish: Wish, _ error: ProtocolError) {
-        audit.refused(entry(for: wish), error)
-        fail(wish.id, error, wish.reply)
+    private func refuse(_ request: SignatureRequest, _ error: ProtocolError) {
+        audit.refused(entry(for: request), error)
+        fail(request.id, error, request.reply)
     }
 
     private func fail(_ id: RequestID, _ error: ProtocolError, _ reply: @Sendable ([UInt8]) -> Void) {

@@ -3,12 +3,6 @@ import JOSE
 import KeyLifecycle
 import PKCS11
 
-extension WireTime {
-    init(_ moment: Timestamp) {
-        self.init(seconds: moment.seconds)
-    }
-}
-
 extension IssuerStatus {
     /// - Parameter now: when the answer is put together.
     init(_ issuer: Issuer, isHSMUp: Bool, quarantine: Quarantine? = nil, at now: Timestamp) {

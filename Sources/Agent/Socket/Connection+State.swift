@@ -13,7 +13,7 @@ extension Connection {
 
         /// `nil` once the connection has ended.
         private(set) var socket: StreamSocket?
-        var standing = Poller.Standing()
+        var registration = Poller.Registration()
         private var framer = LineFramer()
         /// Whether a whole line may have been read that has not been dispatched.
         private(set) var mayHaveLine = false

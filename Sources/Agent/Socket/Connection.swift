@@ -9,7 +9,7 @@ import Platform
 /// written by whatever thread has them.
 final class Connection: Sendable {
     /// What a connection has to do with.
-    struct Surroundings: Sendable {
+    struct Dependencies: Sendable {
         let poller: Poller
         let dispatcher: Dispatcher
         let writes: WriteGathering
@@ -37,7 +37,7 @@ final class Connection: Sendable {
     }
 
     /// What is to be done when the state is no longer locked.
-    private struct Aftermath {
+    private struct Effects {
         var taken: [@Sendable () -> Void] = []
         /// Bytes that are held more than before.
         var held = 0
@@ -47,21 +47,21 @@ final class Connection: Sendable {
 
     let id: ConnectionID
     private let caller: Caller
-    private let surroundings: Surroundings
+    private let dependencies: Dependencies
     private let state: Locked<State>
 
     /// Lines that are dispatched before it is another connection's turn, however short they are.
     private static let linesInATurn = 8
 
-    init(_ socket: StreamSocket, id: ConnectionID, caller: Caller, _ surroundings: Surroundings) {
+    init(_ socket: StreamSocket, id: ConnectionID, caller: Caller, _ dependencies: Dependencies) {
         self.id = id
         self.caller = caller
-        self.surroundings = surroundings
+        self.dependencies = dependencies
         state = Locked(State(socket: socket))
     }
 
     /// Whose turn it is when this connection is served.
-    var party: Party { surroundings.share.party }
+    var party: Party { dependencies.share.party }
 
     /// Bytes that are held for it, as far as they have been counted.
     var held: Int { state.withLock { $0.counted } }
@@ -81,7 +81,7 @@ final class Connection: Sendable {
             switch work {
             case .request(let request, let weight): begin(request, weight)
             case .line(let line, let weight):
-                switch surroundings.dispatcher.read(line, caller) {
+                switch dependencies.dispatcher.read(line, caller) {
                 case .answered(let reply): finishRequest(weight, reply)
                 case .admitted(let request): begin(request, weight)
                 }
@@ -91,13 +91,13 @@ final class Connection: Sendable {
 
     private func begin(_ request: Dispatcher.AdmittedRequest, _ weight: Int) {
         let context = OperationContext(caller: caller, connection: id, notifications: self)
-        guard surroundings.dispatcher.isOperation(request) else {
-            return surroundings.dispatcher.carryOut(request, context) { [self] in finishRequest(weight, $0) }
+        guard dependencies.dispatcher.isOperation(request) else {
+            return dependencies.dispatcher.carryOut(request, context) { [self] in finishRequest(weight, $0) }
         }
         guard beginOperation(request, weight) else { return }
-        surroundings.dispatcher.carryOut(request, context) { [self] reply in
+        dependencies.dispatcher.carryOut(request, context) { [self] reply in
             finishRequest(weight, reply, isOperation: true)
-            surroundings.share.endOperation()
+            dependencies.share.endOperation()
         }
     }
 
@@ -109,7 +109,7 @@ final class Connection: Sendable {
             state.isWaiting = true
             return true
         }
-        guard mayAsk, surroundings.share.beginOperation(id) else { return false }
+        guard mayAsk, dependencies.share.beginOperation(id) else { return false }
         let isStillThere = state.withLock { state in
             guard state.inHand != nil else { return false }
             state.inHand = nil
@@ -117,24 +117,24 @@ final class Connection: Sendable {
             state.operations += 1
             return true
         }
-        if !isStillThere { surroundings.share.endOperation() }
+        if !isStillThere { dependencies.share.endOperation() }
         return isStillThere
     }
 
     /// Reads and writes what is ready, and returns what is to be done next; without it, sees what is to be waited for.
     private func next(_ turn: inout Turn) -> Work? {
-        var aftermath = Aftermath()
+        var effects = Effects()
         let work = state.withLock { state -> Work? in
             // What an event said may have passed.
-            let possible = turn.ready.intersection(state.standing.interest)
-            if !turn.ready.isEmpty { state.standing.rest() }
+            let possible = turn.ready.intersection(state.registration.interest)
+            if !turn.ready.isEmpty { state.registration.disarm() }
             turn.ready = []
             state.isInLine = false
             // It sees what else there is before it goes.
             if let server = state.server, server != pthread_self() { return nil }
             // What it sent is more than its party may have done, and nobody would read the replies.
-            if possible.contains(.end), state.isWaiting { end(&state, &aftermath) }
-            if possible.contains(.write) { write(&state, &aftermath) }
+            if possible.contains(.end), state.isWaiting { end(&state, &effects) }
+            if possible.contains(.write) { write(&state, &effects) }
             if possible.contains(.read), goesOn(&state) { state.read() }
             if turn.lines > 0, let work = nextWork(&state) {
                 turn.lines -= 1
@@ -142,11 +142,11 @@ final class Connection: Sendable {
                 return work
             }
             state.server = nil
-            writeNew(&state, &aftermath)
-            settle(&state, &aftermath)
+            writeNew(&state, &effects)
+            settle(&state, &effects)
             return nil
         }
-        finish(aftermath)
+        finish(effects)
         return work
     }
 
@@ -176,8 +176,8 @@ final class Connection: Sendable {
             change(&state)
             return state.server != pthread_self()
         }
-        surroundings.share.hold(held)
-        if isToBeWritten { surroundings.writes.write(self) }
+        dependencies.share.hold(held)
+        if isToBeWritten { dependencies.writes.write(self) }
     }
 
     /// Reads no more, answers what has been read and closes.
@@ -187,7 +187,7 @@ final class Connection: Sendable {
 
     /// Closes at once.
     func abort() {
-        change { state, aftermath in end(&state, &aftermath) }
+        change { state, effects in end(&state, &effects) }
     }
 
     /// There may be room for what it waits with.
@@ -196,31 +196,31 @@ final class Connection: Sendable {
     }
 
     /// Closes the connection when it has been of no use for so many looks in a row: one that sends a byte now and then is not.
-    func lookForIdleness(_ mostLooks: Int, isWatching: Bool) {
-        change { state, aftermath in
+    func closeIfIdle(_ mostLooks: Int, isWatching: Bool) {
+        change { state, effects in
             let isUsed = state.hasSentLine || state.underWay > 0 || isWatching
             state.hasSentLine = false
             state.idleLooks = isUsed ? 0 : state.idleLooks + 1
-            if state.idleLooks >= mostLooks { end(&state, &aftermath) }
+            if state.idleLooks >= mostLooks { end(&state, &effects) }
         }
     }
 
-    private func change(_ change: (inout sending State, inout Aftermath) -> Void) {
-        var aftermath = Aftermath()
+    private func change(_ change: (inout sending State, inout Effects) -> Void) {
+        var effects = Effects()
         state.withLock { state in
-            change(&state, &aftermath)
-            settle(&state, &aftermath)
+            change(&state, &effects)
+            settle(&state, &effects)
         }
-        finish(aftermath)
+        finish(effects)
     }
 
-    private func finish(_ aftermath: Aftermath) {
-        for taken in aftermath.taken { taken() }
+    private func finish(_ effects: Effects) {
+        for taken in effects.taken { taken() }
         // Before others are called, who might look for connections to close.
-        if aftermath.hasEnded { surroundings.ended(id) }
-        surroundings.share.hold(aftermath.held)
-        if aftermath.resumes { surroundings.resume(self) }
-        if aftermath.held > 0, surroundings.share.isMemoryExhausted { surroundings.exhausted() }
+        if effects.hasEnded { dependencies.ended(id) }
+        dependencies.share.hold(effects.held)
+        if effects.resumes { dependencies.resume(self) }
+        if effects.held > 0, dependencies.share.isMemoryExhausted { dependencies.exhausted() }
     }
 
     // MARK: - With the state locked
@@ -229,7 +229,7 @@ final class Connection: Sendable {
     private func goesOn(_ state: inout State) -> Bool {
         guard state.hasRoom else { return false }
         let isHeldAnyway = state.inHand != nil || state.holdsNothingElse
-        guard state.socket == nil || surroundings.share.admits(id, isHeldAnyway: isHeldAnyway) else {
+        guard state.socket == nil || dependencies.share.admits(id, isHeldAnyway: isHeldAnyway) else {
             state.isWaiting = true
             return false
         }
@@ -246,27 +246,27 @@ final class Connection: Sendable {
     }
 
     /// Writes what has been added; a socket that is full says when it is not.
-    private func writeNew(_ state: inout State, _ aftermath: inout Aftermath) {
-        if state.outgoing.count > 0, !state.outgoing.isHeldUp { write(&state, &aftermath) }
+    private func writeNew(_ state: inout State, _ effects: inout Effects) {
+        if state.outgoing.count > 0, !state.outgoing.isHeldUp { write(&state, &effects) }
     }
 
-    private func write(_ state: inout State, _ aftermath: inout Aftermath) {
+    private func write(_ state: inout State, _ effects: inout Effects) {
         guard let socket = state.socket else { return }
-        if !state.outgoing.write(to: socket, taken: &aftermath.taken) {
+        if !state.outgoing.write(to: socket, taken: &effects.taken) {
             // A broken connection has nobody to tell.
-            end(&state, &aftermath)
+            end(&state, &effects)
         }
     }
 
     /// Waits for what is possible next, or closes.
-    private func settle(_ state: inout State, _ aftermath: inout Aftermath) {
+    private func settle(_ state: inout State, _ effects: inout Effects) {
         guard let socket = state.socket, state.server == nil else {
             // Whoever serves it counts when it is done.
-            if state.server == nil { aftermath.held += state.count() }
+            if state.server == nil { effects.held += state.count() }
             return
         }
         if state.isFinishing, state.underWay == 0, !state.mayHaveLine, state.outgoing.count == 0 {
-            return end(&state, &aftermath)
+            return end(&state, &effects)
         }
         // Whether it has to wait any longer is asked below.
         if state.isWaiting, state.inHand == nil, state.holdsNothingElse { state.isWaiting = false }
@@ -275,31 +275,31 @@ final class Connection: Sendable {
         if state.mayHaveWork {
             if !state.isInLine, goesOn(&state) {
                 state.isInLine = true
-                aftermath.resumes = true
+                effects.resumes = true
             }
         } else if !state.isFinishing, goesOn(&state) {
             wanted.insert(.read)
         }
         if state.isWaiting { wanted.insert(.end) }
-        aftermath.held += state.count()
-        guard surroundings.poller.wait(for: wanted, on: socket, id.number, &state.standing) else {
-            return end(&state, &aftermath)
+        effects.held += state.count()
+        guard dependencies.poller.wait(for: wanted, on: socket, id.number, &state.registration) else {
+            return end(&state, &effects)
         }
     }
 
-    private func end(_ state: inout State, _ aftermath: inout Aftermath) {
+    private func end(_ state: inout State, _ effects: inout Effects) {
         guard let socket = state.socket else { return }
-        _ = surroundings.poller.wait(for: [], on: socket, id.number, &state.standing)
+        _ = dependencies.poller.wait(for: [], on: socket, id.number, &state.registration)
         state.end()
-        aftermath.held += state.count()
-        aftermath.hasEnded = true
+        effects.held += state.count()
+        effects.hasEnded = true
     }
 }
 
 extension Connection: Writable {
     func write() {
-        change { state, aftermath in
-            writeNew(&state, &aftermath)
+        change { state, effects in
+            writeNew(&state, &effects)
         }
     }
 }

@@ -156,7 +156,7 @@ final class Connections: Sendable {
             state.number += 1
             let connection = Connection(
                 socket, id: ConnectionID(number: state.number), caller: caller,
-                Connection.Surroundings(
+                Connection.Dependencies(
                     poller: poller, dispatcher: dispatcher, writes: writes, share: share, resume: turns.add,
                     exhausted: { [weak self] in self?.relieve() },
                     ended: { [weak self] in self?.remove($0, share, uid: caller.uid) }))
@@ -204,9 +204,9 @@ final class Connections: Sendable {
     }
 
     /// Closes connections that have been of no use for the time they may. To be called once a second.
-    func lookForIdleness() {
+    func closeIfIdle() {
         for connection in all {
-            connection.lookForIdleness(limits.idleSeconds, isWatching: feed.isWatching(connection.id))
+            connection.closeIfIdle(limits.idleSeconds, isWatching: feed.isWatching(connection.id))
         }
         state.withLock { state in
             state.shares = state.shares.filter { !$0.value.isUnused }

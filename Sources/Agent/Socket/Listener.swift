@@ -7,7 +7,7 @@ import Platform
 final class Listener: Sendable {
     /// What there is while the socket is served.
     private struct Service: Sendable {
-        let entrance: Entrance
+        let acceptor: Acceptor
         /// Says that the socket is ours to remove; one of the service manager's is not.
         let lock: FileLock?
         let thread: SocketThread
@@ -68,30 +68,30 @@ final class Listener: Sendable {
 
     private func serve(_ socket: ListeningSocket, _ lock: FileLock?) throws {
         let poller = try Poller()
-        let entrance = Entrance(socket, poller, log: log)
+        let acceptor = Acceptor(socket, poller, log: log)
         let turns = ServingTurns(poller)
         let thread = SocketThread(poller, hsm, turns) { [connections] event in
-            if event.number == Entrance.number { return .entrance }
+            if event.number == Acceptor.number { return .acceptor }
             return connections[event.number].map { .connection($0, ready: event.ready) }
         } serve: { [connections] guest in
             switch guest {
-            case .entrance: entrance.accept { connections.admit($0, poller, turns) }
+            case .acceptor: acceptor.accept { connections.admit($0, poller, turns) }
             case .connection(let connection, let ready): connection.serve(ready)
             }
         }
-        entrance.open()
+        acceptor.open()
         let ticker = Task { [connections] in
             while (try? await Task.sleep(for: Self.tick)) != nil {
-                entrance.open()
-                connections.lookForIdleness()
+                acceptor.open()
+                connections.closeIfIdle()
             }
         }
-        service.withLock { $0 = Service(entrance: entrance, lock: lock, thread: thread, ticker: ticker) }
+        service.withLock { $0 = Service(acceptor: acceptor, lock: lock, thread: thread, ticker: ticker) }
     }
 
     /// Returns once the sockets have been looked at since the call, or when the task is cancelled.
-    func goneOn() async {
-        await service.withLock { $0 }?.thread.goneOn()
+    func heartbeat() async {
+        await service.withLock { $0 }?.thread.heartbeat()
     }
 
     /// Stops accepting, answers what is under way, closes every connection and removes the socket file it has made.
@@ -100,7 +100,7 @@ final class Listener: Sendable {
         // Before it is closed, so that what is removed cannot be another agent's.
         if service.lock != nil { removeFile() }
         service.ticker.cancel()
-        service.entrance.close()
+        service.acceptor.close()
         await connections.close(within: Self.farewell)
         await service.thread.stop()
         self.service.withLock { $0 = nil }

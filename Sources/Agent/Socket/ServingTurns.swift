@@ -7,14 +7,14 @@ import Synchronization
 /// What the poller says comes in the order it came about: a caller with many connections would have as many turns.
 final class ServingTurns: Sendable {
     private enum Owner: Hashable {
-        case entrance
+        case acceptor
         case party(Party)
     }
 
     /// What is to be served.
     enum Guest: Sendable {
         /// Connections that come in.
-        case entrance
+        case acceptor
         case connection(Connection, ready: Poller.Interest)
     }
 
@@ -39,7 +39,7 @@ final class ServingTurns: Sendable {
     private func add(_ guest: Guest) {
         let owner: Owner =
             switch guest {
-            case .entrance: .entrance
+            case .acceptor: .acceptor
             case .connection(let connection, _): .party(connection.party)
             }
         turns.withLock { turns in

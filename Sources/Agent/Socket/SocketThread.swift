@@ -5,8 +5,8 @@ import Platform
 final class SocketThread: Sendable {
     private let poller: Poller
     private let hsm: HSM
-    private let rounds = Rounds()
-    private let running = UseCount()
+    private let beats = Heartbeat()
+    private let running = InFlightCounter()
 
     /// Starts the thread.
     ///
@@ -22,10 +22,10 @@ final class SocketThread: Sendable {
         self.hsm = hsm
         hsm.lend(
             Errand(
-                run: { [rounds] isOneOnly, patience, begins in
+                run: { [beats] isOneOnly, patience, begins in
                     let isWoken = turns.visit(
                         isOneOnly: isOneOnly, milliseconds: patience.milliseconds, begins: begins, guest: guest, serve: serve)
-                    rounds.complete()
+                    beats.beat()
                     return isWoken
                 },
                 recall: poller.wake))
@@ -38,9 +38,9 @@ final class SocketThread: Sendable {
 
     /// Returns once a thread has come round since the call, and everyone who served a socket then; or when the task is
     /// cancelled.
-    func goneOn() async {
+    func heartbeat() async {
         let before = hsm.errandsUnderWay
-        await rounds.next { poller.wake() }
+        await beats.next { poller.wake() }
         while !Task.isCancelled, !hsm.errandsUnderWay.isDisjoint(with: before) {
             try? await Task.sleep(for: .milliseconds(10))
         }

@@ -88,7 +88,7 @@ public struct DocumentServer: Service {
     }
 
     /// Returns once every event loop that serves HTTP in this process has come round; never while one of them hangs.
-    public static func goneOn() async throws {
+    public static func heartbeat() async throws {
         for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() { try await loop.submit {}.get() }
     }
 }

@@ -82,7 +82,7 @@ struct ServeCommand: AsyncParsableCommand {
                 ready: {
                     guard await ports.first(where: { _ in true }) != nil else { throw CancellationError() }
                 },
-                alive: { try await DocumentServer.goneOn() },
+                alive: { try await DocumentServer.heartbeat() },
                 reload: { await frontend.reload() }, status: { frontend.summary })
             try await lifecycle.run()
         } catch let error as FrontendError {

@@ -2,7 +2,7 @@ import Platform
 import Synchronization
 
 /// Whether the agent serves yet. Until then requests that come wait.
-final class Readiness: Sendable {
+final class StartGate: Sendable {
     private enum State {
         case waiting([@Sendable (_ isOpen: Bool) -> Void])
         case open

@@ -8,7 +8,7 @@ import Testing
 struct UseGateTests {
     @Test("a closed gate lets nobody in, and an opened one does")
     func closing() {
-        let gate = UseGate()
+        let gate = ModuleGate()
         #expect(gate.enter())
         gate.leave()
         #expect(gate.close(within: 0))
@@ -19,7 +19,7 @@ struct UseGateTests {
 
     @Test("a gate that does not empty in time is open again")
     func timeout() {
-        let gate = UseGate()
+        let gate = ModuleGate()
         #expect(gate.enter())
         #expect(!gate.close(within: 0.05))
         #expect(gate.enter())
@@ -30,7 +30,7 @@ struct UseGateTests {
 
     @Test("closing waits for the last one inside", arguments: 1...20)
     func draining(round: Int) {
-        let gate = UseGate()
+        let gate = ModuleGate()
         let isOutside = Locked(false)
         #expect(gate.enter())
         #expect(gate.enter())

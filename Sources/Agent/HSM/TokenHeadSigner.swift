@@ -1,4 +1,3 @@
-public import IssuerStore
 import JOSE
 import KeyLifecycle
 import PKCS11
@@ -164,32 +163,5 @@ extension TokenHeadSigner {
     func publicKeys() async throws -> [AuditPublicKey] {
         let label = Self.label(of: deployment)
         return try await token.perform { session in try session.auditPublicKeys(labelled: label) }
-    }
-}
-
-extension AuditPublicKey {
-    /// The audit keys on an agent's token, running or not: without a login where the token shows them to anybody, else logged
-    /// in as the agent does.
-    ///
-    /// - Throws: `HSMError`, `StoreError`.
-    public static func onToken(
-        _ configuration: AgentConfiguration, store: any IssuerStorage, deployment: String, environment: AgentEnvironment
-    ) async throws -> [AuditPublicKey] {
-        // What goes wrong without a login is found again, and named, with one.
-        let visible: [AuditPublicKey] = await withCheckedContinuation { continuation in
-            NamedThread.start("audit keys") {
-                continuation.resume(returning: (try? shown(by: configuration.hsm, deployment: deployment)) ?? [])
-            }
-        }
-        if !visible.isEmpty { return visible }
-        let hsm = try await AgentServer.logIn(configuration, store: store, environment)
-        do {
-            let keys = try await hsm.headSigner(deployment: deployment).publicKeys()
-            await hsm.shutdown()
-            return keys
-        } catch {
-            await hsm.shutdown()
-            throw error
-        }
     }
 }

@@ -3,11 +3,11 @@ import Platform
 
 /// Where connections come in: accepts some at a time, so that one caller cannot keep the kernel's line full, and none for a while
 /// when that fails.
-final class Entrance: Sendable {
+final class Acceptor: Sendable {
     private struct State {
         /// `nil` once it is closed.
         var socket: ListeningSocket?
-        var standing = Poller.Standing()
+        var registration = Poller.Registration()
         /// Whether the log has been told that none can be accepted just now.
         var isNoted = false
     }
@@ -34,7 +34,7 @@ final class Entrance: Sendable {
 
     /// The next connections, one after the other until nobody waits or it is the others' turn.
     func accept(_ body: (StreamSocket) -> Void) {
-        state.withLock { $0.standing.rest() }
+        state.withLock { $0.registration.disarm() }
         for _ in 0..<Self.most {
             switch state.withLock({ $0.socket?.accept() }) {
             case .accepted(let connection):
@@ -70,6 +70,6 @@ final class Entrance: Sendable {
 
     private func wait(for interest: Poller.Interest, _ state: inout State) {
         guard let socket = state.socket else { return }
-        _ = poller.wait(for: interest, on: socket, Self.number, &state.standing)
+        _ = poller.wait(for: interest, on: socket, Self.number, &state.registration)
     }
 }

@@ -1,7 +1,7 @@
 import Platform
 
 /// Who is inside the PKCS#11 module, so that it is finalised while nobody is.
-final class UseGate: Sendable {
+final class ModuleGate: Sendable {
     private struct State {
         var users = 0
         var isClosed = false

@@ -6,9 +6,9 @@ struct Dispatcher: Sendable {
     let audit: AuditLog
     let sign: Sign
     let operations: OperationTable
-    let readiness: Readiness
+    let startGate: StartGate
     /// What is carried out, beside signatures.
-    let underWay: UseCount
+    let underWay: InFlightCounter
 
     /// What a line turned out to be.
     enum Reading: Sendable {
@@ -50,7 +50,7 @@ struct Dispatcher: Sendable {
     /// Whether the request takes more of the agent than a place in the queue of signatures.
     func isOperation(_ admitted: AdmittedRequest) -> Bool {
         let method = admitted.request.method
-        if readiness.isOpenNow { return method != .sign }
+        if startGate.isOpenNow { return method != .sign }
         // What waits for the start keeps nobody from being told of it.
         return method != .health && method != .version
     }
@@ -61,7 +61,7 @@ struct Dispatcher: Sendable {
     ) {
         let (request, began) = (admitted.request, admitted.began)
         if request.method == .health || request.method == .version { return begin(request, context, began, reply) }
-        readiness.whenOpen { isOpen in
+        startGate.whenOpen { isOpen in
             if isOpen { return begin(request, context, began, reply) }
             reply(ReplyLine.failure(id: request.id, .ending))
         }

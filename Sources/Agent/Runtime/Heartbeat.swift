@@ -1,11 +1,11 @@
 import Platform
 
 /// The rounds of something that goes round and round, for others to see that it does.
-final class Rounds: Sendable {
+final class Heartbeat: Sendable {
     private let waiting = Locked<[AsyncStream<Never>.Continuation]>([])
 
     /// A round is over.
-    func complete() {
+    func beat() {
         let waiting = waiting.withLock { waiting in
             defer { waiting = [] }
             return waiting

@@ -1,4 +1,3 @@
-import PKCS11
 import Platform
 
 /// One thread's calls into the PKCS#11 module, so that one that never returns is noticed by another thread.
@@ -39,7 +38,7 @@ final class WatchedThread: Sendable {
     }
 
     /// A call begins on a thread that has been given up: the module must not be finalised under it.
-    private func beginLate() {
+    func beginLate() {
         let isDue = clock.monotonic()
         state.withLock { $0.isDue = isDue }
     }
@@ -53,39 +52,6 @@ final class WatchedThread: Sendable {
             state.abandonment = nil
             return !state.isAbandoned
         }
-    }
-
-    /// Closes a session, while somebody may wait for another; `abandonment` answers them should that never return.
-    ///
-    /// - Returns: false when the thread has been given up meanwhile, and must end.
-    func close(
-        _ session: consuming Session, ofGeneration generation: Int, _ access: TokenAccess,
-        _ abandonment: (@Sendable () -> Void)? = nil
-    ) -> Bool {
-        guard access.gate.enter() else {
-            // If the module is not initialised after all, it goes on counting the session.
-            access.abandonLost(session, ofGeneration: generation)
-            return true
-        }
-        guard begin(abandonment) else {
-            access.gate.leave()
-            access.abandonLost(session, ofGeneration: generation)
-            return false
-        }
-        // A session that cannot be closed is one that the module has lost already.
-        try? session.close()
-        access.gate.leave()
-        return end()
-    }
-
-    /// Gives back the session of a thread that had been given up: its call has returned at last, and the session is one
-    /// that the token has to have again.
-    func closeLate(_ session: consuming Session, ofGeneration generation: Int, _ access: TokenAccess) {
-        guard access.gate.enter() else { return access.abandonLost(session, ofGeneration: generation) }
-        defer { access.gate.leave() }
-        beginLate()
-        try? session.close()
-        _ = end()
     }
 
     /// The thread ends.
@@ -120,8 +86,8 @@ final class CallWatch: Sendable {
     private let threads = Locked<[WatchedThread]>([])
     private let clock: AgentClock
     private let ending = Signal()
-    /// Rounds of looking.
-    let rounds = Rounds()
+    /// Heartbeat of looking.
+    let beats = Heartbeat()
 
     init(clock: AgentClock) {
         self.clock = clock
@@ -144,7 +110,7 @@ final class CallWatch: Sendable {
         while !ending.wait(seconds: seconds) {
             giveUpOverdue()
             look()
-            rounds.complete()
+            beats.beat()
         }
     }
 

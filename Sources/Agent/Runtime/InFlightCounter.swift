@@ -1,7 +1,7 @@
 import Platform
 
 /// Counts what is under way, such as the signatures with one key, so that a change can wait for the last of it.
-final class UseCount: Sendable {
+final class InFlightCounter: Sendable {
     private struct State {
         var underWay = 0
         var waiting: [CheckedContinuation<Void, Never>] = []
