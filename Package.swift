@@ -163,6 +163,7 @@ let package = Package(
         support("FaultyTokenSupport", ["PKCS11", "Platform", "SoftHSMSupport"]),
         support("TLSSupport", [.subprocess]),
         support("ProcessSupport", ["Platform"]),
+        support("ProtocolSupport", ["AgentProtocol"]),
         support("IssuerStoreSupport", ["IssuerStore", "KeyLifecycle"]),
         support(
             "FuzzProperties",
@@ -173,13 +174,14 @@ let package = Package(
         tests("JOSETests", ["JOSE", .crypto]),
         tests("KeyLifecycleTests", ["KeyLifecycle"]),
         tests("IssuerStoreTests", ["IssuerStore", "IssuerStoreSupport", "KeyLifecycle", "Platform", .grdb]),
-        tests("AgentProtocolTests", ["AgentProtocol"]),
+        tests("AgentProtocolTests", ["AgentProtocol", "ProtocolSupport"]),
         tests("AgentClientTests", ["AgentClient", "AgentProtocol", .nioCore, .nioPosix]),
         tests(
             "AgentTests",
             [
                 "Agent", "AgentClient", "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                "RelyingParty", "FaultyTokenSupport", "ProcessSupport", "SoftHSMSupport", .crypto, .grdb, .logging,
+                "RelyingParty", "FaultyTokenSupport", "ProcessSupport", "ProtocolSupport", "SoftHSMSupport", .crypto, .grdb,
+                .logging,
             ]),
         tests(
             "RelyingPartyTests",
@@ -195,7 +197,8 @@ let package = Package(
             "EndToEndTests",
             [
                 "AgentClient", "AgentProtocol", "FaultyTokenSupport", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11",
-                "Platform", "ProcessSupport", "RelyingParty", "SoftHSMSupport", "TLSSupport", "privyseal", "privyseal-issuer",
+                "Platform", "ProcessSupport", "ProtocolSupport", "RelyingParty", "SoftHSMSupport", "TLSSupport", "privyseal",
+                "privyseal-issuer",
                 "privyseald",
                 .crypto,
                 .subprocess,
