@@ -169,14 +169,16 @@ final class AgentFixture: Sendable {
     ///
     /// The agent may initialise the module anew meanwhile, which is done while nobody is inside; so it is told.
     func onToken<Value>(_ body: (borrowing Session) throws -> Value) throws -> Value {
-        let gate = server?.hsm.access.gate
+        guard let access = server?.hsm.access else { return try body(token.session()) }
+        let thread = WatchedThread(clock: clock.agentClock, limitSeconds: 3_600) { _ in }
         let latest = ContinuousClock.now + .seconds(120)
-        while let gate, !gate.enter() {
+        while true {
+            if case .done(let result) = access.call(watchedBy: thread, { Result { try body(token.session()) } }) {
+                return try result.get()
+            }
             try #require(ContinuousClock.now < latest, "the agent does not let anybody into the module")
             Thread.sleep(forTimeInterval: 0.001)
         }
-        defer { gate?.leave() }
-        return try body(token.session())
     }
 
     /// `CKA_ID` of each private key on the token, in hexadecimal.

@@ -309,8 +309,7 @@ final class HSM: Sendable {
         calls.close()
         end.finish()
         // Threads that were given up may still be inside, or come out of their calls just now.
-        guard calls.stuckCalls == 0, access.gate.close(within: 0) else { return }
-        try? access.module.finalize()
+        if calls.stuckCalls == 0 { access.end() }
     }
 }
 

@@ -154,22 +154,14 @@ final class ManagementThread: Sendable {
     /// Opens the session that logs the process in; `opened` is called with what came of it, and with nothing when the thread
     /// has been given up meanwhile. Then carries out commands until the queue is closed and empty.
     func run(_ calls: WatchedThread, opened: (PKCS11Error?) -> Void = { _ in }) {
-        var next: Command?
         do throws(PKCS11Error) {
-            let session = try Self.firstSession(access)
+            let session = TokenSession(session: try Self.firstSession(access), generation: access.generation)
             opened(nil)
-            let generation = access.generation
-            switch serve(session, generation, calls, startingWith: nil) {
-            case .finished: return session.abandon()
-            case .givenUp: return calls.closeLate(session, ofGeneration: generation, access)
-            case .reopen(let command, let isLost):
-                next = command
-                guard end(session, generation, command, isLost: isLost, calls) else { return }
-            }
+            guard case .goOn(let next) = use(session, calls, startingWith: nil) else { return }
+            resume(calls, startingWith: next)
         } catch {
-            return opened(error)
+            opened(error)
         }
-        resume(calls, startingWith: next)
     }
 
     /// Takes over from a thread that has been given up.
@@ -185,33 +177,25 @@ final class ManagementThread: Sendable {
                 command.fail(trouble)
                 continue
             }
-            guard access.gate.enter() else {
+            let opening = access.open(watchedBy: calls, ifNever: { command.fail(.unanswered) }) {
+                access throws(PKCS11Error) in
+                command.kind.isWriting ? try access.openSession(.readWrite) : try Self.openAny(access)
+            }
+            switch consume opening {
+            case .opened(let session):
+                guard case .goOn(let left) = use(session, calls, startingWith: command) else { return }
+                next = left
+            case .failed(let error):
+                command.fail(HSMError(noSession: error))
+                report(error)
+            case .outOfUse:
                 next = command
                 queue.pause(0.05)
                 if queue.isClosedNow {
                     command.fail(.noMoreWork)
                     next = nil
                 }
-                continue
-            }
-            let generation = access.generation
-            guard calls.begin(times: 2, { command.fail(.unanswered) }) else { return access.gate.leave() }
-            do throws(PKCS11Error) {
-                let session = try openSession(for: command.kind)
-                access.gate.leave()
-                guard calls.end() else { return calls.closeLate(session, ofGeneration: generation, access) }
-                switch serve(session, generation, calls, startingWith: command) {
-                case .finished: return session.abandon()
-                case .givenUp: return calls.closeLate(session, ofGeneration: generation, access)
-                case .reopen(let command, let isLost):
-                    next = command
-                    guard end(session, generation, command, isLost: isLost, calls) else { return }
-                }
-            } catch {
-                access.gate.leave()
-                guard calls.end() else { return }
-                command.fail(HSMError(noSession: error))
-                report(error)
+            case .givenUp: return
             }
         }
     }
@@ -239,34 +223,53 @@ final class ManagementThread: Sendable {
         }
     }
 
-    private func openSession(for kind: Kind) throws(PKCS11Error) -> Session {
-        kind.isWriting ? try access.openSession(.readWrite) : try Self.openAny(access)
+    private enum AfterSession {
+        /// On another session, with this command first if there is one.
+        case goOn(Command?)
+        /// The queue is closed and empty, or the thread has been given up.
+        case end
     }
 
-    /// Carries out commands on one session, for as long as it is good: it is asked before each, because work that changes
-    /// the token must not be tried again blindly.
-    private func serve(
-        _ session: borrowing Session, _ generation: Int, _ calls: WatchedThread, startingWith first: Command?
-    ) -> End {
+    /// Carries out commands on one session, for as long as it is good, and gives it back.
+    private func use(_ session: consuming TokenSession, _ calls: WatchedThread, startingWith first: Command?) -> AfterSession {
+        switch serve(session, calls, startingWith: first) {
+        case .finished:
+            session.abandon()
+            return .end
+        case .givenUp:
+            access.closeLate(session, calls)
+            return .end
+        case .reopen(let command, isLost: true):
+            access.abandonLost(session)
+            return .goOn(command)
+        case .reopen(let command, isLost: false):
+            return access.close(session, watchedBy: calls) { command?.fail(.unanswered) } ? .goOn(command) : .end
+        }
+    }
+
+    /// A session is asked before each command whether it is good, because work that changes the token must not be tried again
+    /// blindly.
+    private func serve(_ session: borrowing TokenSession, _ calls: WatchedThread, startingWith first: Command?) -> End {
         var next = first ?? queue.pop()
         while let command = next {
-            guard status.trouble == nil, access.gate.enter() else {
-                return .reopen(command, isLost: access.generation != generation)
+            guard status.trouble == nil else { return .reopen(command, isLost: access.generation != session.generation) }
+            var state: SessionState?
+            var isGood = false
+            let outcome = access.call(
+                ofGeneration: session.generation, watchedBy: calls, limit: command.kind.isLong ? .seconds(changeLimit) : .usual,
+                ifNever: { command.fail(.unanswered) }
+            ) { () -> Failure? in
+                state = (try? session.session.info())?.state
+                isGood = command.kind.isWriting ? state == .readWriteUser : state?.isUserLoggedIn == true
+                return isGood ? command.run(session.session, command.isRepeated) : nil
             }
-            guard access.generation == generation else {
-                access.gate.leave()
-                return .reopen(command, isLost: true)
+            let failure: Failure?
+            switch outcome {
+            case .done(let result): failure = result
+            case .outOfUse: return .reopen(command, isLost: access.generation != session.generation)
+            case .anotherGeneration: return .reopen(command, isLost: true)
+            case .givenUp: return .givenUp
             }
-            let limit = command.kind.isLong ? changeLimit : nil
-            guard calls.begin(limitSeconds: limit, { command.fail(.unanswered) }) else {
-                access.gate.leave()
-                return .givenUp
-            }
-            let state = (try? session.info())?.state
-            let isGood = command.kind.isWriting ? state == .readWriteUser : state?.isUserLoggedIn == true
-            let failure = isGood ? command.run(session, command.isRepeated) : nil
-            access.gate.leave()
-            guard calls.end() else { return .givenUp }
             guard isGood else {
                 var again = command
                 again.badSessions += 1
@@ -285,19 +288,6 @@ final class ManagementThread: Sendable {
             next = queue.pop()
         }
         return .finished
-    }
-
-    /// Gives a session back, while a command may wait for another.
-    ///
-    /// - Returns: false when the thread has been given up meanwhile, and the command been answered.
-    private func end(
-        _ session: consuming Session, _ generation: Int, _ command: Command?, isLost: Bool, _ calls: WatchedThread
-    ) -> Bool {
-        guard !isLost else {
-            access.abandonLost(session, ofGeneration: generation)
-            return true
-        }
-        return calls.close(session, ofGeneration: generation, access) { command?.fail(.unanswered) }
     }
 
     /// What a failure says of the token as a whole.

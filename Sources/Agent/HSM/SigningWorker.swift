@@ -53,37 +53,30 @@ final class SigningWorker: Sendable {
                 if queue.isClosedNow { return refuse(nil, trouble) }
                 continue
             }
-            guard access.gate.enter() else {
+            let opening = access.open(watchedBy: calls, ifNever: abandonment(carried)) { access throws(PKCS11Error) in
+                try access.openSession(.readOnly)
+            }
+            switch consume opening {
+            case .outOfUse:
                 queue.pause(Self.shortPause)
                 if queue.isClosedNow { return refuse(carried, .closing) }
-                continue
-            }
-            let generation = access.generation
-            guard calls.begin(times: 2, abandonment(carried)) else { return access.gate.leave() }
-            let session: Session
-            do throws(PKCS11Error) {
-                session = try access.openSession(.readOnly)
-            } catch {
-                access.gate.leave()
-                guard calls.end() else { return }
+            case .givenUp: return
+            case .failed(let error):
                 queue.pause(sessionMissing(error, &carried))
                 if queue.isClosedNow { return refuse(carried, HSMError(noSession: error)) }
-                continue
-            }
-            access.gate.leave()
-            guard calls.end() else { return calls.closeLate(session, ofGeneration: generation, access) }
-            switch serve(session, generation, interruptions, startingWith: carried) {
-            case .finished:
-                _ = calls.close(session, ofGeneration: generation, access)
-                return
-            case .givenUp:
-                return calls.closeLate(session, ofGeneration: generation, access)
-            case .reopen(let attempt, let isLost):
-                carried = attempt
-                if isLost {
-                    access.abandonLost(session, ofGeneration: generation)
-                } else if !calls.close(session, ofGeneration: generation, access, abandonment(attempt)) {
+            case .opened(let session):
+                switch serve(session, interruptions, startingWith: carried) {
+                case .finished:
+                    _ = access.close(session, watchedBy: calls)
                     return
+                case .givenUp:
+                    return access.closeLate(session, calls)
+                case .reopen(let attempt, isLost: true):
+                    carried = attempt
+                    access.abandonLost(session)
+                case .reopen(let attempt, isLost: false):
+                    carried = attempt
+                    guard access.close(session, watchedBy: calls, ifNever: abandonment(attempt)) else { return }
                 }
             }
         }
@@ -94,61 +87,47 @@ final class SigningWorker: Sendable {
     /// - Parameter interruptions: those there had been of the queue when the session was opened. One more means that the
     ///   token has gone out of use; then idle sessions are given back, which a token with few of them needs for the probe.
     private func serve(
-        _ session: borrowing Session, _ generation: Int, _ interruptions: Int, startingWith first: SigningAttempt?
+        _ session: borrowing TokenSession, _ interruptions: Int, startingWith first: SigningAttempt?
     ) -> End {
         status.sessionOpened(by: calls)
         defer { status.sessionClosed(by: calls) }
-        var handles = SigningHandles(access.knownHandles, generation: generation)
+        var handles = SigningHandles(access.knownHandles, generation: session.generation)
         var seen = interruptions
         // Whatever becomes of this session, what it has signed is handed over.
         var finished = FinishedJobs()
         defer { finished.end() }
         var next = first.map { Next.attempt($0) } ?? takeJob(&seen, &finished)
         while true {
-            guard case .attempt(let taken) = next else { return .reopen(nil, isLost: access.generation != generation) }
+            guard case .attempt(let taken) = next else { return .reopen(nil, isLost: access.generation != session.generation) }
             guard var attempt = taken else { return .finished }
             var began = clock.monotonic()
             if finished.mustEnd(before: attempt, at: began, isFound: handles.hasFound) {
                 handOver(&finished)
                 began = clock.monotonic()
             }
-            guard status.trouble == nil, access.gate.enter() else {
-                return .reopen(attempt, isLost: access.generation != generation)
+            guard status.trouble == nil else { return .reopen(attempt, isLost: access.generation != session.generation) }
+            let outcome = access.call(
+                ofGeneration: session.generation, watchedBy: calls, ifNever: abandonment(attempt, finished)
+            ) {
+                began < attempt.deadline ? sign(&attempt, &handles, session.session) : .late
             }
-            guard access.generation == generation else {
-                access.gate.leave()
-                return .reopen(attempt, isLost: true)
-            }
-            guard began < attempt.deadline else {
-                access.gate.leave()
-                attempt.job.end(.failure(.late))
-                next = takeJob(&seen, &finished)
-                continue
-            }
-            guard calls.begin(abandonment(attempt, finished)) else {
-                access.gate.leave()
-                return .givenUp
-            }
-            let outcome = Result { try signed(attempt, &handles, session) }
-            var step: SigningAttempt.Step?
-            if case .failure(let error) = outcome {
-                step = attempt.next(after: error) { (try? session.info())?.state.isUserLoggedIn == true }
-                if step == .logIn { logIn(session, &attempt, &step) }
-            }
-            access.gate.leave()
-            guard calls.end() else {
+            switch outcome {
+            case .outOfUse: return .reopen(attempt, isLost: access.generation != session.generation)
+            case .anotherGeneration: return .reopen(attempt, isLost: true)
+            case .givenUp(late: nil): return .givenUp
+            case .givenUp:
                 // They were handed over when the thread was given up.
                 finished.removeAll()
                 return .givenUp
-            }
-            switch outcome {
-            case .success(let signed):
+            case .done(.late):
+                attempt.job.end(.failure(.late))
+                next = takeJob(&seen, &finished)
+            case .done(.signed(let signed)):
                 if attempt.isTrial { status.putInUse(attempt.job.key.kid) }
                 finished.append(attempt.job, signed, begunAt: began)
                 next = takeJob(&seen, &finished)
-            case .failure(let error):
+            case .done(.failed(let error, let step)):
                 handOver(&finished)
-                guard let step else { continue }
                 note(error, step)
                 switch step {
                 case .again(let milliseconds):
@@ -165,6 +144,26 @@ final class SigningWorker: Sendable {
         }
     }
 
+    private enum Tried {
+        case signed(SignedInput)
+        case failed(any Error, SigningAttempt.Step)
+        /// The request waited longer than it may: nothing was called for it.
+        case late
+    }
+
+    /// Inside the module.
+    private func sign(
+        _ attempt: inout SigningAttempt, _ handles: inout SigningHandles, _ session: borrowing Session
+    ) -> Tried {
+        do {
+            return .signed(try signed(attempt, &handles, session))
+        } catch {
+            var step = attempt.next(after: error) { (try? session.info())?.state.isUserLoggedIn == true }
+            if step == .logIn { logIn(session, &attempt, &step) }
+            return .failed(error, step)
+        }
+    }
+
     private func signed(
         _ attempt: SigningAttempt, _ handles: inout SigningHandles, _ session: borrowing Session
     ) throws -> SignedInput {
@@ -174,7 +173,7 @@ final class SigningWorker: Sendable {
     }
 
     /// R2. A login that fails is judged as the call that wanted it.
-    private func logIn(_ session: borrowing Session, _ attempt: inout SigningAttempt, _ step: inout SigningAttempt.Step?) {
+    private func logIn(_ session: borrowing Session, _ attempt: inout SigningAttempt, _ step: inout SigningAttempt.Step) {
         do throws(PKCS11Error) {
             try access.logIn(session)
         } catch {

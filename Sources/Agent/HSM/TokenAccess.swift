@@ -6,7 +6,7 @@ import Platform
 /// the module anew when nothing else helps.
 final class TokenAccess: Sendable {
     let module: Module
-    let gate = ModuleGate()
+    private let gate = ModuleGate()
     let knownHandles = KnownHandles()
     private let uri: TokenURI
     private let pin: Locked<PIN>
@@ -63,6 +63,40 @@ final class TokenAccess: Sendable {
         }
     }
 
+    // MARK: - Calling the module
+
+    /// Has the calling thread call the module, unless the gate is closed: see ``ModuleGate``.
+    ///
+    /// - Parameters:
+    ///   - generation: of the module's initialisation that the caller's session belongs to; the call is left out under another.
+    ///   - abandonment: answers the caller that waits for the call, from another thread, should it not return in its time.
+    func call<Value: ~Copyable>(
+        ofGeneration generation: Int? = nil, watchedBy thread: WatchedThread, limit: CallLimit = .usual,
+        ifNever abandonment: (@Sendable () -> Void)? = nil, _ work: () -> Value
+    ) -> CallOutcome<Value> {
+        gate.call(
+            watchedBy: thread, limit: limit, if: { generation == nil || generation == self.generation }, ifNever: abandonment,
+            work)
+    }
+
+    /// As ``ModuleGate/callLate(_:_:)``.
+    func callLate(_ thread: WatchedThread, _ work: () -> Void) -> Bool {
+        gate.callLate(thread, work)
+    }
+
+    /// Has the calling thread call the module while no other is inside, such as to initialise it anew.
+    func callAlone<Value: ~Copyable>(
+        watchedBy thread: WatchedThread, limit: CallLimit, within seconds: Double, _ work: () -> Value
+    ) -> CallOutcome<Value> {
+        gate.callAlone(watchedBy: thread, limit: limit, within: seconds, work)
+    }
+
+    /// Finalises the module for good, unless a thread is inside it.
+    func end() {
+        guard gate.close(within: 0) else { return }
+        try? module.finalize()
+    }
+
     // MARK: - Finding the token
 
     /// Loads the module and finds the token. Nobody is logged in yet.
@@ -111,7 +145,7 @@ final class TokenAccess: Sendable {
 
     /// The first half of R3: finalises the module and initialises it. `findAgain()` is the other.
     ///
-    /// Nobody may be inside the module; nobody gets in meanwhile. Sessions opened before are of no use afterwards. After an
+    /// To be called alone (``callAlone(watchedBy:limit:within:_:)``). Sessions opened before are of no use afterwards. After an
     /// error the module is not initialised.
     func reinitialise() throws(PKCS11Error) {
         place.withLock { place in
@@ -163,7 +197,8 @@ final class TokenAccess: Sendable {
     var lostSessions: Int { place.withLock { $0.lostSessions } }
 
     /// Gives up a session whose handle is invalid: closing it could close another session, which has been given the number.
-    func abandonLost(_ session: consuming Session, ofGeneration generation: Int) {
+    func abandonLost(_ session: consuming TokenSession) {
+        let generation = session.generation
         session.abandon()
         place.withLock { place in
             if place.generation == generation { place.lostSessions += 1 }

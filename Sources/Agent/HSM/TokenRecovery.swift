@@ -126,11 +126,13 @@ final class TokenRecovery: Sendable {
                     wake.wait()
                 }
             case .probe:
-                guard let outcome = watched(thread, probe) else { return }
+                let probed = access.call(watchedBy: thread, limit: limit) { failure(of: signWithWitness) }
+                guard let outcome = Outcome(probed) else { return }
                 let now = clock.monotonic()
                 condition.withLock { $0.probed(outcome.failure, at: now) }
             case .reinitialise:
-                guard let outcome = watched(thread, reinitialise) else { return }
+                let renewed = access.callAlone(watchedBy: thread, limit: limit, within: drainLimit) { failure(of: reinitialise) }
+                guard let outcome = Outcome(renewed) else { return }
                 let now = clock.monotonic()
                 let waiting = condition.withLock { condition in
                     if outcome.failure?.error.code == .busy {
@@ -149,22 +151,28 @@ final class TokenRecovery: Sendable {
 
     private struct Outcome {
         let failure: TokenCondition.Failure?
+
+        /// - Returns: `nil` when the thread has been given up meanwhile.
+        init?(_ outcome: CallOutcome<TokenCondition.Failure?>) {
+            switch outcome {
+            case .done(let failure): self.failure = failure
+            case .outOfUse, .anotherGeneration: failure = TokenCondition.Failure(error: .callsUnderWay, stage: .token)
+            case .givenUp: return nil
+            }
+        }
     }
 
-    /// - Returns: `nil` when the thread has been given up meanwhile.
-    private func watched(
-        _ thread: WatchedThread, _ work: (inout TokenCondition.Failure.Stage) throws -> Void
-    ) -> Outcome? {
-        // Each of the calls may take its time.
-        guard thread.begin(limitSeconds: 6 * drainLimit) else { return nil }
-        var outcome = Outcome(failure: nil)
+    /// For several calls, each of which may take its time.
+    private var limit: CallLimit { .seconds(6 * drainLimit) }
+
+    private func failure(of work: (inout TokenCondition.Failure.Stage) throws -> Void) -> TokenCondition.Failure? {
         var stage = TokenCondition.Failure.Stage.token
         do {
             try work(&stage)
+            return nil
         } catch {
-            outcome = Outcome(failure: TokenCondition.Failure(error: HSMError(probing: error), stage: stage))
+            return TokenCondition.Failure(error: HSMError(probing: error), stage: stage)
         }
-        return thread.end() ? outcome : nil
     }
 
     /// Makes the condition known, when it has changed.
@@ -187,21 +195,8 @@ final class TokenRecovery: Sendable {
 
     // MARK: - Probing
 
-    /// Opens a session and signs with a published key. A signature that verifies by the public key in the store also proves
-    /// that the token is the one the keys were made on.
-    private func probe(_ stage: inout TokenCondition.Failure.Stage) throws {
-        // Nobody but this thread closes the gate, until the agent shuts down.
-        guard access.gate.enter() else { throw HSMError.callsUnderWay }
-        defer { access.gate.leave() }
-        try signWithWitness(&stage)
-    }
-
     /// R3, and a probe.
     private func reinitialise(_ stage: inout TokenCondition.Failure.Stage) throws {
-        guard access.gate.close(within: drainLimit) else {
-            throw HSMError.callsUnderWay
-        }
-        defer { access.gate.open() }
         let serial = access.info.serialNumber
         // A token that is away for days is said to be away once. One that is not is initialised anew because somebody wants it.
         let isFirst = initialisations.withLock { tries in
@@ -245,6 +240,9 @@ final class TokenRecovery: Sendable {
         }
     }
 
+    /// Opens a session and signs with a published key. A signature that verifies by the public key in the store also proves
+    /// that the token is the one the keys were made on.
+    ///
     /// Any key that signs is enough. Without published keys being logged in is, and without private keys one of the public
     /// keys, since then nothing is wrong with the rest of the token.
     private func signWithWitness(_ stage: inout TokenCondition.Failure.Stage) throws {
