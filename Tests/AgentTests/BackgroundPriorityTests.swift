@@ -97,7 +97,7 @@ struct BackgroundGenerationTests {
             let timesAsked = Locked(0)
             async let checked: Void = custody.requireUnused(
                 KeyID(SystemRandom.bytes(KeyID.length))!,
-                isAwaited: {
+                urgency: .background {
                     timesAsked.withLock { $0 += 1 }
                     return false
                 })

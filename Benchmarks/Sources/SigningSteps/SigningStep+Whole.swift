@@ -40,7 +40,7 @@ private final class WholeRequests: Sendable {
             pin: token.pin(), pinIdentity: "steps", clock: agent.clock, log: agent.log)
         let key = try await hsm.custody.generate(
             KeySpecification(algorithm, rsaBits: 2_048), keyID: try required(KeyID(SystemRandom.bytes(KeyID.length))),
-            label: "privyseal/steps", isAwaited: { true })
+            label: "privyseal/steps", urgency: .awaited)
         agent.install(try SampleKey.reference(to: key))
         directory = try SampleDirectory()
         audit = try agent.auditLog(in: directory)

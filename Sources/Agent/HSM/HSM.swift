@@ -184,7 +184,7 @@ final class HSM: Sendable {
         let stuck = calls.stuckCalls
         status.setStuckCalls(stuck)
         endIfNobodySigns(now, stuck)
-        management.hastenOverdue(after: configuration.callLimitSeconds)
+        management.boostOverdue(after: configuration.callLimitSeconds)
         let late = queue.take { now >= $0.deadline }
         guard !late.isEmpty else { return }
         let error = status.openSessions == 0 ? HSMError.noSessionLeft : .late

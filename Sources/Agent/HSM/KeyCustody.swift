@@ -2,6 +2,22 @@ import IssuerStore
 import KeyLifecycle
 import PKCS11
 
+/// Whether a caller waits for work on the token. It is asked anew each time that matters: what was begun in the background may
+/// come to be awaited, of which `boost()` tells.
+struct Urgency: Sendable {
+    private let check: @Sendable () -> Bool
+
+    /// A caller waits for it.
+    static let awaited = Urgency { true }
+    /// No caller ever does.
+    static let background = Urgency { false }
+
+    /// In the background for as long as this is false.
+    static func background(until isAwaited: @escaping @Sendable () -> Bool) -> Urgency { Urgency(check: isAwaited) }
+
+    var isAwaited: Bool { check() }
+}
+
 /// What the key life cycle asks of the HSM. Signing goes another way, through `HSM.sign`.
 ///
 /// Calls are carried out one after the other.
@@ -13,24 +29,22 @@ protocol KeyCustody: Sendable {
     /// Makes sure that the token can generate such a key and sign with it, as far as its mechanisms tell. Asked before an
     /// intent is recorded.
     ///
-    /// - Parameter isAwaited: whether somebody waits for the key it is asked for. Otherwise it waits its turn among those.
+    /// - Parameter urgency: of the key it is asked for.
     /// - Throws: `HSMError` with `.unsupported`, naming the mechanism that is missing.
-    func requireMechanisms(
-        for specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool
-    ) async throws
+    func requireMechanisms(for specification: KeySpecification, urgency: Urgency) async throws
 
     /// Makes sure that the token answers, and has nothing under a `CKA_ID` that was never given to a key. Asked before an
     /// intent is recorded.
     ///
-    /// - Parameter isAwaited: as of `requireMechanisms`.
-    func requireUnused(_ keyID: KeyID, isAwaited: @escaping @Sendable () -> Bool) async throws
+    /// - Parameter urgency: as of `requireMechanisms`.
+    func requireUnused(_ keyID: KeyID, urgency: Urgency) async throws
 
     /// Generates a key pair under a `CKA_ID` that has been recorded as an intent, and checks how the token holds it.
     ///
     /// Not to be retried after an error before `publicKey(of:)` has been asked: the pair may be there.
-    /// - Parameter isAwaited: whether somebody waits for the key. While nobody does, others get the processors first.
+    /// - Parameter urgency: in the background, others get the processors first.
     func generate(
-        _ specification: KeySpecification, keyID: KeyID, label: String, isAwaited: @escaping @Sendable () -> Bool
+        _ specification: KeySpecification, keyID: KeyID, label: String, urgency: Urgency
     ) async throws -> GeneratedKey
 
     /// Gets back the room that keys made by this process have used up for good, destroyed ones too, if there are any: after a
@@ -39,11 +53,10 @@ protocol KeyCustody: Sendable {
     /// - Returns: whether a generation may succeed now.
     func makeRoom() async -> Bool
 
-    /// What nobody waited for may be waited for from now on. Returns at once.
-    func hasten()
+    /// What was in the background may have come to be awaited, which is to be looked at now. Returns at once.
+    func boost()
 
-    /// Begins nothing on the token that nobody waits for until `release()`: around several calls one after the other that
-    /// somebody waits for.
+    /// Begins nothing in the background until `release()`: around several calls one after the other for one caller that waits.
     func reserve()
 
     /// Ends one `reserve()`.
@@ -77,8 +90,8 @@ protocol KeyCustody: Sendable {
 
     /// Destroys a key pair, or what is left of it, the private half first, unless what the token shows is another one.
     ///
-    /// - Parameter isAwaited: whether somebody waits for it. While nobody does, it gives way.
-    func destroy(_ key: DoomedKey, isAwaited: @escaping @Sendable () -> Bool) async throws -> DoomedKey.Outcome
+    /// - Parameter urgency: in the background, it gives way.
+    func destroy(_ key: DoomedKey, urgency: Urgency) async throws -> DoomedKey.Outcome
 
     /// What agents of a deployment have noted about themselves on the token.
     ///

@@ -7,8 +7,8 @@ import Platform
 ///
 /// Its session stays open for as long as it is good, which keeps the process logged in.
 ///
-/// What nobody waits for gives way to the rest: see ``WaitingWork``. The making of a key that nobody waits for is done at a lower
-/// priority as well.
+/// What is in the background gives way to what is awaited: see ``WaitingWork``. A key that is made in the background is made at a
+/// lower priority as well.
 final class ManagementThread: Sendable {
     /// What work may be done with.
     struct Kind: Sendable {
@@ -22,10 +22,9 @@ final class ManagementThread: Sendable {
 
     private struct Command: Sendable {
         let kind: Kind
-        /// Where it waits while nobody waits for it.
-        let unawaited: WorkClass
-        /// Whether somebody waits for it. What is not awaited may become so.
-        let isAwaited: @Sendable () -> Bool
+        /// The class it waits in while it is in the background.
+        let background: WorkClass
+        let urgency: Urgency
         var isRepeated = false
         /// Sessions that were not as they should be right after they were opened.
         var badSessions = 0
@@ -78,7 +77,7 @@ final class ManagementThread: Sendable {
     /// How long the line of each class is.
     var lineLengths: [WorkClass: LineLength] { queue.lengths }
 
-    /// Begins nothing that nobody waits for until `release()`.
+    /// Begins nothing in the background until `release()`.
     func reserve() { queue.reserve() }
 
     func release() { queue.release() }
@@ -86,21 +85,21 @@ final class ManagementThread: Sendable {
     /// Runs work on the thread and returns what it returns.
     ///
     /// - Parameters:
-    ///   - unawaited: the class it waits in while nobody waits for it.
-    ///   - isAwaited: whether somebody waits for it. `hasten()` is to be called when that has become so.
+    ///   - background: the class it waits in while it is in the background.
+    ///   - urgency: `boost()` is to be called when it has come to be awaited.
     /// - Throws: `HSMError`.
     func perform<Value: Sendable>(
-        _ kind: Kind, as unawaited: WorkClass = .generation, isAwaited: @escaping @Sendable () -> Bool = { true },
+        _ kind: Kind, as background: WorkClass = .generation, urgency: Urgency = .awaited,
         _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             let answer = OneAnswer<Value>(continuation)
-            let isLowered = kind.isLong && unawaited == .generation
+            let isLowered = kind.isLong && background == .generation
             let command = Command(
-                kind: kind, unawaited: unawaited, isAwaited: isAwaited,
+                kind: kind, background: background, urgency: urgency,
                 run: { [self] session, isLast in
                     do {
-                        answer.give(.success(try atPriority(lowered: isLowered, isAwaited) { () throws in try work(session) }))
+                        answer.give(.success(try atPriority(lowered: isLowered, urgency) { () throws in try work(session) }))
                         return nil
                     } catch {
                         let mayRepeat = kind.isRepeatable && !isLast && Reaction(to: error).mayHelpToRepeat
@@ -114,37 +113,37 @@ final class ManagementThread: Sendable {
     }
 
     private func enqueue(_ command: Command) {
-        let isAwaited = command.isAwaited()
+        let isAwaited = command.urgency.isAwaited
         do throws(WorkQueue<Command>.Refusal) {
-            try queue.push(command, isAwaited ? .awaited : command.unawaited)
+            try queue.push(command, isAwaited ? .awaited : command.background)
         } catch {
             switch error {
             case .full: command.fail(.tooMuchWork(Self.mostAwaited))
             case .closed: command.fail(.noMoreWork)
             }
         }
-        if isAwaited { priority.raise() } else if command.isAwaited() { hasten() }
+        if isAwaited { priority.raise() } else if command.urgency.isAwaited { boost() }
     }
 
-    /// Somebody waits, perhaps for what is queued as work that nobody waits for, or for what is under way before it.
-    func hasten() {
-        queue.promote { $0.isAwaited() }
+    /// A caller has come to wait, perhaps for what is queued in the background, or for what is under way before that.
+    func boost() {
+        queue.promote { $0.urgency.isAwaited }
         priority.raise()
     }
 
     /// Fails what is to be destroyed and has not been begun.
     func leaveDestructions() {
-        for command in queue.take(where: { $0.unawaited == .destruction }) { command.fail(.noMoreWork) }
+        for command in queue.take(where: { $0.background == .destruction }) { command.fail(.noMoreWork) }
     }
 
-    /// What the watch over calls does now and then: work that nobody waits for is not kept from its processor for ever.
-    func hastenOverdue(after seconds: Double) {
+    /// What the watch over calls does now and then: work in the background is not kept from its processor for ever.
+    func boostOverdue(after seconds: Double) {
         priority.raise(loweredFor: seconds)
     }
 
     /// Whatever comes of the work, the priority is the ordinary one again before anybody is told.
-    private func atPriority<Value>(lowered isLowered: Bool, _ isAwaited: () -> Bool, _ work: () throws -> Value) throws -> Value {
-        if isLowered, !isAwaited() { priority.lower { isAwaited() || queue.count(of: .awaited) > 0 } }
+    private func atPriority<Value>(lowered isLowered: Bool, _ urgency: Urgency, _ work: () throws -> Value) throws -> Value {
+        if isLowered, !urgency.isAwaited { priority.lower { urgency.isAwaited || queue.count(of: .awaited) > 0 } }
         defer { priority.restore() }
         return try work()
     }

@@ -79,7 +79,7 @@ final class TokenHeadSigner: HeadSigner {
         }
         let specification = try await specification()
         guard let keyID = KeyID(SystemRandom.bytes(KeyID.length)) else { preconditionFailure("a CKA_ID has 16 bytes") }
-        let made = try await token.generate(specification, keyID: keyID, label: label, isAwaited: { true })
+        let made = try await token.generate(specification, keyID: keyID, label: label, urgency: .awaited)
         key.withLock { $0 = made }
     }
 
@@ -88,7 +88,7 @@ final class TokenHeadSigner: HeadSigner {
         var refusals: [HSMError] = []
         for specification in Self.specifications {
             do {
-                try await token.requireMechanisms(for: specification, isAwaited: { true })
+                try await token.requireMechanisms(for: specification, urgency: .awaited)
                 return specification
             } catch let error as HSMError where error.code == .unsupported {
                 refusals.append(error)

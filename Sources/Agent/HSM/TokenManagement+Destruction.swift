@@ -4,9 +4,9 @@ import Logging
 import PKCS11
 
 extension TokenManagement {
-    func destroy(_ key: DoomedKey, isAwaited: @escaping @Sendable () -> Bool) async throws -> DoomedKey.Outcome {
+    func destroy(_ key: DoomedKey, urgency: Urgency) async throws -> DoomedKey.Outcome {
         do {
-            return try await tryToDestroy(key, isAwaited)
+            return try await tryToDestroy(key, urgency)
         } catch let error as HSMError where error.mayBeOfUse {
             // Once for each key: one that no initialisation sets free must not have the module initialised for ever. The next try
             // is the caller's, who has to look at the token again.
@@ -19,10 +19,8 @@ extension TokenManagement {
         }
     }
 
-    private func tryToDestroy(
-        _ key: DoomedKey, _ isAwaited: @escaping @Sendable () -> Bool
-    ) async throws -> DoomedKey.Outcome {
-        try await perform(writing: true, as: .destruction, isAwaited: isAwaited) { [self] session in
+    private func tryToDestroy(_ key: DoomedKey, _ urgency: Urgency) async throws -> DoomedKey.Outcome {
+        try await perform(writing: true, as: .destruction, urgency: urgency) { [self] session in
             guard access.generation == key.tokenGeneration else {
                 throw HSMError(
                     .unavailable, "the module was initialised anew, so the token has to be looked at again",

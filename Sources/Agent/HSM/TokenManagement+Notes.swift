@@ -3,7 +3,7 @@ import Platform
 
 extension TokenManagement {
     func notes(of deployment: String, unlessKept own: AgentNote?) async throws -> [AgentNote]? {
-        try await perform(isAwaited: { false }) { [access, seenNotes] session in
+        try await perform(urgency: .background) { [access, seenNotes] session in
             let generation = access.generation
             if let own, let object = seenNotes.withLock({ $0.own(in: generation) }), try session.note(of: object) == own {
                 return nil
@@ -24,7 +24,7 @@ extension TokenManagement {
     func keep(_ note: AgentNote, of deployment: String) async throws -> PKCS11Error? {
         let label = AgentNote.label(of: deployment)
         // Not as work that writes: where the token is not to be written to, that is to be found out here.
-        return try await perform(isAwaited: { false }) { [access, seenNotes] session in
+        return try await perform(urgency: .background) { [access, seenNotes] session in
             let generation = access.generation
             // What has come since then is for the next look.
             let former = seenNotes.withLock { $0.generation == generation ? $0.objects : [] }

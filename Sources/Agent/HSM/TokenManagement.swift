@@ -37,35 +37,33 @@ final class TokenManagement: Sendable {
 
     /// Runs work that finds what it needs by itself, and may so be run a second time on another session.
     func perform<Value: Sendable>(
-        writing isWriting: Bool = false, long isLong: Bool = false, as unawaited: WorkClass = .generation,
-        isAwaited: @escaping @Sendable () -> Bool = { true },
+        writing isWriting: Bool = false, long isLong: Bool = false, as background: WorkClass = .generation,
+        urgency: Urgency = .awaited,
         _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
         try await thread.perform(
-            ManagementThread.Kind(isWriting: isWriting, isLong: isWriting || isLong, isRepeatable: true), as: unawaited,
-            isAwaited: isAwaited, work)
+            ManagementThread.Kind(isWriting: isWriting, isLong: isWriting || isLong, isRepeatable: true), as: background,
+            urgency: urgency, work)
     }
 
-    /// Runs work that must not be run a second time before somebody has looked what came of the first.
+    /// Runs work that must not be run a second time before its caller has looked what came of the first.
     private func performOnce<Value: Sendable>(
-        isAwaited: @escaping @Sendable () -> Bool, _ work: @escaping @Sendable (borrowing Session) throws -> Value
+        urgency: Urgency, _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
         try await thread.perform(
-            ManagementThread.Kind(isWriting: true, isLong: true, isRepeatable: false), isAwaited: isAwaited, work)
+            ManagementThread.Kind(isWriting: true, isLong: true, isRepeatable: false), urgency: urgency, work)
     }
 }
 
 extension TokenManagement: KeyCustody {
     var tokenGeneration: Int { access.generation }
 
-    func requireMechanisms(
-        for specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool
-    ) async throws {
+    func requireMechanisms(for specification: KeySpecification, urgency: Urgency) async throws {
         try refusedKeys.requireWorthwhile(specification)
-        try await perform(isAwaited: isAwaited) { session in try specification.requireMechanisms(of: session.slot) }
+        try await perform(urgency: urgency) { session in try specification.requireMechanisms(of: session.slot) }
     }
 
-    func hasten() { thread.hasten() }
+    func boost() { thread.boost() }
 
     func reserve() { thread.reserve() }
 
@@ -74,13 +72,13 @@ extension TokenManagement: KeyCustody {
     func leaveDestructions() { thread.leaveDestructions() }
 
     func generate(
-        _ specification: KeySpecification, keyID: KeyID, label: String, isAwaited: @escaping @Sendable () -> Bool
+        _ specification: KeySpecification, keyID: KeyID, label: String, urgency: Urgency
     ) async throws -> GeneratedKey {
         let generation = KeyGeneration(
             specification: specification, keyID: keyID, label: label, rules: rules, templates: templates,
             made: { [access] in access.notePair() })
         do {
-            let key = try await performOnce(isAwaited: isAwaited) { [self] session in
+            let key = try await performOnce(urgency: urgency) { [self] session in
                 let held = try generation.run(session)
                 access.knownHandles.note(held.privateKey, of: keyID, generation: access.generation)
                 noteRoom(session)
@@ -117,8 +115,8 @@ extension TokenManagement: KeyCustody {
         log.warning("the token has little room", metadata: ["reason": "\(shortage)", "hint": "\(shortage.hint)"])
     }
 
-    func requireUnused(_ keyID: KeyID, isAwaited: @escaping @Sendable () -> Bool) async throws {
-        let isUsed = try await perform(isAwaited: isAwaited) { [access] session in
+    func requireUnused(_ keyID: KeyID, urgency: Urgency) async throws {
+        let isUsed = try await perform(urgency: urgency) { [access] session in
             // A search costs time in proportion to the objects on the token: one that has been looked at as a whole is asked
             // for a key that it has, to see that it answers.
             let generation = access.generation

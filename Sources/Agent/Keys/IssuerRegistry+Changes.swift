@@ -39,7 +39,7 @@ extension IssuerRegistry {
     /// - Returns: the issuer then, and who serves it; `nil` without a key that had to be made known.
     func awaitStandby(of created: Issuer) async -> (issuer: Issuer, publication: PublicationView?) {
         let name = created.name
-        // Signatures of other issuers are not to wait for it, so it is not hastened.
+        // Signatures of other issuers are not to wait for it, so it is not boosted.
         await forAtMost(feed.limits.standby) { [queue] in try? await queue.enqueue(name) {}.value }
         guard let issuer = issuers[name] else { return (created, nil) }
         guard issuer.isServed, !issuer.needsStandby else { return (issuer, nil) }
@@ -68,7 +68,7 @@ extension IssuerRegistry {
         try update.settings?.validate()
         let wanted = (update.settings ?? before.settings).keySpecification
         // Also where no key is generated now: what the token lacks is refused before it is wanted.
-        if wanted != before.settings.keySpecification { try await custody.requireMechanisms(for: wanted, isAwaited: { true }) }
+        if wanted != before.settings.keySpecification { try await custody.requireMechanisms(for: wanted, urgency: .awaited) }
         let fresh = before.needsFreshStandby(for: update) ? try await generateKey(for: name, wanted) : nil
         let moment = board.freeze(name.text, clock: clock)
         defer { board.thaw(name.text) }

@@ -91,8 +91,8 @@ extension IssuerRegistry {
         let outcome = try await custody.destroy(
             DoomedKey(
                 keyID: pending.keyID, publicKey: pending.publicKey, label: label(of: pending.issuer),
-                tokenGeneration: custody.tokenGeneration, isTokenProven: isTokenProven)
-        ) { [queue] in isAwaited || queue.isAwaited(pending.issuer) }
+                tokenGeneration: custody.tokenGeneration, isTokenProven: isTokenProven),
+            urgency: .background { [queue] in isAwaited || queue.isAwaited(pending.issuer) })
         switch outcome {
         case .differs: return .another
         case .unproven: return pending.isStray ? .stray : .waiting
@@ -115,7 +115,8 @@ extension IssuerRegistry {
     private func publishMissingStandby(of name: IssuerName) async throws {
         guard let issuer = issuers[name], issuer.needsStandby else { return }
         // The change it belongs to has been answered. Another one of the issuer waits for it, if there is one.
-        let key = try await generateKey(for: name, issuer.settings.keySpecification) { [queue] in queue.isAwaited(name) }
+        let key = try await generateKey(
+            for: name, issuer.settings.keySpecification, urgency: .background { [queue] in queue.isAwaited(name) })
         try await commit(
             of: name, with: key, try self.issuer(named: name.text).publishingStandby(key, at: clock.wall()))
         log.info("published a standby key", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])

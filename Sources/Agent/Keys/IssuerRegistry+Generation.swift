@@ -7,43 +7,43 @@ extension IssuerRegistry {
     /// Generates a key pair for an issuer: intent first, so that the pair is recognised whatever happens next.
     ///
     /// The caller ends with `commit(of:with:_:)`, or with `settle(_:of:)` if it comes to no change.
-    /// - Parameter isAwaited: whether somebody waits for the key.
+    /// - Parameter urgency: of the key.
     /// - Throws: `HSMError`, `StoreError`. The pair, should it exist all the same, is left to be destroyed.
     func generateKey(
-        for issuer: IssuerName, _ specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool = { true }
+        for issuer: IssuerName, _ specification: KeySpecification, urgency: Urgency = .awaited
     ) async throws -> GeneratedKey {
         guard isTokenChecked else { throw HSMError.unchecked }
         if !mayTouchToken { try await proveToken() }
         guard mayTouchToken else { throw HSMError.unproven(custody.tokenIdentity, last: knownToken) }
         if issuers.isEmpty { try await leaveFormerToken() }
-        return try await makeKey(for: issuer, specification, isAwaited: isAwaited)
+        return try await makeKey(for: issuer, specification, urgency: urgency)
     }
 
     /// As `generateKey`, on whatever token there is. One that may have had no room is asked once more when it may have some.
     func makeKey(
-        for issuer: IssuerName, _ specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool = { true }
+        for issuer: IssuerName, _ specification: KeySpecification, urgency: Urgency = .awaited
     ) async throws -> GeneratedKey {
         // What is waited for now is waited for until it is there.
-        let isReserving = isAwaited()
+        let isReserving = urgency.isAwaited
         if isReserving { custody.reserve() }
         defer { if isReserving { custody.release() } }
         do {
-            return try await tryToMakeKey(for: issuer, specification, isAwaited: isAwaited)
+            return try await tryToMakeKey(for: issuer, specification, urgency: urgency)
         } catch let error as HSMError where error.mayBeWantOfRoom {
             guard await custody.makeRoom() else { throw error }
-            return try await tryToMakeKey(for: issuer, specification, isAwaited: isAwaited)
+            return try await tryToMakeKey(for: issuer, specification, urgency: urgency)
         }
     }
 
     private func tryToMakeKey(
-        for issuer: IssuerName, _ specification: KeySpecification, isAwaited: @escaping @Sendable () -> Bool
+        for issuer: IssuerName, _ specification: KeySpecification, urgency: Urgency
     ) async throws -> GeneratedKey {
-        try await custody.requireMechanisms(for: specification, isAwaited: isAwaited)
+        try await custody.requireMechanisms(for: specification, urgency: urgency)
         let tokenGeneration = custody.tokenGeneration
         // 16 bytes are what a KeyID takes.
         let keyID = KeyID(SystemRandom.bytes(KeyID.length))!
         // A token that does not answer gets no intent: it would leave a tombstone at each try.
-        try await custody.requireUnused(keyID, isAwaited: isAwaited)
+        try await custody.requireUnused(keyID, urgency: urgency)
         let intent = GenerationIntent(
             keyID: keyID, issuer: issuer, algorithm: specification.algorithm, recordedAt: clock.wall())
         underWay.insert(keyID)
@@ -57,7 +57,7 @@ extension IssuerRegistry {
         do {
             let key = try await custody.generate(
                 specification, keyID: keyID, label: label(of: issuer).description,
-                isAwaited: isAwaited)
+                urgency: urgency)
             guard custody.tokenGeneration == tokenGeneration else {
                 throw HSMError(
                     .unavailable, "the module was initialised anew while a key was generated", hint: "try again in a moment")

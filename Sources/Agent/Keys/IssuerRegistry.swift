@@ -104,7 +104,7 @@ actor IssuerRegistry {
         soleUse = SoleUse(own: note, known: [])
         self.store = store
         self.custody = custody
-        queue = ChangeQueue { custody.hasten() }
+        queue = ChangeQueue { custody.boost() }
         self.hsmStatus = hsmStatus
         self.clock = clock
         self.publicBaseURL = publicBaseURL
