@@ -11,7 +11,7 @@ struct AgentClientTests {
 
     @Test("a call returns what the agent returned")
     func call() async throws {
-        try await ScriptedAgent.with { requests in
+        try await ScriptedServer.with { requests in
             let request = requests[requests.count - 1]
             guard request.method == .rotate, let params = request.params,
                 Array(params.bytes) == Array(#"{"issuer":"demo","ifGeneration":4}"#.utf8)
@@ -31,7 +31,7 @@ struct AgentClientTests {
 
     @Test("an error of the agent comes through as it is, and the connection lives on")
     func failure() async throws {
-        try await ScriptedAgent.with { requests in
+        try await ScriptedServer.with { requests in
             let request = requests[requests.count - 1]
             return requests.count == 1
                 ? [.failure(request, ProtocolError(.conflict, "no", hint: "look", details: ["generation": 5]))]
@@ -49,7 +49,7 @@ struct AgentClientTests {
     @Test("many calls share a connection, whatever the order of the replies")
     func pipelining() async throws {
         let count = 200
-        try await ScriptedAgent.with { requests in
+        try await ScriptedServer.with { requests in
             // Silent until all are there, then the last first.
             guard requests.count == count else { return [] }
             return requests.reversed().map { request in
@@ -72,7 +72,7 @@ struct AgentClientTests {
 
     @Test("a raw call keeps the reply's own bytes")
     func raw() async throws {
-        try await ScriptedAgent.with { requests in
+        try await ScriptedServer.with { requests in
             [.text("{\"result\":{\"z\":1.0,\"a\": [1e2]},\"id\":\(requests[0].id),\"jsonrpc\":\"2.0\",\"later\":1}\n")]
         } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)
@@ -83,7 +83,7 @@ struct AgentClientTests {
 
     @Test("replies may come in any pieces")
     func pieces() async throws {
-        try await ScriptedAgent.with { requests in
+        try await ScriptedServer.with { requests in
             ReplyLine.success(id: requests[requests.count - 1].id, result: Self.version).map { .send([$0]) }
         } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)
@@ -94,7 +94,7 @@ struct AgentClientTests {
 
     @Test("a result of another form is said to be that")
     func unexpectedResult() async throws {
-        try await ScriptedAgent.with { requests in
+        try await ScriptedServer.with { requests in
             [.result(requests[requests.count - 1], ["agentVersion": "1"])]
         } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)
@@ -105,7 +105,7 @@ struct AgentClientTests {
 
     @Test("a request that is too long is refused here, and the connection lives on")
     func tooLong() async throws {
-        try await ScriptedAgent.with { requests in
+        try await ScriptedServer.with { requests in
             [.result(requests[requests.count - 1], Self.version)]
         } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)
@@ -120,7 +120,7 @@ struct AgentClientTests {
 
     @Test("a cancelled call ends at once, and its late reply disturbs nobody")
     func cancellation() async throws {
-        try await ScriptedAgent.with { requests in
+        try await ScriptedServer.with { requests in
             // The first is answered together with the second.
             requests.count == 1 ? [] : requests.map { .result($0, Self.version) }
         } _: { path in

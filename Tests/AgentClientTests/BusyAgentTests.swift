@@ -1,5 +1,6 @@
 import AgentProtocol
 import Foundation
+import TestSupport
 import Testing
 
 @testable import AgentClient
@@ -51,9 +52,9 @@ struct BusyAgentTests {
     }
 
     private func withFullListener(_ body: (FullListener, String) async throws -> Void) async throws {
-        let directory = try ScriptedAgent.makeDirectory()
-        defer { try? FileManager.default.removeItem(at: directory) }
-        let path = directory.appending(path: "full.sock").path()
-        try await body(try FullListener(at: path), path)
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/full.sock"
+            try await body(try FullListener(at: path), path)
+        }
     }
 }

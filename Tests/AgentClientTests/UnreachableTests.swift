@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import NIOCore
 import NIOPosix
+import TestSupport
 import Testing
 
 @testable import AgentClient
@@ -11,19 +12,19 @@ import Testing
 struct UnreachableTests {
     @Test("a missing socket, a socket nobody listens on and a file each have their hint")
     func connecting() async throws {
-        let directory = try ScriptedAgent.makeDirectory()
-        defer { try? FileManager.default.removeItem(at: directory) }
-        let missing = directory.appending(path: "missing.sock").path()
-        let file = directory.appending(path: "file").path()
-        try Data().write(to: URL(filePath: file))
-        let stale = directory.appending(path: "stale.sock").path()
-        try leaveSocketFile(at: stale)
-        for (path, code) in [(missing, AgentUnreachable.Code.socketMissing), (file, .refused), (stale, .refused)] {
-            let error = await #expect(throws: AgentUnreachable.self) { try await AgentConnection.connect(socketPath: path) }
-            #expect(error?.code == code)
-            #expect(error?.path == path)
-            #expect(error?.isOutcomeUnknown == false)
-            #expect(error?.hint.isEmpty == false)
+        try await withTemporaryDirectory { directory in
+            let missing = directory + "/missing.sock"
+            let file = directory + "/file"
+            try Data().write(to: URL(filePath: file))
+            let stale = directory + "/stale.sock"
+            try leaveSocketFile(at: stale)
+            for (path, code) in [(missing, AgentUnreachable.Code.socketMissing), (file, .refused), (stale, .refused)] {
+                let error = await #expect(throws: AgentUnreachable.self) { try await AgentConnection.connect(socketPath: path) }
+                #expect(error?.code == code)
+                #expect(error?.path == path)
+                #expect(error?.isOutcomeUnknown == false)
+                #expect(error?.hint.isEmpty == false)
+            }
         }
     }
 
@@ -49,7 +50,7 @@ struct UnreachableTests {
 
     @Test("a connection lost during a call leaves its outcome unknown; calls after that were not sent")
     func lost() async throws {
-        try await ScriptedAgent.with { _ in
+        try await ScriptedServer.with { _ in
             [.close]
         } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)
@@ -64,7 +65,7 @@ struct UnreachableTests {
 
     @Test("closing ends the calls under way, and may be repeated")
     func closing() async throws {
-        try await ScriptedAgent.with { _ in
+        try await ScriptedServer.with { _ in
             []
         } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)
@@ -83,7 +84,7 @@ struct UnreachableTests {
             "HTTP/1.1 400 Bad Request\r\n", "{}\n", "\n", "{\"jsonrpc\":\"2.0\",\"method\":\"issuer-changed\",\"params\":{}}\n",
         ])
     func malformed(_ line: String) async throws {
-        try await ScriptedAgent.with { _ in
+        try await ScriptedServer.with { _ in
             [.text(line)]
         } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)
@@ -96,7 +97,7 @@ struct UnreachableTests {
     @Test("a reply line over the limit is given up on")
     func endless() async throws {
         let chunk = [UInt8](repeating: 32, count: ProtocolLimits.replyLine + 1)
-        try await ScriptedAgent.with { _ in
+        try await ScriptedServer.with { _ in
             [.send(chunk)]
         } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)
@@ -107,7 +108,7 @@ struct UnreachableTests {
 
     @Test("an error without an id ends the calls under way with it")
     func unmatched() async throws {
-        try await ScriptedAgent.with { _ in
+        try await ScriptedServer.with { _ in
             [.send(ReplyLine.failure(id: nil, ProtocolError(.parseError, "what?")))]
         } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)

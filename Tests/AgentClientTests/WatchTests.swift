@@ -13,7 +13,7 @@ struct WatchTests {
 
     @Test("the snapshot comes first, then the changes, with other calls between")
     func watch() async throws {
-        try await ScriptedAgent.with { requests in
+        try await ScriptedServer.with { requests in
             let request = requests[requests.count - 1]
             switch request.method {
             case .watch:
@@ -43,7 +43,7 @@ struct WatchTests {
 
     @Test("a lost connection ends the changes with an error, after what came before it")
     func lost() async throws {
-        try await ScriptedAgent.with { requests in
+        try await ScriptedServer.with { requests in
             [
                 .result(requests[0], Self.snapshot),
                 .send(ReplyLine.notification(Self.change(2, WatchedIssuer(name: "a", generation: 2)))),
@@ -59,7 +59,7 @@ struct WatchTests {
 
     @Test("a refused watch is an error of the agent")
     func refused() async throws {
-        try await ScriptedAgent.with { requests in
+        try await ScriptedServer.with { requests in
             [.failure(requests[0], ProtocolError(.permissionDenied, "no"))]
         } _: { path in
             let client = try await AgentConnection.connect(socketPath: path)

@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import Platform
 import ServiceLifecycle
+import TestSupport
 import Testing
 
 private struct Waiting: Service {
@@ -41,32 +42,36 @@ private final class Life: Sendable {
 struct SignsOfLifeTests {
     @Test("are sent as often as the daemon has gone on, and not once more when it hangs")
     func hanging() async throws {
-        let manager = try NotifySocket()
-        let life = Life(rounds: 3)
-        let lifecycle = DaemonLifecycle(
-            services: [Waiting()], logger: quiet, notification: ServiceNotification(socket: manager.path),
-            watchdogLimit: .milliseconds(20), alive: { try await life.heartbeat() })
-        let running = Task { try await lifecycle.run() }
-        for await _ in life.hang {}
-        running.cancel()
-        _ = await running.result
-        let said = manager.received()
-        #expect(said.dropLast() == ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"])
-        #expect(said.last?.hasPrefix("STATUS=stopping") == true)
+        try await withTemporaryDirectory { directory in
+            let manager = try NotifySocket(directory + "/notify")
+            let life = Life(rounds: 3)
+            let lifecycle = DaemonLifecycle(
+                services: [Waiting()], logger: quiet, notification: ServiceNotification(socket: manager.path),
+                watchdogLimit: .milliseconds(20), alive: { try await life.heartbeat() })
+            let running = Task { try await lifecycle.run() }
+            for await _ in life.hang {}
+            running.cancel()
+            _ = await running.result
+            let said = manager.received()
+            #expect(said.dropLast() == ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"])
+            #expect(said.last?.hasPrefix("STATUS=stopping") == true)
+        }
     }
 
     @Test("are not sent where no manager waits for them")
     func noWatchdog() async throws {
-        let manager = try NotifySocket()
-        let life = Life(rounds: 0)
-        let (isReady, becomesReady) = AsyncStream.makeStream(of: Never.self)
-        let lifecycle = DaemonLifecycle(
-            services: [Waiting()], logger: quiet, notification: ServiceNotification(socket: manager.path), watchdogLimit: nil,
-            ready: { becomesReady.finish() }, alive: { try await life.heartbeat() })
-        let running = Task { try await lifecycle.run() }
-        for await _ in isReady {}
-        running.cancel()
-        _ = await running.result
-        #expect(!manager.received().contains("WATCHDOG=1"))
+        try await withTemporaryDirectory { directory in
+            let manager = try NotifySocket(directory + "/notify")
+            let life = Life(rounds: 0)
+            let (isReady, becomesReady) = AsyncStream.makeStream(of: Never.self)
+            let lifecycle = DaemonLifecycle(
+                services: [Waiting()], logger: quiet, notification: ServiceNotification(socket: manager.path), watchdogLimit: nil,
+                ready: { becomesReady.finish() }, alive: { try await life.heartbeat() })
+            let running = Task { try await lifecycle.run() }
+            for await _ in isReady {}
+            running.cancel()
+            _ = await running.result
+            #expect(!manager.received().contains("WATCHDOG=1"))
+        }
     }
 }

@@ -1,5 +1,6 @@
 import DaemonKit
 import Foundation
+import TestSupport
 import Testing
 
 private struct Agent: Decodable, Equatable {
@@ -151,16 +152,16 @@ private func failure(_ text: String) -> ConfigurationError? {
 
     @Test("a file that others can write is refused, whatever is in it", arguments: [0o664, 0o646, 0o666])
     func exposedFile(mode: Int) throws {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("exposed-\(UUID().uuidString).yaml").path
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        try Data("socket: { path: a }".utf8).write(to: URL(fileURLWithPath: path))
-        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
-        let error = #expect(throws: ConfigurationError.self) { _ = try StrictYAML(path: path) }
-        #expect(error?.code == .exposed && error?.line == nil)
-        #expect(error?.description.contains("mode 0\(String(mode, radix: 8))") == true)
-        #expect(error?.hint.contains("chmod go-w \(path)") == true)
-        try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
-        _ = try StrictYAML(path: path)
+        try withTemporaryDirectory { directory in
+            let path = directory + "/agent.yaml"
+            try writeFile(path, "socket: { path: a }", mode: mode)
+            let error = #expect(throws: ConfigurationError.self) { _ = try StrictYAML(path: path) }
+            #expect(error?.code == .exposed && error?.line == nil)
+            #expect(error?.description.contains("mode 0\(String(mode, radix: 8))") == true)
+            #expect(error?.hint.contains("chmod go-w \(path)") == true)
+            try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
+            _ = try StrictYAML(path: path)
+        }
     }
 
     @Test(

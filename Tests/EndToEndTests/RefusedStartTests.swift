@@ -2,6 +2,7 @@ import AgentClient
 import AgentProtocol
 import Foundation
 import ProcessSupport
+import TestSupport
 import Testing
 
 @Suite("A start that is refused, under a service manager")

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import ProcessSupport
+import TestSupport
 import Testing
 
 @Suite("The search for secrets")
@@ -64,15 +65,15 @@ struct SecretSearchTests {
 
     @Test("reads every file below a directory, the hidden and those in directories included, and leaves out what is exempt")
     func files() throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("privyseal-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: directory) }
-        try FileManager.default.createDirectory(at: directory.appendingPathComponent("a/.b"), withIntermediateDirectories: true)
-        for name in ["pin", "audit.log", "a/.b/store.db-wal"] {
-            try Data("493817265014".utf8).write(to: directory.appendingPathComponent(name))
+        try withTemporaryDirectory { directory in
+            try FileManager.default.createDirectory(atPath: directory + "/a/.b", withIntermediateDirectories: true)
+            for name in ["pin", "audit.log", "a/.b/store.db-wal"] {
+                try writeFile("\(directory)/\(name)", "493817265014")
+            }
+            let evidence = try Evidence.files(below: directory, except: [directory + "/pin"])
+            let findings = SecretSearch(secrets: [secret]).findings(in: evidence)
+            #expect(findings == ["a/.b/store.db-wal", "audit.log"].map { "the PIN as it is in \(directory)/\($0)" })
         }
-        let evidence = try Evidence.files(below: directory.path, except: [directory.path + "/pin"])
-        let findings = SecretSearch(secrets: [secret]).findings(in: evidence)
-        #expect(findings == ["a/.b/store.db-wal", "audit.log"].map { "the PIN as it is in \(directory.path)/\($0)" })
     }
 
     @Test("sees the environment and the command line of a process")

@@ -2,6 +2,7 @@ import AgentClient
 import AgentProtocol
 import Foundation
 import ProcessSupport
+import TestSupport
 import Testing
 
 @Suite("A wall clock that is set back while a program runs")

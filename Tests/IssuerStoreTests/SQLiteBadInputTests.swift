@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import KeyLifecycle
 import Platform
+import TestSupport
 import Testing
 
 @testable import IssuerStore
@@ -82,8 +83,8 @@ struct SQLiteBadInputTests {
     }
 
     @Test("of another user is refused, also for root, whose files would lock the owner out", .enabled(if: geteuid() == 0))
-    func foreignOwner() async throws {
-        try await withTemporaryDirectory { directory in
+    func foreignOwner() throws {
+        try withTemporaryDirectory { directory in
             let path = "\(directory)/store.db"
             _ = try SQLiteIssuerStore(path: path, tenant: nil, minted: .fixture)
             try FileMode.setOwner(of: path, uid: 65_534)

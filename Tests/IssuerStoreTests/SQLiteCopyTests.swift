@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import KeyLifecycle
 import Platform
+import TestSupport
 import Testing
 
 @testable import IssuerStore
@@ -79,8 +80,8 @@ struct SQLiteCopyTests {
     }
 
     @Test("a store that is not there is not made by reading")
-    func readingNothing() async throws {
-        try await withTemporaryDirectory { directory in
+    func readingNothing() throws {
+        try withTemporaryDirectory { directory in
             #expect(throws: StoreError(.unavailable, "", hint: "")) {
                 try SQLiteIssuerStore(reading: "\(directory)/store.db", tenant: nil)
             }

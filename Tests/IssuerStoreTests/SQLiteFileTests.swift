@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import KeyLifecycle
 import Platform
+import TestSupport
 import Testing
 
 @testable import IssuerStore
@@ -53,8 +54,8 @@ struct SQLiteFileTests {
     }
 
     @Test("a configured tenant counts as long as it is configured")
-    func configuredTenant() async throws {
-        try await withTemporaryDirectory { directory in
+    func configuredTenant() throws {
+        try withTemporaryDirectory { directory in
             let path = "\(directory)/store.db"
             func deployment(tenant: String?) throws -> Deployment {
                 try SQLiteIssuerStore(path: path, tenant: tenant, minted: .fixture).deployment
@@ -135,8 +136,8 @@ struct SQLiteFileTests {
     }
 
     @Test("the first schema is the one of the first release, to the letter")
-    func firstSchemaIsFrozen() async throws {
-        try await withTemporaryDirectory { directory in
+    func firstSchemaIsFrozen() throws {
+        try withTemporaryDirectory { directory in
             try rawWrite("\(directory)/first.db", FirstSchema.dump)
             let fresh = try DatabaseQueue()
             try Schema.migrator(minted: .fixture).migrate(fresh, upTo: "1")
@@ -151,8 +152,8 @@ struct SQLiteFileTests {
     }
 
     @Test("a store of a newer release is refused and left as it is")
-    func newerSchema() async throws {
-        try await withTemporaryDirectory { directory in
+    func newerSchema() throws {
+        try withTemporaryDirectory { directory in
             let path = "\(directory)/store.db"
             _ = try SQLiteIssuerStore(path: path, tenant: nil, minted: .fixture)
             try rawWrite(path, "INSERT INTO grdb_migrations VALUES ('of-the-future')")
@@ -167,8 +168,8 @@ struct SQLiteFileTests {
     }
 
     @Test("a file that is no store is refused and left as it is", arguments: ["other application", "own tables", "garbage"])
-    func foreign(_ kind: String) async throws {
-        try await withTemporaryDirectory { directory in
+    func foreign(_ kind: String) throws {
+        try withTemporaryDirectory { directory in
             let path = "\(directory)/store.db"
             switch kind {
             case "other application": try rawWrite(path, "PRAGMA application_id = 7")
@@ -189,8 +190,8 @@ struct SQLiteFileTests {
     @Test(
         "a path where no store can be is unavailable, and the error says where and what to do",
         arguments: ["missing/store.db", "file/store.db", "directory", ""])
-    func unavailable(_ name: String) async throws {
-        try await withTemporaryDirectory { directory in
+    func unavailable(_ name: String) throws {
+        try withTemporaryDirectory { directory in
             try AtomicFile.write([], to: "\(directory)/file")
             try FileManager.default.createDirectory(atPath: "\(directory)/directory", withIntermediateDirectories: false)
             let path = "\(directory)/\(name)"

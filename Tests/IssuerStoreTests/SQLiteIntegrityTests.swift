@@ -1,5 +1,6 @@
 import GRDB
 import KeyLifecycle
+import TestSupport
 import Testing
 
 @testable import IssuerStore

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import KeyLifecycle
 import Platform
+import TestSupport
 import Testing
 
 @testable import IssuerStore

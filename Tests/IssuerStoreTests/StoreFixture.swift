@@ -2,6 +2,7 @@ import Foundation
 import IssuerStore
 import IssuerStoreSupport
 import KeyLifecycle
+import TestSupport
 import Testing
 
 /// Which implementation the contract is tested on.
@@ -22,14 +23,6 @@ enum Implementation: String, CaseIterable, CustomTestStringConvertible {
             }
         }
     }
-}
-
-func withTemporaryDirectory(_ body: (String) async throws -> Void) async throws {
-    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("store-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(
-        atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    defer { try? FileManager.default.removeItem(atPath: directory) }
-    try await body(directory)
 }
 
 extension Deployment {

@@ -1,4 +1,5 @@
 import KeyLifecycle
+import TestSupport
 import Testing
 
 @Suite("clock guard")

@@ -1,4 +1,5 @@
 import KeyLifecycle
+import TestSupport
 
 /// A random walk through the life of one issuer, judged after every commit.
 struct LifecycleWalk {

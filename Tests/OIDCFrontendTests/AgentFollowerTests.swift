@@ -14,7 +14,7 @@ struct AgentFollowerTests {
 
     @Test("every issuer is fetched at first, and the publication is confirmed then", arguments: [0, 1, 16, 17, 60])
     func snapshot(count: Int) async throws {
-        let agent = ScriptedAgent((0..<count).map { discovery(of: "i\($0)", [url("u\($0)")]) })
+        let agent = ScriptedSource((0..<count).map { discovery(of: "i\($0)", [url("u\($0)")]) })
         try await following(agent) { publication in
             try await eventually("confirmed") { publication.current.confirmedAt == wire(0) }
             #expect(publication.current.results.count == count)
@@ -26,7 +26,7 @@ struct AgentFollowerTests {
 
     @Test("a changed issuer is fetched and served, the others are not asked for again")
     func change() async throws {
-        let agent = ScriptedAgent([discovery(of: "a", [url("a")]), discovery(of: "b", [url("b")])])
+        let agent = ScriptedSource([discovery(of: "a", [url("a")]), discovery(of: "b", [url("b")])])
         try await following(agent) { publication in
             try await eventually("all of it") { publication.current.results.count == 2 && !records.messages.isEmpty }
             agent.change(discovery(of: "a", generation: 2, [url("a", [(wire(0), "k2+k1")])]))
@@ -40,7 +40,7 @@ struct AgentFollowerTests {
 
     @Test("a deleted issuer is dropped without asking, one whose documents vanished after asking")
     func deletion() async throws {
-        let agent = ScriptedAgent([
+        let agent = ScriptedSource([
             discovery(of: "a", [url("a")]), discovery(of: "b", [url("b")]), discovery(of: "c", [url("c")]),
         ])
         try await following(agent) { publication in
@@ -62,7 +62,7 @@ struct AgentFollowerTests {
 
     @Test("while the agent is away the last word is served; its return brings what changed meanwhile")
     func reconnect() async throws {
-        let agent = ScriptedAgent([discovery(of: "a", [url("a")]), discovery(of: "b", [url("b")])])
+        let agent = ScriptedSource([discovery(of: "a", [url("a")]), discovery(of: "b", [url("b")])])
         try await following(agent) { publication in
             try await eventually("following") { records.messages == ["following the agent"] }
             agent.goAway()
@@ -95,7 +95,7 @@ struct AgentFollowerTests {
 
     @Test("an agent that is away at the start is waited for, and said once")
     func awayAtStart() async throws {
-        let agent = ScriptedAgent([discovery(of: "a", [url("a")])])
+        let agent = ScriptedSource([discovery(of: "a", [url("a")])])
         agent.goAway()
         try await following(agent) { publication in
             for attempt in 1...3 {
@@ -113,7 +113,7 @@ struct AgentFollowerTests {
 
     @Test("the agent's sign of life confirms what is known")
     func heartbeat() async throws {
-        let agent = ScriptedAgent([discovery(of: "a", [url("a")])])
+        let agent = ScriptedSource([discovery(of: "a", [url("a")])])
         try await following(agent) { publication in
             try await eventually("confirmed") { publication.current.confirmedAt == wire(0) }
             for seconds in [10, 20] as [Int64] {
@@ -128,7 +128,7 @@ struct AgentFollowerTests {
 
     @Test("an agent that hangs counts as away: its connection is closed and another is tried")
     func hanging() async throws {
-        let agent = ScriptedAgent([discovery(of: "a", [url("a")])])
+        let agent = ScriptedSource([discovery(of: "a", [url("a")])])
         try await following(agent) { publication in
             try await eventually("following") { records.messages.count == 1 }
             agent.state.withLock { $0.hangs = true }
@@ -151,7 +151,7 @@ struct AgentFollowerTests {
 
     @Test("an issuer the agent refuses keeps its documents, is asked for again, and holds back the confirmation")
     func refusal() async throws {
-        let agent = ScriptedAgent([discovery(of: "a", [url("a")]), discovery(of: "b", [url("b")])])
+        let agent = ScriptedSource([discovery(of: "a", [url("a")]), discovery(of: "b", [url("b")])])
         try await following(agent) { publication in
             try await eventually("confirmed") { publication.current.confirmedAt == wire(0) }
             clock.move(to: moment(10))
@@ -175,7 +175,7 @@ struct AgentFollowerTests {
 
     @Test("an issuer in quarantine keeps its documents, and holds nothing back")
     func quarantine() async throws {
-        let agent = ScriptedAgent([discovery(of: "a", [url("a")]), discovery(of: "b", [url("b")])])
+        let agent = ScriptedSource([discovery(of: "a", [url("a")]), discovery(of: "b", [url("b")])])
         try await following(agent) { publication in
             try await eventually("confirmed") { publication.current.confirmedAt == wire(0) }
             clock.move(to: moment(10))
@@ -191,7 +191,7 @@ struct AgentFollowerTests {
 
     @Test("shutdown ends it, whatever it waits for, and closes the connection", arguments: ["following", "hanging", "away"])
     func shutdown(during phase: String) async throws {
-        let agent = ScriptedAgent([discovery(of: "a", [url("a")])])
+        let agent = ScriptedSource([discovery(of: "a", [url("a")])])
         agent.state.withLock { state in
             state.hangs = phase == "hanging"
             state.isAway = phase == "away"
@@ -217,14 +217,14 @@ struct AgentFollowerTests {
         #expect(backoff.failed(random: 0) == .milliseconds(100))
     }
 
-    private func following(_ agent: ScriptedAgent, _ body: (LivePublication) async throws -> Void) async throws {
+    private func following(_ agent: ScriptedSource, _ body: (LivePublication) async throws -> Void) async throws {
         try await OIDCFrontendTests.following(agent, clock: clock, pauses: pauses, records: records, body)
     }
 }
 
 /// Runs `body` with what a follower of the agent publishes.
 func following(
-    _ agent: ScriptedAgent, clock: TestClock, pauses: ManualPause, records: LogRecords,
+    _ agent: ScriptedSource, clock: TestClock, pauses: ManualPause, records: LogRecords,
     acceptance: @escaping @Sendable () -> Acceptance? = { nil }, _ body: (LivePublication) async throws -> Void
 ) async throws {
     let publication = LivePublication(clock: clock.reading)

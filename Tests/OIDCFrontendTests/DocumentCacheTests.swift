@@ -1,6 +1,7 @@
 import AgentProtocol
 import Foundation
 import ServiceLifecycle
+import TestSupport
 import Testing
 
 @testable import OIDCFrontend
@@ -12,8 +13,8 @@ struct DocumentCacheTests {
     }
 
     @Test("after a restart the same documents are served, and end by themselves at the same moments")
-    func restart() async throws {
-        try await withTemporaryDirectory { directory in
+    func restart() throws {
+        try withTemporaryDirectory { directory in
             let cache = DocumentCache(directory: directory)
             try cache.save(results, deployment: "first")
             try cache.save(confirmedAt: wire(7))
@@ -29,8 +30,8 @@ struct DocumentCacheTests {
     }
 
     @Test("what an operator has accepted is there for the frontend, as it was said")
-    func acceptance() async throws {
-        try await withTemporaryDirectory { directory in
+    func acceptance() throws {
+        try withTemporaryDirectory { directory in
             let cache = DocumentCache(directory: directory)
             #expect(cache.acceptance(logger: silent) == nil)
             for former in ["first", nil] {
@@ -42,8 +43,8 @@ struct DocumentCacheTests {
     }
 
     @Test("an empty directory is an empty publication")
-    func empty() async throws {
-        try await withTemporaryDirectory { directory in
+    func empty() throws {
+        try withTemporaryDirectory { directory in
             let publication = DocumentCache(directory: directory).load(logger: silent)
             #expect(publication.results.isEmpty)
             #expect(publication.confirmedAt == nil)
@@ -56,8 +57,8 @@ struct DocumentCacheTests {
             "", "{", "[]", "{}", "{\"format\":\"something else\",\"issuers\":[]}",
             "{\"format\":\"privyseal-issuer documents 1\"}",
         ])
-    func unusable(content: String) async throws {
-        try await withTemporaryDirectory { directory in
+    func unusable(content: String) throws {
+        try withTemporaryDirectory { directory in
             let cache = DocumentCache(directory: directory)
             try cache.save(confirmedAt: wire(7))
             for round in 0..<2 {
@@ -75,8 +76,8 @@ struct DocumentCacheTests {
     }
 
     @Test("a file that others could have changed is set aside unread", arguments: [0o620, 0o602, 0o666])
-    func exposed(mode: Int) async throws {
-        try await withTemporaryDirectory { directory in
+    func exposed(mode: Int) throws {
+        try withTemporaryDirectory { directory in
             let cache = DocumentCache(directory: directory)
             try cache.save(results, deployment: "first")
             try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: cache.documentsPath)
@@ -88,8 +89,8 @@ struct DocumentCacheTests {
     }
 
     @Test("a file of another user's is set aside unread", .enabled(if: getuid() == 0, "takes root"))
-    func foreign() async throws {
-        try await withTemporaryDirectory { directory in
+    func foreign() throws {
+        try withTemporaryDirectory { directory in
             let cache = DocumentCache(directory: directory)
             try cache.save(results, deployment: "first")
             try FileManager.default.setAttributes([.ownerAccountID: 4_242], ofItemAtPath: cache.documentsPath)
@@ -98,8 +99,8 @@ struct DocumentCacheTests {
     }
 
     @Test("header fields in a file's entity tag are not served: the file is set aside")
-    func fieldsInTag() async throws {
-        try await withTemporaryDirectory { directory in
+    func fieldsInTag() throws {
+        try withTemporaryDirectory { directory in
             let cache = DocumentCache(directory: directory)
             var results = results
             results[1].urls[1].versions[0].jwks.etag = "\"a\"\r\nSet-Cookie: b"
@@ -110,8 +111,8 @@ struct DocumentCacheTests {
     }
 
     @Test("documents without a usable time of the agent's word are served, but not ready")
-    func confirmationUnusable() async throws {
-        try await withTemporaryDirectory { directory in
+    func confirmationUnusable() throws {
+        try withTemporaryDirectory { directory in
             let cache = DocumentCache(directory: directory)
             try cache.save(results, deployment: "first")
             try Data("nonsense".utf8).write(to: URL(fileURLWithPath: cache.confirmationPath))
@@ -130,8 +131,8 @@ struct DocumentCacheTests {
     }
 
     @Test("checking for writability leaves nothing behind")
-    func checkLeavesNothing() async throws {
-        try await withTemporaryDirectory { directory in
+    func checkLeavesNothing() throws {
+        try withTemporaryDirectory { directory in
             try DocumentCache(directory: directory).checkWritable()
             let left = try FileManager.default.contentsOfDirectory(atPath: directory)
             #expect(left.isEmpty)

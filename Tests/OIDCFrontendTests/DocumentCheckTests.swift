@@ -104,7 +104,7 @@ struct DocumentCheckTests {
     @Test("a false agent's header fields are not served: what was said before goes on, and the log says so once")
     func falseAgent() async throws {
         let (clock, pauses, records) = (TestClock(), ManualPause(), LogRecords())
-        let agent = ScriptedAgent([discovery(of: "demo", [url("a")])])
+        let agent = ScriptedSource([discovery(of: "demo", [url("a")])])
         let publication = LivePublication(clock: clock.reading)
         let follower = AgentFollower(
             source: agent, publication: publication, pause: pauses.pause, random: { 0 }, logger: records.logger)

@@ -72,16 +72,6 @@ extension LivePublication {
     }
 }
 
-/// A directory that is gone when `body` is done.
-func withTemporaryDirectory<Value>(_ body: (String) async throws -> Value) async throws -> Value {
-    let path = NSTemporaryDirectory() + "/oidc-frontend-" + UUID().uuidString
-    // Whatever the umask of whoever runs the tests.
-    try FileManager.default.createDirectory(
-        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    return try await body(path)
-}
-
 /// Waits until `condition` holds; fails the test when it does not within ten seconds.
 func eventually(
     _ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool

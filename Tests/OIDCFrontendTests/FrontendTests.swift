@@ -2,6 +2,7 @@ import AgentProtocol
 import Foundation
 import Logging
 import ServiceLifecycle
+import TestSupport
 import Testing
 
 @testable import OIDCFrontend
@@ -12,7 +13,7 @@ struct FrontendTests {
     func restartWithoutAgent() async throws {
         try await withTemporaryDirectory { directory in
             let clock = TestClock()
-            let agent = ScriptedAgent([
+            let agent = ScriptedSource([
                 discovery(
                     of: "demo",
                     [url("a", [(wire(0), "k1+k2"), (wire(100), "k2")]), url("old", current: false, expiresAt: wire(200))])
@@ -44,12 +45,12 @@ struct FrontendTests {
     }
 
     @Test("a cache directory that others can write to is refused", arguments: [0o777, 0o702, 0o770, 0o1777])
-    func exposedCache(mode: Int) async throws {
-        try await withTemporaryDirectory { directory in
+    func exposedCache(mode: Int) throws {
+        try withTemporaryDirectory { directory in
             try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: directory)
             let error = #expect(throws: FrontendError.self) {
                 try Frontend(
-                    settings(directory), source: ScriptedAgent(), clock: TestClock().reading, uptime: TestUptime().reading,
+                    settings(directory), source: ScriptedSource(), clock: TestClock().reading, uptime: TestUptime().reading,
                     logger: silent)
             }
             #expect(error?.code == .cacheUnusable)
@@ -86,7 +87,7 @@ struct FrontendTests {
     }
 
     private func running(
-        _ agent: ScriptedAgent, _ directory: String, _ clock: TestClock, _ body: (RunningServer) async throws -> Void
+        _ agent: ScriptedSource, _ directory: String, _ clock: TestClock, _ body: (RunningServer) async throws -> Void
     ) async throws {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let frontend = try Frontend(

@@ -1,6 +1,7 @@
 import AgentProtocol
 import Foundation
 import TLSSupport
+import TestSupport
 import Testing
 
 @testable import OIDCFrontend

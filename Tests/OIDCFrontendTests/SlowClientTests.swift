@@ -2,6 +2,7 @@ import NIOCore
 import NIOEmbedded
 import NIOHTTP1
 import Platform
+import TestSupport
 import Testing
 
 @testable import OIDCFrontend
@@ -139,7 +140,7 @@ struct SlowClientTests {
                 FrontendSettings(
                     host: "127.0.0.1", port: 0, cacheDirectory: directory, staleAfter: 3600,
                     admin: .init(host: "127.0.0.1", port: 0)),
-                source: ScriptedAgent([discovery(of: "demo", [url("a")])]), clock: TestClock().reading, uptime: uptime.reading,
+                source: ScriptedSource([discovery(of: "demo", [url("a")])]), clock: TestClock().reading, uptime: uptime.reading,
                 logger: silent,
                 listening: { port.yield($0) }, adminListening: { adminPort.yield($0) })
             try await withRunning(frontend.services, ports, finishing: port) { server in

@@ -18,7 +18,7 @@ struct StandingTests {
         "one of another deployment takes nothing away, with issuers or without, and is not served from, until that is accepted",
         arguments: [false, true])
     func foreign(hasIssuers: Bool) async throws {
-        let agent = ScriptedAgent([discovery(of: "a", [url("a")]), discovery(of: "b", [url("b")])])
+        let agent = ScriptedSource([discovery(of: "a", [url("a")]), discovery(of: "b", [url("b")])])
         try await following(agent) { publication in
             try await eventually("confirmed") { publication.current.confirmedAt == wire(0) }
             agent.goAway()
@@ -57,7 +57,7 @@ struct StandingTests {
 
     @Test("an issuer that its own agent has lost stays, unready, until it is back or accepted to be gone")
     func unnamed() async throws {
-        let agent = ScriptedAgent(["a", "b", "c"].map { discovery(of: $0, generation: 4, [url($0)]) })
+        let agent = ScriptedSource(["a", "b", "c"].map { discovery(of: $0, generation: 4, [url($0)]) })
         try await following(agent) { publication in
             try await eventually("confirmed") { publication.current.confirmedAt == wire(0) }
             agent.goAway()
@@ -90,7 +90,7 @@ struct StandingTests {
 
     @Test("an older word of the agent's that lacks a URL takes none away; one that lacks nothing is taken")
     func olderWord() async throws {
-        let agent = ScriptedAgent(["a", "b"].map { discovery(of: $0, generation: 4, [url($0)]) })
+        let agent = ScriptedSource(["a", "b"].map { discovery(of: $0, generation: 4, [url($0)]) })
         try await following(agent) { publication in
             try await eventually("confirmed") { publication.current.confirmedAt == wire(0) }
             agent.goAway()
@@ -152,7 +152,7 @@ struct StandingTests {
 
     @Test("what is served is told to the agent, issuer by issuer, and so is that nothing is served of one")
     func acknowledgement() async throws {
-        let agent = ScriptedAgent([discovery(of: "a", [url("a")]), discovery(of: "b", [])])
+        let agent = ScriptedSource([discovery(of: "a", [url("a")]), discovery(of: "b", [])])
         try await following(agent) { publication in
             try await eventually("all of it") { agent.state.withLock { $0.served.count } == 2 }
             agent.change(discovery(of: "a", generation: 2, [url("a"), url("former", current: false, expiresAt: wire(60))]))
@@ -165,7 +165,7 @@ struct StandingTests {
         }
     }
 
-    private func following(_ agent: ScriptedAgent, _ body: (LivePublication) async throws -> Void) async throws {
+    private func following(_ agent: ScriptedSource, _ body: (LivePublication) async throws -> Void) async throws {
         try await OIDCFrontendTests.following(
             agent, clock: clock, pauses: pauses, records: records, acceptance: { [accepted] in accepted.withLock { $0 } }, body)
     }

@@ -4,6 +4,7 @@ import Logging
 import ServiceLifecycle
 import Subprocess
 import TLSSupport
+import TestSupport
 import Testing
 
 @testable import OIDCFrontend

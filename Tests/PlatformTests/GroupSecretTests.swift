@@ -1,5 +1,6 @@
 import Foundation
 import Platform
+import TestSupport
 import Testing
 
 @Suite("A secret that its group can read", .enabled(if: currentUser() == 0, "takes root"))

@@ -42,7 +42,7 @@ struct ArgumentTests {
             "jwt issue demo --subject s --audience a --lifetime 10m --claim exp=1",
         ])
     func usage(line: String) async {
-        let agent = ScriptedAgent()
+        let agent = ScriptedSession()
         let outcome = await CommandLineRun(agent: agent)(line)
         #expect(outcome.status == 2)
         #expect(outcome.output.isEmpty)

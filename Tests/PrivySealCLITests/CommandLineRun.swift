@@ -10,7 +10,7 @@ struct CommandLineRun {
     /// 2026-11-24T10:00:00Z.
     static let now = WireTime("2026-11-24T10:00:00Z") ?? WireTime(seconds: 0)
 
-    var agent = ScriptedAgent()
+    var agent = ScriptedSession()
     /// What answers in the agent's place, if anything does.
     var session: (any AgentSession)?
     /// What there is on standard input.

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("commands")
 struct CommandTests {
-    static let status = ScriptedAgent([
+    static let status = ScriptedSession([
         .issuerStatus: { _ in try JSONValue(encoding: Samples.issuer()) },
         .issuerCreate: { _ in
             try JSONValue(encoding: IssuerChangeResult(issuer: Samples.issuer(), warnings: ["iss has changed"]))
@@ -81,7 +81,7 @@ struct CommandTests {
     func quarantine() async {
         var issuer = Samples.issuer("web")
         issuer.quarantine = "the store is a copy"
-        let agent = ScriptedAgent([
+        let agent = ScriptedSession([
             .issuerStatus: { [issuer] _ in try JSONValue(encoding: issuer) },
             .issuerList: { [issuer] _ in try JSONValue(encoding: IssuerList(issuers: [Samples.issuer(), issuer])) },
         ])
@@ -105,7 +105,7 @@ struct CommandTests {
 
     @Test("a list is fetched page by page and printed as one")
     func pages() async {
-        let agent = ScriptedAgent([
+        let agent = ScriptedSession([
             .listKeys: { params in
                 let list =
                     params?["cursor"] == nil
@@ -137,7 +137,7 @@ struct CommandTests {
 
     @Test("pages that never end are an error")
     func endlessPages() async {
-        let agent = ScriptedAgent([
+        let agent = ScriptedSession([
             .issuerList: { _ in try JSONValue(encoding: IssuerList(issuers: [], nextCursor: "same")) }
         ])
         let outcome = await CommandLineRun(agent: agent)("issuer list")
@@ -147,7 +147,7 @@ struct CommandTests {
 
     @Test("issuer list shows a line for each issuer")
     func issuerList() async {
-        let agent = ScriptedAgent([
+        let agent = ScriptedSession([
             .issuerList: { _ in
                 try JSONValue(encoding: IssuerList(issuers: [Samples.issuer(), Samples.issuer("web", enabled: false)]))
             }
@@ -168,7 +168,7 @@ struct CommandTests {
             (AwaitedRotationView(requestedAt: requestedAt, kid: nil, signsFrom: nil), "its key is being generated"),
             (nil, "<none>"),
         ] {
-            let agent = ScriptedAgent([
+            let agent = ScriptedSession([
                 .issuerStatus: { _ in
                     var status = Samples.issuer()
                     status.awaitedRotation = awaited
@@ -181,7 +181,7 @@ struct CommandTests {
 
     @Test("issuer create sends what was given and nothing else, and prints the issuer")
     func create() async {
-        let agent = ScriptedAgent([
+        let agent = ScriptedSession([
             .issuerCreate: { _ in
                 try JSONValue(encoding: IssuerChangeResult(issuer: Samples.issuer(), warnings: ["iss has changed"]))
             }
@@ -207,7 +207,7 @@ struct CommandTests {
 
     @Test("jwt issue builds the claims in order, aud a string for one audience and an array for several")
     func issue() async {
-        let agent = ScriptedAgent([.sign: { _ in try JSONValue(encoding: Samples.signed) }])
+        let agent = ScriptedSession([.sign: { _ in try JSONValue(encoding: Samples.signed) }])
         let run = CommandLineRun(agent: agent)
         #expect(await run("jwt issue demo --subject s --audience a").output == "aaa.bbb.ccc\n")
         #expect(
@@ -223,7 +223,7 @@ struct CommandTests {
 
     @Test("sign sends the object it was given, from a file or standard input")
     func sign() async {
-        let agent = ScriptedAgent([.sign: { _ in try JSONValue(encoding: Samples.signed) }])
+        let agent = ScriptedSession([.sign: { _ in try JSONValue(encoding: Samples.signed) }])
         let run = CommandLineRun(
             agent: agent, input: " {\"b\":1.50,\n\"a\":\"x\"}\n",
             files: ["c.json": #"{"aud":"a"}"#, "list": "[1]", "twice": #"{"a":1,"a":2}"#])
@@ -253,7 +253,7 @@ struct CommandTests {
     @Test("an issuer whose profile is disabled has keys but no discovery document")
     func disabledDocuments() async {
         let run = CommandLineRun(
-            agent: ScriptedAgent([.getDiscovery: { _ in try JSONValue(encoding: Samples.documents(enabled: false)) }]))
+            agent: ScriptedSession([.getDiscovery: { _ in try JSONValue(encoding: Samples.documents(enabled: false)) }]))
         #expect(await run("jwks demo").output == Samples.jwksText)
         let outcome = await run("discovery demo")
         #expect(outcome.status == 1)
@@ -263,7 +263,7 @@ struct CommandTests {
 
     @Test("health succeeds while the agent signs", arguments: [("ok", 0), ("degraded", 0), ("unavailable", 1), ("new", 1)])
     func health(status: String, code: Int32) async {
-        let agent = ScriptedAgent([.health: { _ in try JSONValue(encoding: Samples.health(status)) }])
+        let agent = ScriptedSession([.health: { _ in try JSONValue(encoding: Samples.health(status)) }])
         let outcome = await CommandLineRun(agent: agent)("health")
         #expect(outcome.status == code)
         #expect(outcome.output.hasPrefix("Status:     \(status)\n"))
@@ -290,7 +290,7 @@ struct CommandTests {
 
     @Test("call sends the params as they are and prints the result as json")
     func call() async {
-        let agent = ScriptedAgent([
+        let agent = ScriptedSession([
             AgentProtocol.Method(rawValue: "brand-new"): { params in ["echo": params ?? .null] }
         ])
         #expect(

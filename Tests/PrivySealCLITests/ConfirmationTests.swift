@@ -5,13 +5,13 @@ import Testing
 
 @Suite("dangerous commands")
 struct ConfirmationTests {
-    static func agent(revoking: Bool = false, enabled: Bool = true) -> ScriptedAgent {
-        let rotation: ScriptedAgent.Answer = { params in
+    static func agent(revoking: Bool = false, enabled: Bool = true) -> ScriptedSession {
+        let rotation: ScriptedSession.Answer = { params in
             let dryRun = params?["dryRun"]?.bool ?? false
             return try JSONValue(
                 encoding: Samples.rotation(dryRun: dryRun, revoking: revoking, generation: dryRun ? 3 : 4))
         }
-        return ScriptedAgent([
+        return ScriptedSession([
             .rotate: rotation, .revokeKey: rotation,
             .issuerStatus: { _ in try JSONValue(encoding: Samples.issuer(enabled: enabled, generation: 7)) },
             .issuerUpdate: { _ in
@@ -116,7 +116,7 @@ struct ConfirmationTests {
 
     @Test("a rotation that waits says which key signs until when, and that it is the agent that waits")
     func whenSafe() async {
-        let agent = ScriptedAgent([
+        let agent = ScriptedSession([
             .rotate: { params in
                 let dryRun = params?["dryRun"]?.bool ?? false
                 return try JSONValue(encoding: Samples.rotation(dryRun: dryRun, waiting: true, generation: dryRun ? 3 : 4))
@@ -186,7 +186,7 @@ struct ConfirmationTests {
 
     @Test("a raced rotation is a conflict")
     func conflict() async {
-        let agent = ScriptedAgent([
+        let agent = ScriptedSession([
             .rotate: { params in
                 guard params?["dryRun"] != nil else { throw ProtocolError(.conflict, "demo is at generation 4, not 3") }
                 return try JSONValue(encoding: Samples.rotation(dryRun: true))

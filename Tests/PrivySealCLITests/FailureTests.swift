@@ -8,7 +8,7 @@ import Testing
 @Suite("failures")
 struct FailureTests {
     static func run(_ error: ProtocolError) async -> CommandLineRun.Outcome {
-        await CommandLineRun(agent: ScriptedAgent([.issuerStatus: { _ in throw error }]))("issuer show demo")
+        await CommandLineRun(agent: ScriptedSession([.issuerStatus: { _ in throw error }]))("issuer show demo")
     }
 
     @Test("an agent's refusal is shown as error and hint, and is exit code 1")
@@ -58,7 +58,7 @@ struct FailureTests {
 
     @Test("a reply that is not understood says so")
     func notUnderstood() async {
-        let agent = ScriptedAgent([.getDiscovery: { _ in ["other": 1] }])
+        let agent = ScriptedSession([.getDiscovery: { _ in ["other": 1] }])
         let outcome = await CommandLineRun(agent: agent)("jwks demo")
         #expect(outcome.status == 1)
         #expect(outcome.errors.hasPrefix("error: the agent's reply to get-discovery is not understood"))

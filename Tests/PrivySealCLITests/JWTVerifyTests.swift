@@ -47,9 +47,9 @@ struct JWTVerifyTests {
     }
 
     /// An agent with the issuer demo, whose key is `signer`'s, and disabled issuers that share an iss.
-    func agent() throws -> ScriptedAgent {
+    func agent() throws -> ScriptedSession {
         let keys = ["demo": try signer.jwks(), "off-1": try other.jwks(), "off-2": try signer.jwks()]
-        return ScriptedAgent([
+        return ScriptedSession([
             .issuerList: { _ in
                 try JSONValue(
                     encoding: IssuerList(issuers: [

@@ -1,17 +1,11 @@
 import Foundation
 import RelyingParty
 import TLSSupport
+import TestSupport
 import Testing
 
 @Suite("discovery over TLS", .enabled(if: LoopbackServer.isAvailable, "needs python3 for a server to talk to"))
 struct TLSFetchTests {
-    private func withDirectory(_ body: (String) async throws -> Void) async throws {
-        let directory = FileManager.default.temporaryDirectory.path + "/privyseal-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        try await body(directory)
-    }
-
     private func refusal(
         of url: String, _ authorities: CertificateAuthorities = .machine, _ code: VerificationError.Code = .certificateUntrusted
     ) async throws -> VerificationError {
@@ -21,7 +15,7 @@ struct TLSFetchTests {
 
     @Test("a server of a private authority is taken where that authority is named, in a file or in a directory")
     func privateAuthority() async throws {
-        try await withDirectory { directory in
+        try await withTemporaryDirectory { directory in
             let authority = try await TestCertificate.make(in: directory, "authority", .rsa)
             let other = try await TestCertificate.make(in: directory, "other")
             let server = try await TestCertificate.make(in: directory, "server", by: authority)
@@ -52,7 +46,7 @@ struct TLSFetchTests {
 
     @Test("a certificate that has expired, or is for another name, is refused as that")
     func faults() async throws {
-        try await withDirectory { directory in
+        try await withTemporaryDirectory { directory in
             let made = try await TestCertificate.make(in: directory)
             let expired = TestCertificate(certificate: directory + "/expired.pem", key: made.key)
             try await TestCertificate.openssl(
@@ -75,7 +69,7 @@ struct TLSFetchTests {
             let error = try await refusal(of: url.replacing("http:", with: "https:") + "/ok", .machine, .unreachable)
             #expect(error.message.contains("TLS with 127.0.0.1:"), "\(error.message)")
         }
-        try await withDirectory { directory in
+        try await withTemporaryDirectory { directory in
             let made = try await TestCertificate.make(in: directory)
             try await LoopbackServer.run(made) { url in
                 let named = CertificateAuthorities.named(files: [made.certificate], directories: [])
@@ -87,7 +81,7 @@ struct TLSFetchTests {
 
     @Test("a proxy that the environment names is asked, and not for what it makes an exception of, nor for http")
     func proxy() async throws {
-        try await withDirectory { directory in
+        try await withTemporaryDirectory { directory in
             let made = try await TestCertificate.make(in: directory, for: "DNS:issuer.invalid")
             let named = CertificateAuthorities.named(files: [made.certificate], directories: [])
             func ask(_ url: String, _ environment: [String: String]) async throws -> PublishedIssuer {
@@ -127,7 +121,7 @@ struct TLSFetchTests {
 
     @Test("authorities that cannot be read are said to be that")
     func unreadable() async throws {
-        try await withDirectory { directory in
+        try await withTemporaryDirectory { directory in
             let made = try await TestCertificate.make(in: directory)
             for authorities in [
                 CertificateAuthorities.named(files: [directory + "/missing.pem"], directories: []),

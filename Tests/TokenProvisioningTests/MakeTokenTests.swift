@@ -2,6 +2,7 @@ import Foundation
 import PKCS11
 import SoftHSMSupport
 import Subprocess
+import TestSupport
 import Testing
 
 @Suite("softhsm/make-token")
@@ -38,10 +39,9 @@ struct MakeTokenTests {
         try await run("bash", [Self.script] + arguments)
     }
 
+    /// Calls with the path of a directory that is not there yet.
     private func inDirectory(_ body: (String) async throws -> Void) async throws {
-        let directory = FileManager.default.temporaryDirectory.appending(path: "make-token-\(UUID().uuidString)").path
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        try await body(directory)
+        try await withTemporaryDirectory { try await body($0 + "/token") }
     }
 
     private func mode(_ path: String) throws -> Int? {

@@ -2,6 +2,7 @@ import AgentClient
 import AgentProtocol
 import FaultyTokenSupport
 import Foundation
+import TestSupport
 
 extension KillCampaign {
     /// Kills while four clients sign and two operators change issuers, and now and then once more while the agent starts.

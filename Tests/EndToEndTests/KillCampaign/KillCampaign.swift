@@ -1,6 +1,7 @@
 import AgentClient
 import FaultyTokenSupport
 import Foundation
+import TestSupport
 
 /// Kills a running agent again and again, and looks each time at what has become of its keys.
 ///

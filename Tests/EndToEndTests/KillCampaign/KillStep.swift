@@ -1,3 +1,5 @@
+import TestSupport
+
 /// A place inside a change at which the agent is held and killed.
 struct KillStep: Hashable, Sendable, CustomStringConvertible {
     /// What is under way.

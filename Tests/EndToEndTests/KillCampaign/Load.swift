@@ -1,6 +1,7 @@
 import AgentClient
 import AgentProtocol
 import Platform
+import TestSupport
 
 /// Clients that sign, and operators that change issuers, until the agent is gone under them.
 struct Load: Sendable {

@@ -1,5 +1,6 @@
 import Foundation
 public import PKCS11
+import TestSupport
 
 /// A fresh SoftHSM token for one test: its own directory, its own configuration and its own copy of the module.
 ///

@@ -4,7 +4,7 @@ import Platform
 @testable import privyseal
 
 /// An agent that answers each method with what the test wrote down, and remembers what it was asked.
-final class ScriptedAgent: AgentSession {
+final class ScriptedSession: AgentSession {
     /// A request's answer: a result, or an error to throw.
     typealias Answer = @Sendable (_ params: JSONValue?) throws -> JSONValue
 

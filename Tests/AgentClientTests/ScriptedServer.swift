@@ -2,9 +2,10 @@ import AgentProtocol
 import Foundation
 import NIOCore
 import NIOPosix
+import TestSupport
 
 /// A server that answers as a test tells it to, on a socket in a directory of its own.
-final class ScriptedAgent: Sendable {
+final class ScriptedServer: Sendable {
     enum Action: Sendable {
         case send([UInt8])
         case close
@@ -14,14 +15,14 @@ final class ScriptedAgent: Sendable {
     typealias Script = @Sendable (_ requests: [Request]) -> [Action]
 
     let socketPath: String
-    private let directory: URL
+    private let directory: String
     private let channel: any Channel
 
     /// Runs `body` against an agent that follows `script`.
     static func with<Result>(
         _ script: @escaping Script, _ body: (_ socketPath: String) async throws -> Result
     ) async throws -> Result {
-        let agent = try await ScriptedAgent(script)
+        let agent = try await ScriptedServer(script)
         do {
             let result = try await body(agent.socketPath)
             try await agent.stop()
@@ -33,8 +34,8 @@ final class ScriptedAgent: Sendable {
     }
 
     private init(_ script: @escaping Script) async throws {
-        directory = try Self.makeDirectory()
-        socketPath = directory.appending(path: "agent.sock").path()
+        directory = try TemporaryDirectory.make()
+        socketPath = directory + "/agent.sock"
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -46,17 +47,11 @@ final class ScriptedAgent: Sendable {
 
     private func stop() async throws {
         try await channel.close()
-        try FileManager.default.removeItem(at: directory)
-    }
-
-    static func makeDirectory() throws -> URL {
-        let directory = FileManager.default.temporaryDirectory.appending(path: "ac-\(UUID().uuidString.prefix(8))")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        return directory
+        try FileManager.default.removeItem(atPath: directory)
     }
 }
 
-extension ScriptedAgent.Action {
+extension ScriptedServer.Action {
     static func result(_ request: Request, _ result: some Encodable) -> Self {
         .send(ReplyLine.success(id: request.id, result: result))
     }
@@ -74,11 +69,11 @@ private final class ScriptHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private let script: ScriptedAgent.Script
+    private let script: ScriptedServer.Script
     private var framer = LineFramer()
     private var requests: [Request] = []
 
-    init(script: @escaping ScriptedAgent.Script) {
+    init(script: @escaping ScriptedServer.Script) {
         self.script = script
     }
 

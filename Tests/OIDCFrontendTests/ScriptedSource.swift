@@ -3,7 +3,7 @@ import OIDCFrontend
 import Platform
 
 /// An agent that does as the test says: holds issuers, tells watchers of changes, refuses, hangs, goes away.
-final class ScriptedAgent: DiscoverySource {
+final class ScriptedSource: DiscoverySource {
     struct Gone: Error {}
 
     struct State {
@@ -80,14 +80,14 @@ final class ScriptedAgent: DiscoverySource {
 }
 
 final class ScriptedConnection: DiscoveryConnection {
-    private let agent: ScriptedAgent
+    private let agent: ScriptedSource
     private let stream: AsyncThrowingStream<IssuerChanges, any Error>
     let changes: AsyncThrowingStream<IssuerChanges, any Error>.Continuation
     /// Finishes when the connection ends.
     private let life: AsyncStream<Void>
     private let lifeline: AsyncStream<Void>.Continuation
 
-    init(agent: ScriptedAgent) {
+    init(agent: ScriptedSource) {
         self.agent = agent
         (stream, changes) = AsyncThrowingStream.makeStream()
         (life, lifeline) = AsyncStream.makeStream()
@@ -141,6 +141,6 @@ final class ScriptedConnection: DiscoveryConnection {
         // Not ended by cancellation, as a call over a socket may not be.
         let waiting = Task { [life] in for await _ in life {} }
         await waiting.value
-        throw ScriptedAgent.Gone()
+        throw ScriptedSource.Gone()
     }
 }

@@ -1,13 +1,14 @@
 import Foundation
 
 /// What a service manager listens on (sd_notify(3)).
-final class NotifySocket {
-    let path: String
-    private let descriptor = notifySocket()
+package final class NotifySocket {
+    package let path: String
+    private let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
 
-    struct NotBound: Error {}
+    private struct NotBound: Error {}
 
-    init(_ path: String) throws {
+    /// Listens at a path, where nothing is yet.
+    package init(_ path: String) throws {
         self.path = path
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -20,7 +21,7 @@ final class NotifySocket {
     }
 
     /// The messages that have come since, first lines only.
-    func received() -> [String] {
+    package func received() -> [String] {
         var messages: [String] = []
         var buffer = [UInt8](repeating: 0, count: 1000)
         while true {
@@ -31,7 +32,8 @@ final class NotifySocket {
         }
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        close(descriptor)
+        try? FileManager.default.removeItem(atPath: path)
+    }
 }
-
-private func notifySocket() -> Int32 { socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0) }
