@@ -15,7 +15,7 @@ struct AbuseTests {
         .enabled(if: geteuid() == 0, "users cannot be told apart but by root"))
     func abuse() async throws {
         let outcome = try await Programs.run(
-            at: Launcher.python, [Self.script, "--check", "--seconds", "1", "--bin", Programs.directory])
+            at: Self.script, ["--check", "--seconds", "1", "--bin", Programs.directory])
         #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
     }
 

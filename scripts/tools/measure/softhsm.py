@@ -6,7 +6,7 @@ import subprocess
 import der
 from failure import Failure
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.path.normpath(os.path.dirname(os.path.abspath(__file__)) + "/../../..")
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 LABEL = "privyseal"
 

@@ -144,5 +144,5 @@ def main(arguments):
         return 1
 
 
-os.chdir(os.path.dirname(os.path.abspath(__file__)) + "/../..")
+os.chdir(os.path.dirname(os.path.abspath(__file__)) + "/../../..")
 sys.exit(main(sys.argv[1:]))
