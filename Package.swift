@@ -85,8 +85,9 @@ func support(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
     .target(name: name, dependencies: dependencies, path: "Tests/Support/\(name)", swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+/// Tests of a module. `Tests/<name>`, unless they stand elsewhere.
+func tests(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
 }
 
 let package = Package(
@@ -143,12 +144,13 @@ let package = Package(
                 .hummingbirdCore, .hummingbirdTLS, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle,
             ]),
         library("DaemonKit", ["Platform", .coreMetrics, .logging, .serviceLifecycle, .unixSignals, .yams]),
+        library("AgentSettings", ["Agent", "AgentProtocol", "DaemonKit", "PKCS11", "Platform"]),
 
         executable(
             "privyseald",
             [
-                "Agent", "AgentClient", "AgentProtocol", "DaemonKit", "IssuerStore", "KeyLifecycle", "PKCS11", "Platform",
-                "TokenProvisioning", .argumentParser, .logging, .metrics, .serviceLifecycle,
+                "Agent", "AgentClient", "AgentProtocol", "AgentSettings", "DaemonKit", "IssuerStore", "KeyLifecycle", "PKCS11",
+                "Platform", "TokenProvisioning", .argumentParser, .logging, .metrics, .serviceLifecycle,
             ]),
         executable("privyseal", ["AgentClient", "AgentProtocol", "RelyingParty", "Platform", .argumentParser]),
         executable(
@@ -168,7 +170,10 @@ let package = Package(
         support("IssuerStoreSupport", ["IssuerStore", "KeyLifecycle"]),
         support(
             "FuzzProperties",
-            ["Agent", "AgentProtocol", "DaemonKit", "JOSE", "KeyLifecycle", "PKCS11", "Platform", "ProcessSupport", .crypto]),
+            [
+                "Agent", "AgentProtocol", "AgentSettings", "DaemonKit", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
+                "ProcessSupport", .crypto,
+            ]),
         tests("PKCS11Tests", ["PKCS11", "SoftHSMSupport", .crypto, .cryptoExtras]),
         tests("TokenProvisioningTests", ["TokenProvisioning", "PKCS11", "SoftHSMSupport", "TestSupport", .subprocess]),
         tests("PlatformTests", ["Platform", "TestSupport"]),
@@ -210,14 +215,15 @@ let package = Package(
         tests(
             "FaultyTokenTests",
             ["CCryptoki", "FaultyTokenSupport", "PKCS11", "Platform", "ProcessSupport", "SoftHSMSupport", .crypto]),
-        tests("FuzzTests", ["AgentProtocol", "FuzzProperties", "ProcessSupport", "privyseald"]),
-        // The steps that Benchmarks/ counts the instructions of, through a symbolic link: they are built for release there.
+        tests("AgentSettingsTests", ["Agent", "AgentSettings", "DaemonKit", "TestSupport"]),
+        tests("FuzzTests", ["AgentProtocol", "AgentSettings", "FuzzProperties", "ProcessSupport"]),
+        // The steps that Benchmarks/ counts the instructions of, with their tests: there they are a library, built for release.
         tests(
             "SigningStepsTests",
             [
                 "Agent", "AgentProtocol", "DaemonKit", "JOSE", "KeyLifecycle", "PKCS11", "Platform", "SoftHSMSupport",
                 .coreMetrics, .logging,
-            ]),
+            ], path: "Benchmarks/Sources/SigningSteps"),
         tests("LayoutTests", []),
     ]
 )

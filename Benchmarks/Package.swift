@@ -60,7 +60,7 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: settings),
+            exclude: ["Tests"], swiftSettings: settings),
         // The plugin takes as benchmarks what lies in a directory called Benchmarks, which is this one.
         .executableTarget(
             name: "Steps", dependencies: ["SigningSteps", .product(name: "Benchmark", package: "benchmark")], path: "Steps",

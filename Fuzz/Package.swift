@@ -41,13 +41,8 @@ let package = Package(
         },
     targets: [
         .target(name: "CLibFuzzer"),
-        // How the agent's program reads its configuration, through a symbolic link: programs are no libraries.
-        .target(
-            name: "PrivysealdSettings", dependencies: [.product(name: "FuzzProperties", package: "PrivySeal")],
-            swiftSettings: settings),
         .executableTarget(
             name: "fuzz",
-            dependencies: ["CLibFuzzer", "PrivysealdSettings", .product(name: "FuzzProperties", package: "PrivySeal")],
-            swiftSettings: settings),
+            dependencies: ["CLibFuzzer", .product(name: "FuzzProperties", package: "PrivySeal")], swiftSettings: settings),
     ]
 )

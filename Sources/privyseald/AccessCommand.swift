@@ -1,5 +1,6 @@
 import Agent
 import AgentProtocol
+import AgentSettings
 import ArgumentParser
 import DaemonKit
 import Foundation
@@ -55,7 +56,7 @@ struct AccessTest: ParsableCommand {
 
     func run() throws {
         do {
-            let settings = try AgentSettings(path: config)
+            let settings = try Settings(path: config)
             for warning in settings.access?.warnings ?? [] { print("warning: \(warning)") }
             guard Method.all.contains(Method(rawValue: method)) else {
                 throw StartupFailure(

@@ -1,4 +1,5 @@
 import Agent
+import AgentSettings
 import ArgumentParser
 import IssuerStore
 
@@ -22,7 +23,7 @@ struct Backup: OperatorCommand {
     var to: String
 
     func run(_ startup: Startup) async throws {
-        let store = startup.settings.file.store.sqlite
+        let store = startup.settings.store
         try SQLiteIssuerStore.copy(store, to: to, at: Startup.clock.wall(), trusting: startup.settings.trusted)
         print("copied the store \(store) to \(to)")
     }

@@ -1,4 +1,5 @@
 import Agent
+import AgentSettings
 import ArgumentParser
 import DaemonKit
 import Foundation
@@ -28,7 +29,7 @@ struct Initialize: OperatorCommand {
     var shareToken = false
 
     func run(_ startup: Startup) async throws {
-        let path = startup.settings.file.store.sqlite
+        let path = startup.settings.store
         let lock = try StoreLock(store: path, making: true, trusting: startup.settings.trusted)
         defer { lock.hold() }
         guard !FileManager.default.fileExists(atPath: path) else {

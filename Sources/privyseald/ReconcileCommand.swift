@@ -1,5 +1,6 @@
 import Agent
 import AgentProtocol
+import AgentSettings
 import ArgumentParser
 import DaemonKit
 
@@ -36,7 +37,7 @@ struct ReconcileCommand: OperatorCommand {
     private func lock(_ startup: Startup) throws -> StoreLock? {
         guard !dryRun else { return nil }
         do {
-            return try StoreLock(store: startup.settings.file.store.sqlite, trusting: startup.settings.trusted)
+            return try StoreLock(store: startup.settings.store, trusting: startup.settings.trusted)
         } catch let error as StoreInUse {
             throw StartupFailure(
                 what: "the store \(error.store) is in use: \(error.holder)",

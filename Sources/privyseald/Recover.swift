@@ -1,4 +1,5 @@
 import Agent
+import AgentSettings
 import ArgumentParser
 import DaemonKit
 import Foundation
@@ -61,7 +62,7 @@ struct Recover: OperatorCommand {
         let request = RecoveryRequest(
             retained: retain, urls: try pairs(issuerURL, "--issuer-url") { $0 },
             algorithms: try pairs(algorithm, "--algorithm", SignatureAlgorithm.init(rawValue:)))
-        let path = startup.settings.file.store.sqlite
+        let path = startup.settings.store
         let lock = consent.dryRun ? nil : try StoreLock(store: path, making: fromToken, trusting: startup.settings.trusted)
         defer { lock?.hold() }
         if restored {

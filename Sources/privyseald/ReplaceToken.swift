@@ -1,4 +1,5 @@
 import Agent
+import AgentSettings
 import ArgumentParser
 
 /// `privyseald replace-token`
@@ -23,7 +24,7 @@ struct ReplaceToken: OperatorCommand {
 
     func run(_ startup: Startup) async throws {
         let settings = startup.settings
-        let lock = consent.dryRun ? nil : try StoreLock(store: settings.file.store.sqlite, trusting: settings.trusted)
+        let lock = consent.dryRun ? nil : try StoreLock(store: settings.store, trusting: settings.trusted)
         defer { lock?.hold() }
         let store = consent.dryRun ? try startup.readStore() : try startup.openStore()
         try await OfflineAgent.with(

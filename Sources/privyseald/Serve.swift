@@ -1,5 +1,6 @@
 import Agent
 import AgentProtocol
+import AgentSettings
 import ArgumentParser
 import DaemonKit
 import Foundation
@@ -51,13 +52,13 @@ struct Serve: AsyncParsableCommand {
     private func serve(on socket: ActivatedSocket?, _ made: (AgentService) -> Void) async throws {
         ServiceNotification().status("starting: logs in to the token and looks at its keys")
         let startup = try Startup(configuration: config)
-        let lock = try StoreLock(store: startup.settings.file.store.sqlite, trusting: startup.settings.trusted)
+        let lock = try StoreLock(store: startup.settings.store, trusting: startup.settings.trusted)
         defer { lock.hold() }
         let daemonLog = DaemonLog(startup.settings.log, clock: { WallClock.now() })
         let metrics = PrometheusRegistry()
         MetricsSystem.bootstrap(metrics)
         let log = daemonLog.logger(label: "privyseald")
-        for warning in startup.settings.file.publicBaseURL.warnings { log.warning("\(warning)") }
+        for warning in startup.settings.publicBaseURL.warnings { log.warning("\(warning)") }
         for remark in startup.settings.remarks { remark.log(to: log) }
         if let access = startup.settings.access {
             for warning in access.warnings {

@@ -1,4 +1,5 @@
 import Agent
+import AgentSettings
 import ArgumentParser
 import DaemonKit
 import Foundation
@@ -9,7 +10,7 @@ import Platform
 
 /// From a configuration file to an agent that could run; what `serve` and `check` share.
 struct Startup {
-    let settings: AgentSettings
+    let settings: Settings
     private let pin: PINSource
 
     /// Takes the PIN out of the environment, if that is where it is: once in a process, and early.
@@ -17,9 +18,9 @@ struct Startup {
     /// - Throws: `StartupFailure`.
     init(configuration path: String) throws(StartupFailure) {
         do {
-            settings = try AgentSettings(path: path)
+            settings = try Settings(path: path)
             // Whoever can change the module has the PIN and every key.
-            try FileTrust.checkFile(settings.file.token.module, "the PKCS#11 module", trusting: settings.trusted)
+            try FileTrust.checkFile(settings.module, "the PKCS#11 module", trusting: settings.trusted)
             pin = try settings.pin.source()
         } catch {
             throw StartupFailure(mapping: error)
@@ -32,7 +33,7 @@ struct Startup {
     /// - Throws: `StoreError`, with `.missing` where there is none.
     func openStore(_ lock: StoreLock? = nil) throws -> SQLiteIssuerStore {
         try SQLiteIssuerStore(
-            path: settings.file.store.sqlite, tenant: settings.file.tenant, minted: nil, lock: lock?.lock,
+            path: settings.store, tenant: settings.tenant, minted: nil, lock: lock?.lock,
             trusting: settings.trusted)
     }
 
@@ -41,20 +42,20 @@ struct Startup {
     /// - Parameter deployment: the identity of a new store.
     func makeStore(deployment: String = SystemRandom.hexadecimal(bytes: 16)) throws -> SQLiteIssuerStore {
         try SQLiteIssuerStore(
-            path: settings.file.store.sqlite, tenant: settings.file.tenant,
+            path: settings.store, tenant: settings.tenant,
             minted: Deployment(id: deployment, tenant: SystemRandom.uuid()), trusting: settings.trusted)
     }
 
     /// Opens the store for reading, beside whoever uses it.
     func readStore() throws -> SQLiteIssuerStore {
         try SQLiteIssuerStore(
-            reading: settings.file.store.sqlite, tenant: settings.file.tenant, trusting: settings.trusted)
+            reading: settings.store, tenant: settings.tenant, trusting: settings.trusted)
     }
 
     /// Looks at the token without a store. A PIN that the token refused is remembered beside where the store is to be, and not sent
     /// again until its source changes: whoever starts this again and again must not lock the token.
     func survey() async throws -> TokenSurvey {
-        let memory = settings.file.store.sqlite + ".refused-pin"
+        let memory = settings.store + ".refused-pin"
         let identity = try pin.identity()
         if (try? RegularFile.readTrusted(path: memory, limit: 4_096)) == Array(identity.utf8) {
             throw StartupFailure(
@@ -80,7 +81,7 @@ struct Startup {
             clock: Startup.clock, log: quiet, metrics: { "" },
             reload: { [settings] in
                 ReloadedConfiguration(
-                    publicBaseURL: settings.publicBaseURL, access: settings.accessPolicy, applied: [], needsRestart: [])
+                    publicBaseURL: settings.publicBaseURL.text, access: settings.accessPolicy, applied: [], needsRestart: [])
             })
     }
 
@@ -90,8 +91,8 @@ struct Startup {
             socket: settings.socket, activated: activated, socketMode: settings.socketMode,
             socketGroup: settings.socketGroup,
             hsm: settings.signing.hsmConfiguration(
-                modulePath: settings.file.token.module, token: settings.token, custody: settings.custody),
-            pin: pin, publicBaseURL: settings.publicBaseURL, access: settings.accessPolicy,
+                modulePath: settings.module, token: settings.token, custody: settings.custody),
+            pin: pin, publicBaseURL: settings.publicBaseURL.text, access: settings.accessPolicy,
             audit: settings.audit)
         configuration.audit.trusted = settings.trusted
         configuration.limits = settings.limits

@@ -1,3 +1,4 @@
+import AgentSettings
 import ArgumentParser
 import DaemonKit
 import IssuerStore
@@ -18,13 +19,13 @@ struct TokenPINCorrected: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            let settings = try AgentSettings(path: config)
-            let path = settings.file.store.sqlite
+            let settings = try Settings(path: config)
+            let path = settings.store
             // A running agent would note the refusal again.
             let lock = try StoreLock(store: path, trusting: settings.trusted)
             defer { lock.hold() }
             let store = try SQLiteIssuerStore(
-                path: path, tenant: settings.file.tenant, minted: nil, trusting: settings.trusted)
+                path: path, tenant: settings.tenant, minted: nil, trusting: settings.trusted)
             guard let refused = try await store.refusedPIN() else {
                 print("no PIN has been refused")
                 return

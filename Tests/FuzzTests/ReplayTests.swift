@@ -1,8 +1,7 @@
+import AgentSettings
 import Foundation
 import FuzzProperties
 import Testing
-
-@testable import privyseald
 
 /// One input that is kept, and what it is fed to.
 struct KeptInput: CustomTestStringConvertible {
@@ -13,7 +12,7 @@ struct KeptInput: CustomTestStringConvertible {
     static let fuzz = URL(fileURLWithPath: #filePath).deletingLastPathComponent().resolvingSymlinksInPath()
         .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Fuzz")
 
-    static let targets = FuzzTarget.all(directory: fuzz.path) { path in _ = try AgentSettings(path: path) }
+    static let targets = FuzzTarget.all(directory: fuzz.path)
 
     /// The inputs of every target in a directory of `Fuzz`, by target and name.
     static func all(in directory: String) -> [KeptInput] {
@@ -54,7 +53,7 @@ struct ReplayTests {
     @Test("configurations that load are among the corpus", arguments: ["whole", "least", "access"])
     func configurations(_ name: String) throws {
         let file = KeptInput.fuzz.appendingPathComponent("Corpus/configuration/\(name)")
-        #expect(throws: Never.self) { try AgentSettings(path: file.path) }
+        #expect(throws: Never.self) { try Settings(path: file.path) }
     }
 
     @Test("every directory of inputs belongs to a target", arguments: ["Corpus", "Failures"])

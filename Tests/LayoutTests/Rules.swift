@@ -28,9 +28,10 @@ enum Rules {
             "AgentClient", "AgentProtocol", "HummingbirdCore", "HummingbirdTLS", "NIOHTTP1", "NIOSSL",
         ]),
         "DaemonKit": daemon.union(["UnixSignals", "Yams"]),
+        "AgentSettings": ["Agent", "AgentProtocol", "DaemonKit", "PKCS11"],
         "privyseald": daemon.union([
-            "Agent", "AgentClient", "AgentProtocol", "ArgumentParser", "DaemonKit", "IssuerStore", "KeyLifecycle", "PKCS11",
-            "TokenProvisioning",
+            "Agent", "AgentClient", "AgentProtocol", "AgentSettings", "ArgumentParser", "DaemonKit", "IssuerStore",
+            "KeyLifecycle", "PKCS11", "TokenProvisioning",
         ]),
         "privyseal": ["AgentClient", "AgentProtocol", "ArgumentParser", "RelyingParty"],
         "privyseal-issuer": daemon.union(["ArgumentParser", "DaemonKit", "OIDCFrontend"]),
@@ -52,11 +53,11 @@ enum Rules {
         ("JWTKit", ["RelyingParty/"]),
         ("Yams", ["DaemonKit/"]),
         ("Hummingbird", ["OIDCFrontend/"]),
-        ("Agent", ["privyseald/"]),
+        ("Agent", ["AgentSettings/", "privyseald/"]),
         ("IssuerStore", ["Agent/", "privyseald/"]),
-        ("PKCS11", ["Agent/", "privyseald/"]),
+        ("PKCS11", ["Agent/", "AgentSettings/", "privyseald/"]),
         ("TokenProvisioning", ["privyseald/"]),
-        ("DaemonKit", ["privyseald/", "privyseal-issuer/"]),
+        ("DaemonKit", ["AgentSettings/", "privyseald/", "privyseal-issuer/"]),
     ]
 
     /// The rooms of a target, which are its folders, from the ground up: what stands in one uses its own and those before it.

@@ -1,4 +1,5 @@
 import Agent
+import AgentSettings
 import ArgumentParser
 import DaemonKit
 import Foundation
@@ -46,13 +47,13 @@ struct Check: AsyncParsableCommand {
     }
 
     private func judge() throws {
-        let store = try AgentSettings(path: config).file.store.sqlite
+        let store = try Settings(path: config).store
         let directory = URL(fileURLWithPath: store).deletingLastPathComponent().path
         if let user = try ServiceUser.assume(named: user, owning: directory, unit: "privyseal") {
             print("note: judged as the user \(user)")
         }
         // Once more, since root can read what the service cannot.
-        let settings = try AgentSettings(path: config)
+        let settings = try Settings(path: config)
         for remark in settings.remarks { print(remark.line) }
         for note in try ConfigurationJudgement(settings).notes() { print("note: \(note)") }
         settings.printRemarks()
@@ -60,7 +61,7 @@ struct Check: AsyncParsableCommand {
     }
 }
 
-extension AgentSettings {
+extension Settings {
     /// Prints what of a configuration that is in order deserves a word.
     func printRemarks() {
         if let relaxations = custody.relaxations {

@@ -1,4 +1,5 @@
 import Agent
+import AgentSettings
 import DaemonKit
 import Foundation
 import IssuerStore
@@ -6,9 +7,9 @@ import Platform
 
 /// What a configuration names, looked at without changing it or being in the way of an agent that uses it.
 struct ConfigurationJudgement {
-    private let settings: AgentSettings
+    private let settings: Settings
 
-    init(_ settings: AgentSettings) {
+    init(_ settings: Settings) {
         self.settings = settings
     }
 
@@ -17,8 +18,8 @@ struct ConfigurationJudgement {
     /// - Throws: `PlatformError`, `StoreError` or `StartupFailure` for what an agent could not start with.
     func notes() throws -> [String] {
         // Whoever can change the module has the PIN and every key.
-        try FileTrust.checkFile(settings.file.token.module, "the PKCS#11 module", trusting: settings.trusted)
-        try requireReadable(settings.file.token.module, "the PKCS#11 module")
+        try FileTrust.checkFile(settings.module, "the PKCS#11 module", trusting: settings.trusted)
+        try requireReadable(settings.module, "the PKCS#11 module")
         return try [pinNote(), storeNote(), auditNote(), socketNote()].compactMap(\.self)
     }
 
@@ -42,14 +43,14 @@ struct ConfigurationJudgement {
     }
 
     private func storeNote() throws -> String? {
-        let path = settings.file.store.sqlite
+        let path = settings.store
         // As a start says of a place where there can be no store.
         try requireWritableDirectory(of: path, "store", exitCode: StartupFailure.configurationExitCode)
         guard FileManager.default.fileExists(atPath: path) else {
             try SQLiteIssuerStore.checkOwnership(of: path, trusting: settings.trusted)
             return "there is no store at \(path) yet: privyseald init makes one"
         }
-        _ = try SQLiteIssuerStore(reading: path, tenant: settings.file.tenant, trusting: settings.trusted)
+        _ = try SQLiteIssuerStore(reading: path, tenant: settings.tenant, trusting: settings.trusted)
         return nil
     }
 

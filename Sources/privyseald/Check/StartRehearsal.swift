@@ -1,4 +1,5 @@
 import Agent
+import AgentSettings
 import DaemonKit
 import Foundation
 import IssuerStore
@@ -13,7 +14,7 @@ struct StartRehearsal {
         let settings = startup.settings
         for remark in settings.remarks { print(remark.line) }
         try Self.checkSocket(settings.socket)
-        let lock = try StoreLock(store: settings.file.store.sqlite, trusting: settings.trusted)
+        let lock = try StoreLock(store: settings.store, trusting: settings.trusted)
         defer { lock.hold() }
         let store = try startup.openStore()
         try await AgentServer.rehearse(

@@ -1,26 +1,24 @@
+import AgentSettings
 import DaemonKit
 import Foundation
 
-/// Reads the configuration file at a path as the agent does at its start.
-public typealias ConfigurationLoader = @Sendable (_ path: String) throws -> Void
-
 extension FuzzTarget {
     /// A configuration file of the agent.
-    static func configuration(_ load: @escaping ConfigurationLoader) -> FuzzTarget {
-        FuzzTarget("configuration", "the agent's configuration file", longestInput: 4_096) { bytes throws(Violation) in
-            let path = FileManager.default.temporaryDirectory.appendingPathComponent("privyseal-fuzz-\(UUID().uuidString)").path
-            guard FileManager.default.createFile(atPath: path, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
-            else {
-                throw Violation("the input cannot be written to \(path)")
-            }
-            defer { try? FileManager.default.removeItem(atPath: path) }
-            do {
-                try load(path)
-            } catch let error as ConfigurationError {
-                try check(error, bytes)
-            } catch {
-                throw Violation("an error without its place in the file: \(error)")
-            }
+    static let configuration = FuzzTarget(
+        "configuration", "the agent's configuration file", longestInput: 4_096
+    ) { bytes throws(Violation) in
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("privyseal-fuzz-\(UUID().uuidString)").path
+        guard FileManager.default.createFile(atPath: path, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+        else {
+            throw Violation("the input cannot be written to \(path)")
+        }
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        do {
+            _ = try Settings(path: path)
+        } catch let error as ConfigurationError {
+            try check(error, bytes)
+        } catch {
+            throw Violation("an error without its place in the file: \(error)")
         }
     }
 

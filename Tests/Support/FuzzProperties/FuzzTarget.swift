@@ -25,14 +25,11 @@ public struct FuzzTarget: Sendable {
 
     /// Every target.
     ///
-    /// - Parameters:
-    ///   - directory: of the fuzzer, where other people's parsers are.
-    ///   - loadConfiguration: reads the agent's configuration file at a path; given from outside, since only those who build
-    ///     the program see that.
-    public static func all(directory: String, loadConfiguration: @escaping ConfigurationLoader) -> [FuzzTarget] {
+    /// - Parameter directory: of the fuzzer, where other people's parsers are.
+    public static func all(directory: String) -> [FuzzTarget] {
         [
             .framing, .request, .reply, .sign, .json, .publicKey, .tokenKey, .tokenURI, .jws, .values, .glob,
-            .readings(OtherParsers(directory: directory + "/Parsers")), .configuration(loadConfiguration),
+            .readings(OtherParsers(directory: directory + "/Parsers")), .configuration,
         ]
     }
 }

@@ -1,49 +1,55 @@
-import Agent
-import DaemonKit
+package import Agent
+package import DaemonKit
 import Foundation
-import PKCS11
-import Platform
+package import PKCS11
+package import Platform
 
 /// A configuration file that has been read and judged: everything in it has its type.
-struct AgentSettings {
-    let file: AgentFile
-    let socket: UnixSocketPath
-    let socketMode: UInt32
-    let socketGroup: UInt32?
-    let token: TokenURI
-    let publicBaseURL: String
-    let pin: PINSetting
-    let signing: SigningSettings
+package struct Settings {
+    private let file: AgentFile
+    package let socket: UnixSocketPath
+    package let socketMode: UInt32
+    package let socketGroup: UInt32?
+    package let token: TokenURI
+    package let pin: PINSetting
+    package let signing: SigningSettings
     /// `nil` without an access section.
-    let access: AccessSettings?
-    let limits: ConnectionLimits
-    let audit: AuditConfiguration
-    let trusted: TrustedDirectories
+    package let access: AccessSettings?
+    package let limits: ConnectionLimits
+    package let audit: AuditConfiguration
+    package let trusted: TrustedDirectories
+
+    /// The path of the PKCS#11 module.
+    package var module: String { file.token.module }
+    /// The path of the SQLite store.
+    package var store: String { file.store.sqlite }
+    package var tenant: String? { file.tenant }
+    package var publicBaseURL: PublicBaseURL { file.publicBaseURL }
 
     /// Who may do what. Without an access section, the agent's own user everything.
-    var accessPolicy: AccessPolicy {
+    package var accessPolicy: AccessPolicy {
         access.map {
             AccessPolicy(rules: $0.rules, overflowUID: OverflowUser.uid(), overflowGID: OverflowGroup.gid())
         } ?? .ownUser(getuid())
     }
 
     /// How the token has to hold a key.
-    var custody: CustodyRules {
+    package var custody: CustodyRules {
         CustodyRules(
             acceptingUnreported: Set(file.token.custody?.acceptUnreported ?? []),
             usages: Set(file.token.custody?.acceptUsages ?? []))
     }
 
     /// What is taken and yet may not do what it says, a line each.
-    var warnings: [String] { file.publicBaseURL.warnings + (access?.warnings ?? []) }
+    package var warnings: [String] { publicBaseURL.warnings + (access?.warnings ?? []) }
 
     /// What there is to be said when an agent starts with it.
-    var remarks: [StartRemark] { trusted.remarks + [pin.remark].compactMap(\.self) }
+    package var remarks: [StartRemark] { trusted.remarks + [pin.remark].compactMap(\.self) }
 
-    var log: LogConfiguration { file.log ?? LogConfiguration() }
+    package var log: LogConfiguration { file.log ?? LogConfiguration() }
 
     /// - Throws: `ConfigurationError` with file, line and column; `PlatformError` for a group that does not exist.
-    init(path: String) throws {
+    package init(path: String) throws {
         let yaml = try StrictYAML(path: path)
         file = try yaml.decode(AgentFile.self)
         guard !yaml.isEmpty("trustedDirectories", at: []) else {
@@ -74,7 +80,6 @@ struct AgentSettings {
                 at: ["token", "module"], "token.module is not an absolute path: \"\(file.token.module)\"",
                 hint: "write the whole path: what is searched for elsewhere could be another module")
         }
-        publicBaseURL = file.publicBaseURL.text
         try Self.check(tenant: file.tenant, yaml)
         pin = try PINSetting(file.token, yaml)
         signing = try SigningSettings(file.signing, yaml)
@@ -110,5 +115,29 @@ struct AgentSettings {
                 at: ["tenant"], "the tenant must be 1 to 64 letters, digits, hyphens and underscores",
                 hint: "use a UUID, or leave it out to have one minted")
         }
+    }
+}
+
+extension Settings {
+    /// What of these settings differs from another's and counts from the next start on, by its path in the file.
+    package func sectionsThatDiffer(from other: Settings) -> [String] {
+        let sections: [(String, Bool)] = [
+            ("socket.path", file.socket.path != other.file.socket.path), ("socket.mode", socketMode != other.socketMode),
+            ("socket.group", socketGroup != other.socketGroup), ("token.uri", token != other.token),
+            ("token.module", module != other.module),
+            ("token.pinFile", file.token.pinFile != other.file.token.pinFile),
+            ("token.pinCredential", file.token.pinCredential != other.file.token.pinCredential),
+            ("token.pinEnvironment", file.token.pinEnvironment != other.file.token.pinEnvironment),
+            ("limits", limits != other.limits), ("token.custody", custody != other.custody),
+            ("store.sqlite", store != other.store), ("tenant", tenant != other.tenant),
+            ("audit", audit != other.audit), ("trustedDirectories", trusted != other.trusted),
+            ("signing.sessions", signing.sessions != other.signing.sessions),
+            ("signing.queue", signing.queue != other.signing.queue),
+            ("signing.deadline", signing.deadline != other.signing.deadline),
+            ("signing.callLimit", signing.callLimit != other.signing.callLimit),
+            ("signing.changeLimit", signing.changeLimit != other.signing.changeLimit),
+            ("signing.recoveryInterval", signing.recoveryInterval != other.signing.recoveryInterval),
+        ]
+        return sections.filter(\.1).map(\.0)
     }
 }

@@ -1,9 +1,6 @@
+import AgentSettings
 import DaemonKit
-import Foundation
-import ProcessSupport
 import Testing
-
-@testable import privyseald
 
 @Suite("The base URL that issuer URLs begin with")
 struct PublicBaseURLTests {
@@ -93,25 +90,5 @@ struct PublicBaseURLTests {
         let url = try PublicBaseURL(text)
         #expect(url.warnings.count == warnings.count, "\(url.warnings)")
         for (said, expected) in zip(url.warnings, warnings) { #expect(said.contains(expected)) }
-    }
-
-    @Test("check, the log at the start and the log of a reload all say the warning")
-    func said() async throws {
-        try await Installation.with { site in
-            try site.writeAgentConfiguration(replacing: ["http://127.0.0.1": "http://LOCALHOST"])
-            let warning = "the host of publicBaseURL has capital letters"
-            let outcome = try await Programs.run("privyseald", ["check", "--config", site.agentConfiguration])
-            #expect(outcome.status == 0, "\(outcome.errors)")
-            #expect(outcome.output.contains("warning: \(warning)"), "\(outcome.output)")
-            let agent = try await site.startAgent()
-            #expect(agent.text.contains(warning), "\(agent.text)")
-            try site.writeAgentConfiguration(replacing: ["http://127.0.0.1": "http://127.0.0.1//a"])
-            let reloaded = try await site.output("call", "reload")
-            #expect(reloaded.contains("publicBaseURL"), "\(reloaded)")
-            #expect(await poll("the warning") { agent.text.contains("two slashes together") }, "\(agent.text)")
-            // One that cannot be used leaves the one in force.
-            try site.writeAgentConfiguration(replacing: ["http://127.0.0.1": "http://127.0.0.1:0/a"])
-            #expect(try await site.privyseal("call", "reload").status == 1)
-        }
     }
 }

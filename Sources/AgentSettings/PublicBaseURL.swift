@@ -1,25 +1,25 @@
-import DaemonKit
+package import DaemonKit
 import Platform
 
 /// Where relying parties reach the frontend: what every issuer URL that is minted begins with, and so `iss`, byte for byte and for
 /// good. What some client could not use is refused; what clients read in different ways is warned of.
-struct PublicBaseURL: Decodable, Equatable {
+package struct PublicBaseURL: Decodable, Equatable {
     /// The most bytes it may have: with tenant and uuid it is an issuer URL, which the frontend takes up to 2,048 of.
     private static let longest = 1_024
     /// Bytes that stand in no URL, escaped or in place of anything (RFC 3986 §2).
     private static let excluded = Set("\"<>\\^`{|} ".utf8)
 
     /// Without the slash at its end.
-    let text: String
+    package let text: String
     /// What some clients read otherwise than it is written, a line each.
-    let warnings: [String]
+    package let warnings: [String]
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         try self.init(decoder.singleValueContainer().decode(String.self))
     }
 
     /// An http or https URL, perhaps with a path.
-    init(_ given: String) throws(InvalidConfigurationValue) {
+    package init(_ given: String) throws(InvalidConfigurationValue) {
         if let character = given.unicodeScalars.first(where: {
             !(0x21...0x7E ~= $0.value) || Self.excluded.contains(UInt8($0.value))
         }) {

@@ -1,17 +1,17 @@
-import Agent
+package import Agent
 import DaemonKit
 import Foundation
-import PKCS11
+package import PKCS11
 
 /// How the agent uses the token: the `signing` section, with its defaults and bounds.
-struct SigningSettings: Equatable {
-    let sessions: Int
-    let queue: Int
+package struct SigningSettings: Equatable {
+    package let sessions: Int
+    package let queue: Int
     /// Seconds, each of them.
-    let deadline: Int
-    let callLimit: Int
-    let changeLimit: Int
-    let recoveryInterval: Int
+    package let deadline: Int
+    package let callLimit: Int
+    package let changeLimit: Int
+    package let recoveryInterval: Int
 
     /// One for each processor: a token in the process, like SoftHSM, computes on them, and more sessions only take them from each
     /// other. A token that computes elsewhere can have many more.
@@ -41,7 +41,7 @@ struct SigningSettings: Equatable {
         recoveryInterval = try seconds(file?.recoveryInterval, 1...3_600, orElse: 30, "recoveryInterval")
     }
 
-    func hsmConfiguration(modulePath: String, token: TokenURI, custody: CustodyRules) -> HSMConfiguration {
+    package func hsmConfiguration(modulePath: String, token: TokenURI, custody: CustodyRules) -> HSMConfiguration {
         HSMConfiguration(
             modulePath: modulePath, token: token, sessions: sessions, queueLimit: queue, deadlineSeconds: deadline,
             callLimitSeconds: Double(callLimit), changeLimitSeconds: Double(changeLimit),

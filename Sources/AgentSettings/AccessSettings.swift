@@ -1,13 +1,13 @@
-import Agent
+package import Agent
 import AgentProtocol
 import DaemonKit
 import Platform
 
 /// The `access` section: its rules with names resolved and bounds judged, and what is odd about them.
-struct AccessSettings: Equatable {
-    let rules: [AccessRule]
+package struct AccessSettings: Equatable {
+    package let rules: [AccessRule]
     /// One line each, with the place in the file.
-    let warnings: [String]
+    package let warnings: [String]
 
     /// - Throws: `ConfigurationError` with file, line and column.
     init(_ file: [AgentFile.Rule], _ yaml: StrictYAML) throws {

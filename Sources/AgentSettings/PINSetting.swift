@@ -1,10 +1,10 @@
-import Agent
+package import Agent
 import DaemonKit
 import PKCS11
-import Platform
+package import Platform
 
 /// Where the configuration says the PIN is.
-enum PINSetting: Equatable {
+package enum PINSetting: Equatable {
     /// A file that its owner alone can read.
     case file(String)
     /// A credential of the systemd unit, by name.
@@ -31,7 +31,7 @@ enum PINSetting: Equatable {
     ///
     /// To be called once, before other threads read the environment.
     /// - Throws: `PlatformError` when the variable is not set or empty.
-    func source() throws(PlatformError) -> PINSource {
+    package func source() throws(PlatformError) -> PINSource {
         switch self {
         case .file(let path):
             return PINSource(identity: { try FileIdentity.of(path) }) {
@@ -49,7 +49,7 @@ enum PINSetting: Equatable {
     }
 
     /// What there is to be said of it when an agent starts.
-    var remark: StartRemark? {
+    package var remark: StartRemark? {
         guard case .file(let path) = self else { return nil }
         return SecretFile.remark(on: path)
     }
