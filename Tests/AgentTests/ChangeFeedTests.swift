@@ -4,110 +4,244 @@ import Testing
 
 @testable import Agent
 
-/// Without token and socket: who is waited for, and what is said of it.
+/// Without token, socket and clock: who is waited for, and what is said of it.
 @Suite("Who serves what a change publishes")
 struct ChangeFeedTests {
-    private struct Sink: NotificationSink {
-        func notify(_ changes: IssuerChanges, written: @escaping @Sendable () -> Void) { written() }
+    private final class Audience {
+        var watchers = Watchers()
+
+        func watch(_ number: UInt64, acknowledges: Bool = true, sees: [String] = ["demo"]) -> ConnectionID {
+            let connection = ConnectionID(number: number)
+            watchers.connected(connection)
+            _ = watchers.subscribe(connection, sink: SilentSink(), acknowledges: acknowledges) { sees.contains($0) }
+            _ = watchers.release(connection)
+            return connection
+        }
+
+        /// Whether the agent takes the word of a watcher that it serves this.
+        func serves(
+            _ connection: ConnectionID, generation: Int, urls: Int = 1, of name: String = "demo"
+        ) -> Bool {
+            watchers.acknowledge([ServedIssuer(name: name, generation: generation, urls: urls)], by: connection)
+        }
+
+        /// The outcome of a change that has waited, which goes on after what `meanwhile` does and no sooner.
+        func publication(_ generation: Int, _ meanwhile: (Audience) -> Void) -> PublicationOutcome {
+            let waiter = watchers.wait(for: "demo", generation: generation)
+            #expect(satisfied().isEmpty)
+            meanwhile(self)
+            #expect(satisfied() == [waiter])
+            return outcome(generation)
+        }
+
+        func satisfied() -> [Int] { watchers.takeSatisfied() }
+
+        func outcome(_ generation: Int) -> PublicationOutcome {
+            watchers.outcome(of: "demo", generation: generation)
+        }
+
+        func isAwaiting(_ generation: Int) -> Bool {
+            watchers.isAwaiting("demo", generation: generation)
+        }
     }
 
-    /// As long as a busy machine may take; what is not waited for ends at once.
-    private let feed = ChangeFeed(limits: ChangeFeed.Limits(publication: .seconds(120), comeback: .seconds(120)))
-
-    private func watch(_ number: UInt64, acknowledges: Bool = true, sees: [String] = ["demo"]) -> ConnectionID {
-        let connection = ConnectionID(number: number)
-        feed.connected(connection)
-        _ = feed.subscribe(connection, sink: Sink(), acknowledges: acknowledges) { sees.contains($0) }
-        feed.release(connection)
-        return connection
-    }
-
-    private func serves(_ connection: ConnectionID, generation: Int, urls: Int = 1, of name: String = "demo") -> Bool {
-        feed.acknowledge([ServedIssuer(name: name, generation: generation, urls: urls)], by: connection)
-    }
-
-    /// The outcome, after what `meanwhile` does while somebody waits for it.
-    private func publication(_ generation: Int, _ meanwhile: @escaping @Sendable () -> Void) async -> PublicationView {
-        async let view = feed.awaitPublication(of: "demo", generation: generation)
-        while feed.state.withLock({ $0.waiting.isEmpty }) { await Task.yield() }
-        meanwhile()
-        return await view
-    }
+    private let audience = Audience()
 
     @Test("a frontend that acknowledges is waited for until it says that it serves it; that it has fetched it does not count")
-    func acknowledgement() async {
-        let one = watch(1)
-        #expect(serves(one, generation: 1))
-        let view = await publication(2) {
-            feed.noteFetch(by: one, issuer: "demo", generation: 2)
-            #expect(feed.state.withLock { !$0.waiting.isEmpty })
-            #expect(serves(one, generation: 2))
+    func acknowledgement() {
+        let one = audience.watch(1)
+        #expect(audience.serves(one, generation: 1))
+        let outcome = audience.publication(2) { _ in
+            audience.watchers.noteFetch(by: one, issuer: "demo", generation: 2)
+            #expect(audience.satisfied().isEmpty)
+            #expect(audience.serves(one, generation: 2))
         }
-        #expect(view == PublicationView(outcome: "published", published: 1, watching: 1))
+        #expect(outcome == .published(frontends: 1))
     }
 
     @Test("one that watches and has not said anything yet is waited for, also for an issuer that is new")
-    func unsettled() async {
-        let one = watch(1)
-        let view = await publication(1) { #expect(serves(one, generation: 1)) }
-        #expect(view.outcome == "published")
+    func unsettled() {
+        let one = audience.watch(1)
+        let outcome = audience.publication(1) { #expect($0.serves(one, generation: 1)) }
+        #expect(outcome == .published(frontends: 1))
     }
 
     @Test("one that is not shown the issuer is not waited for, nor believed, and takes no room")
-    func hidden() async {
-        let one = watch(1, sees: ["other"])
-        #expect(serves(one, generation: 9))
-        #expect(await feed.awaitPublication(of: "demo", generation: 1) == .unserved)
-        #expect(feed.state.withLock { $0.watchers[one]?.served.isEmpty } == true)
+    func hidden() {
+        let one = audience.watch(1, sees: ["other"])
+        #expect(audience.serves(one, generation: 9))
+        #expect(!audience.isAwaiting(1) && audience.outcome(1) == .unserved)
+        #expect(audience.watchers.served(by: one)?.isEmpty == true)
     }
 
     @Test("nobody serves an issuer whose frontends all say that they serve no URL of it")
-    func noURL() async {
-        let (one, two) = (watch(1), watch(2))
-        #expect(serves(one, generation: 1, urls: 0) && serves(two, generation: 2, urls: 0))
-        let view = await publication(2) { #expect(serves(one, generation: 2, urls: 0)) }
-        #expect(view == .unserved)
+    func noURL() {
+        let (one, two) = (audience.watch(1), audience.watch(2))
+        #expect(audience.serves(one, generation: 1, urls: 0) && audience.serves(two, generation: 2, urls: 0))
+        let outcome = audience.publication(2) { #expect($0.serves(one, generation: 2, urls: 0)) }
+        #expect(outcome == .unserved)
     }
 
     @Test("a watcher that says nothing serves what it has fetched, and an issuer it never fetched is none of its business")
-    func silent() async {
-        let one = watch(1, acknowledges: false)
-        #expect(!serves(one, generation: 1))
-        #expect(await feed.awaitPublication(of: "demo", generation: 1) == .unserved)
-        feed.noteFetch(by: one, issuer: "demo", generation: 1)
-        let view = await publication(2) { feed.noteFetch(by: one, issuer: "demo", generation: 2) }
-        #expect(view == PublicationView(outcome: "published", published: 1, watching: 1))
+    func silent() {
+        let one = audience.watch(1, acknowledges: false)
+        #expect(!audience.serves(one, generation: 1))
+        #expect(!audience.isAwaiting(1) && audience.outcome(1) == .unserved)
+        audience.watchers.noteFetch(by: one, issuer: "demo", generation: 1)
+        let outcome = audience.publication(2) { $0.watchers.noteFetch(by: one, issuer: "demo", generation: 2) }
+        #expect(outcome == .published(frontends: 1))
+    }
+
+    @Test("what a watcher says of an older generation than it serves changes nothing")
+    func older() {
+        let one = audience.watch(1)
+        #expect(audience.serves(one, generation: 2) && audience.serves(one, generation: 1))
+        #expect(audience.outcome(2) == .published(frontends: 1))
     }
 
     @Test("as many as there were before a restart are waited for, and none once they are back")
-    func comeback() async {
-        feed.expect(2)
-        let view = await publication(1) {
-            #expect(serves(watch(1), generation: 1))
-            #expect(feed.state.withLock { !$0.waiting.isEmpty })
-            #expect(serves(watch(2), generation: 1))
+    func comeback() {
+        audience.watchers.expect(2)
+        let outcome = audience.publication(1) { _ in
+            let one = audience.watch(1)
+            #expect(audience.serves(one, generation: 1))
+            #expect(audience.satisfied().isEmpty)
+            #expect(audience.outcome(1) == .timedOut(published: 1, watching: 2))
+            let two = audience.watch(2)
+            #expect(audience.serves(two, generation: 1))
         }
-        #expect(view == PublicationView(outcome: "published", published: 2, watching: 2))
-        feed.disconnected(ConnectionID(number: 1))
-        #expect(await feed.awaitPublication(of: "demo", generation: 1).watching == 1)
+        #expect(outcome == .published(frontends: 2))
+        audience.watchers.disconnected(ConnectionID(number: 1))
+        #expect(!audience.isAwaiting(1) && audience.outcome(1) == .published(frontends: 1))
     }
 
     @Test("one that does not come back is waited for no longer than that takes, and is missing in what is said")
     func missing() async {
         let feed = ChangeFeed(limits: ChangeFeed.Limits(publication: .milliseconds(1), comeback: .milliseconds(1)))
         feed.expect(1)
-        let view = await feed.awaitPublication(of: "demo", generation: 1)
-        #expect(view == .unserved || view == PublicationView(outcome: "timed-out", published: 0, watching: 1))
-        while feed.state.withLock({ $0.expected }) != 0 { await Task.yield() }
+        let outcome = await feed.awaitPublication(of: "demo", generation: 1)
+        #expect(outcome == .unserved || outcome == .timedOut(published: 0, watching: 1))
+        while feed.state.withLock({ $0.watchers.expected }) != 0 { await Task.yield() }
         #expect(await feed.awaitPublication(of: "demo", generation: 1) == .unserved)
     }
 
+    @Test("a change goes on when its frontend says so, and when it ends or watches no more", arguments: 0...2)
+    func resumption(_ how: Int) async {
+        let feed = ChangeFeed(limits: ChangeFeed.Limits(publication: .seconds(120)))
+        let one = ConnectionID(number: 1)
+        feed.connected(one)
+        _ = feed.subscribe(one, sink: SilentSink(), acknowledges: true) { _ in true }
+        async let outcome = feed.awaitPublication(of: "demo", generation: 1)
+        while feed.state.withLock({ $0.continuations.isEmpty }) { await Task.yield() }
+        switch how {
+        case 0: #expect(feed.acknowledge([ServedIssuer(name: "demo", generation: 1, urls: 1)], by: one))
+        case 1: feed.disconnected(one)
+        default: feed.unsubscribe(one)
+        }
+        #expect(await outcome == (how == 0 ? .published(frontends: 1) : .unserved))
+        #expect(feed.state.withLock { $0.continuations.isEmpty })
+    }
+
+    @Test("a change that has waited as long as it may is waited for no more, and says who has not served it")
+    func timeout() {
+        let one = audience.watch(1)
+        let waiter = audience.watchers.wait(for: "demo", generation: 1)
+        audience.watchers.endWait(waiter)
+        #expect(audience.outcome(1) == .timedOut(published: 0, watching: 1))
+        #expect(audience.serves(one, generation: 1) && audience.satisfied().isEmpty)
+    }
+
     @Test("what was served of an issuer that was deleted does not count for its successor")
-    func successor() async {
-        let one = watch(1)
-        #expect(serves(one, generation: 5))
-        feed.publish(WatchedIssuer(name: "demo", generation: 5, deleted: true))
-        let view = await publication(1) { #expect(serves(one, generation: 1)) }
-        #expect(view.outcome == "published")
+    func successor() {
+        let one = audience.watch(1)
+        #expect(audience.serves(one, generation: 5))
+        _ = audience.watchers.publish(WatchedIssuer(name: "demo", generation: 5, deleted: true))
+        let outcome = audience.publication(1) { #expect($0.serves(one, generation: 1)) }
+        #expect(outcome == .published(frontends: 1))
+    }
+}
+
+/// Takes a notification, and says when it has.
+private struct SilentSink: NotificationSink {
+    func notify(_ changes: IssuerChanges, written: @escaping @Sendable () -> Void) { written() }
+}
+
+/// Keeps notifications until they are taken.
+private final class SlowSink: NotificationSink {
+    private let kept = Locked<[(changes: IssuerChanges, written: @Sendable () -> Void)]>([])
+
+    func notify(_ changes: IssuerChanges, written: @escaping @Sendable () -> Void) {
+        kept.withLock { $0.append((changes, written)) }
+    }
+
+    /// The notification that is under way, as `name=generation`, and `-name` for one that is gone; `nil` when none is.
+    func take() -> [String]? {
+        let taken = kept.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+        guard let taken else { return nil }
+        taken.written()
+        return taken.changes.issuers.map { $0.deleted == true ? "-\($0.name)" : "\($0.name)=\($0.generation)" }
+    }
+}
+
+/// Without token and socket: which notifications go out, and when.
+@Suite("What a watcher is notified of")
+struct NotificationTests {
+    private let feed = ChangeFeed()
+    private let sink = SlowSink()
+    private let one = ConnectionID(number: 1)
+
+    private func subscribe(sees: [String] = ["demo", "other"]) -> Int {
+        feed.connected(one)
+        return feed.subscribe(one, sink: sink, acknowledges: false) { sees.contains($0) }
+    }
+
+    @Test("nothing goes out before the snapshot has, and then what has changed since")
+    func snapshot() {
+        feed.publish("demo", generation: 1)
+        #expect(subscribe() == 1)
+        feed.publish("demo", generation: 2)
+        #expect(sink.take() == nil)
+        feed.release(one)
+        #expect(sink.take() == ["demo=2"])
+    }
+
+    @Test("a slow reader has one notification under way, and the next one tells the last of what changed meanwhile")
+    func folding() {
+        _ = subscribe()
+        feed.release(one)
+        feed.publish("other", generation: 1)
+        for generation in 2...4 { feed.publish("demo", generation: generation) }
+        feed.publish("other", generation: 2, isDeleted: true)
+        #expect(sink.take() == ["other=1"])
+        #expect(sink.take() == ["demo=4", "-other"])
+        #expect(sink.take() == nil)
+    }
+
+    @Test("issuers that the caller may not see are never named")
+    func hidden() {
+        _ = subscribe(sees: ["demo"])
+        feed.release(one)
+        feed.publish("other", generation: 1)
+        feed.publish("demo", generation: 1)
+        #expect(sink.take() == ["demo=1"])
+    }
+
+    @Test("a connection that has ended is not subscribed again by a request that outlived it, and gets nothing")
+    func ended() {
+        _ = subscribe()
+        feed.disconnected(one)
+        #expect(feed.subscribe(one, sink: sink, acknowledges: false) { _ in true } == 0)
+        #expect(!feed.isWatching(one))
+        feed.release(one)
+        feed.publish("demo", generation: 1)
+        #expect(sink.take() == nil)
+    }
+
+    @Test("one that watches anew on its connection still serves what it did")
+    func again() {
+        _ = subscribe()
+        feed.noteFetch(by: one, issuer: "demo", generation: 3)
+        _ = subscribe()
+        #expect(feed.frontendCount == 1 && !feed.isAwaiting("demo", generation: 3) && feed.isAwaiting("demo", generation: 4))
     }
 }

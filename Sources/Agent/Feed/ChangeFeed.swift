@@ -1,5 +1,4 @@
 import AgentProtocol
-import KeyLifecycle
 import Platform
 
 /// Where notifications of one connection go.
@@ -13,40 +12,19 @@ struct ConnectionID: Hashable, Sendable {
     let number: UInt64
 }
 
-/// Tells watching connections which issuers changed, and knows what each of them serves.
+/// Tells watching connections which issuers changed, and has changes wait until frontends serve what they publish.
 ///
 /// Each watcher has at most one notification under way; what changes meanwhile is folded into the next, so a slow reader
 /// costs a set of names and misses nothing.
 final class ChangeFeed: Sendable {
-    struct Watcher {
-        let sink: any NotificationSink
-        /// Whether the caller may see an issuer, by the rules in force when that is asked.
-        let isShown: @Sendable (String) -> Bool
-        /// Whether it says what it serves. One that does not is taken to serve what it has fetched.
-        let acknowledges: Bool
-        var pending: [String: WatchedIssuer] = [:]
-        /// Whether a notification is on its way, or must wait for the snapshot.
-        var isNotifying: Bool
-        /// What it serves of each issuer.
-        var served: [String: ServedIssuer] = [:]
-        /// Whether it has said what it serves since it began to watch.
-        var isSettled = false
-    }
-
     struct State {
-        var revision = 0
-        /// Connections that have not ended: a request may outlive its connection.
-        var open: Set<ConnectionID> = []
-        var watchers: [ConnectionID: Watcher] = [:]
-        /// Watchers that have said what they serve: frontends.
-        var settled: Int { watchers.values.count { $0.isSettled } }
-        /// Frontends there were before the agent was restarted, as long as they may still come back.
-        var expected = 0
-        var waiting: [PublicationWaiter] = []
-        /// Waiters there have been; the number of the next one.
-        var waiterCount = 0
+        var watchers = Watchers()
+        /// Of the changes that wait, by the number of the waiter.
+        var continuations: [Int: CheckedContinuation<Void, Never>] = [:]
     }
 
+    /// Under it a watcher's `isShown` is called, which takes the lock of the gate's policy: that one is the inner one, and
+    /// nothing of this class may be called under it. `connected` is called under the lock of the connections.
     let state = Locked(State())
     let limits: Limits
 
@@ -64,9 +42,16 @@ final class ChangeFeed: Sendable {
         self.limits = limits
     }
 
+    // MARK: - Who watches
+
     /// A connection is there. To be called before it can ask for anything.
     func connected(_ connection: ConnectionID) {
-        state.withLock { _ = $0.open.insert(connection) }
+        state.withLock { $0.watchers.connected(connection) }
+    }
+
+    /// A connection has ended.
+    func disconnected(_ connection: ConnectionID) {
+        changeServing { $0.disconnected(connection) }
     }
 
     /// Starts watching. Changes after the returned revision are notified once the connection is released.
@@ -76,67 +61,117 @@ final class ChangeFeed: Sendable {
         _ connection: ConnectionID, sink: any NotificationSink, acknowledges: Bool,
         isShown: @escaping @Sendable (String) -> Bool
     ) -> Int {
-        state.withLock { state in
-            guard state.open.contains(connection) else { return state.revision }
-            var watcher = Watcher(sink: sink, isShown: isShown, acknowledges: acknowledges, isNotifying: true)
-            if let former = state.watchers[connection] {
-                (watcher.served, watcher.isSettled) = (former.served, former.isSettled)
-            }
-            state.watchers[connection] = watcher
-            return state.revision
+        state.withLock {
+            $0.watchers.subscribe(connection, sink: sink, acknowledges: acknowledges, isShown: isShown)
         }
-    }
-
-    /// Lets the notifications of a connection go, its snapshot being on the way.
-    func release(_ connection: ConnectionID) {
-        state.withLock { $0.watchers[connection]?.isNotifying = false }
-        notify(connection)
-    }
-
-    /// Whether the connection waits for notifications, and so has reason to be silent.
-    func isWatching(_ connection: ConnectionID) -> Bool {
-        state.withLock { $0.watchers[connection] != nil }
     }
 
     /// The connection watches no more.
     func unsubscribe(_ connection: ConnectionID) {
-        state.withLock { $0.watchers[connection] = nil }
-        resumeSatisfied()
+        changeServing { $0.unsubscribe(connection) }
     }
 
-    /// A connection has ended.
-    func disconnected(_ connection: ConnectionID) {
-        state.withLock { state in
-            state.open.remove(connection)
-            state.watchers[connection] = nil
-        }
-        resumeSatisfied()
+    /// Whether the connection waits for notifications, and so has reason to be silent.
+    func isWatching(_ connection: ConnectionID) -> Bool {
+        state.withLock { $0.watchers.isWatching(connection) }
     }
+
+    /// Frontends that watch now.
+    var frontendCount: Int {
+        state.withLock { $0.watchers.frontendCount }
+    }
+
+    // MARK: - Notifying
 
     /// Tells every watcher that the issuer has a new generation, or is gone.
-    func publish(_ issuer: WatchedIssuer) {
-        let watching = state.withLock { state -> [ConnectionID] in
-            state.revision += 1
-            for (connection, watcher) in state.watchers where watcher.isShown(issuer.name) {
-                state.watchers[connection]?.pending[issuer.name] = issuer
-                // One created again under the name has nothing to do with what is served of this one.
-                if issuer.deleted == true { state.watchers[connection]?.served[issuer.name] = nil }
-            }
-            return Array(state.watchers.keys)
-        }
-        for connection in watching { notify(connection) }
-        if issuer.deleted == true { resumeSatisfied() }
+    func publish(_ issuer: String, generation: Int, isDeleted: Bool = false) {
+        let change = WatchedIssuer(name: issuer, generation: generation, deleted: isDeleted ? true : nil)
+        for notification in state.withLock({ $0.watchers.publish(change) }) { send(notification) }
+        // What was served of it counts no more.
+        if isDeleted { changeServing { _ in } }
     }
 
-    private func notify(_ connection: ConnectionID) {
-        let next = state.withLock { state -> (any NotificationSink, IssuerChanges)? in
-            guard let watcher = state.watchers[connection], !watcher.isNotifying, !watcher.pending.isEmpty else { return nil }
-            let issuers = watcher.pending.values.sorted { $0.name < $1.name }
-            state.watchers[connection]?.isNotifying = true
-            state.watchers[connection]?.pending = [:]
-            return (watcher.sink, IssuerChanges(revision: state.revision, issuers: issuers))
+    /// Lets the notifications of a connection go, its snapshot being on the way.
+    func release(_ connection: ConnectionID) {
+        if let next = state.withLock({ $0.watchers.release(connection) }) { send(next) }
+    }
+
+    private func send(_ notification: Watchers.Notification) {
+        notification.sink.notify(notification.changes) { self.release(notification.connection) }
+    }
+
+    // MARK: - What is served
+
+    /// Notes that a watching connection has been given the documents of this generation. One that says nothing of its own
+    /// serves them from then on.
+    func noteFetch(by connection: ConnectionID, issuer: String, generation: Int) {
+        changeServing { $0.noteFetch(by: connection, issuer: issuer, generation: generation) }
+    }
+
+    /// Notes what a watching connection says to serve.
+    ///
+    /// - Returns: whether it watches, and has said that it would say so.
+    func acknowledge(_ issuers: [ServedIssuer], by connection: ConnectionID) -> Bool {
+        changeServing { $0.acknowledge(issuers, by: connection) }
+    }
+
+    /// Waits from now on for as many frontends to be there again as there were before the agent was restarted, as long as
+    /// frontends may take for that.
+    func expect(_ count: Int) {
+        guard count > 0 else { return }
+        changeServing { $0.expect(count) }
+        Task {
+            try await Task.sleep(for: limits.comeback)
+            changeServing { $0.expect(0) }
         }
-        guard let (sink, changes) = next else { return }
-        sink.notify(changes) { self.release(connection) }
+    }
+
+    /// Whether a frontend that serves the issuer, or is about to, has not said that it serves this generation, or is still to
+    /// come back.
+    func isAwaiting(_ issuer: String, generation: Int) -> Bool {
+        state.withLock { $0.watchers.isAwaiting(issuer, generation: generation) }
+    }
+
+    /// Waits until every frontend serves the issuer's documents of at least this generation: those that were there before the
+    /// agent was restarted for as long as they take to come back, and then as long as a publication may take.
+    func awaitPublication(of issuer: String, generation: Int) async -> PublicationOutcome {
+        // Where no frontend is to be waited for, no clock has to be started.
+        if isAwaiting(issuer, generation: generation) {
+            await withCheckedContinuation { continuation in
+                let number = state.withLock { state in
+                    let number = state.watchers.wait(for: issuer, generation: generation)
+                    state.continuations[number] = continuation
+                    return number
+                }
+                Task {
+                    let comeback = state.withLock { $0.watchers.expected > 0 } ? limits.comeback : .zero
+                    try await Task.sleep(for: comeback + limits.publication)
+                    endWait(number)
+                }
+                // A frontend may have said so since the look above.
+                changeServing { _ in }
+            }
+        }
+        return state.withLock { $0.watchers.outcome(of: issuer, generation: generation) }
+    }
+
+    private func endWait(_ number: Int) {
+        let continuation = state.withLock { state in
+            state.watchers.endWait(number)
+            return state.continuations.removeValue(forKey: number)
+        }
+        continuation?.resume()
+    }
+
+    /// Changes what is served, or who is there to serve, and has the changes go on that no frontend keeps waiting any more.
+    @discardableResult
+    private func changeServing<Result: Sendable>(_ change: (inout Watchers) -> Result) -> Result {
+        let (result, satisfied) = state.withLock { state in
+            let result = change(&state.watchers)
+            let satisfied = state.watchers.takeSatisfied().compactMap { state.continuations.removeValue(forKey: $0) }
+            return (result, satisfied)
+        }
+        for continuation in satisfied { continuation.resume() }
+        return result
     }
 }

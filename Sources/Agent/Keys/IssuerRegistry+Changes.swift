@@ -1,4 +1,3 @@
-import AgentProtocol
 import IssuerStore
 import KeyLifecycle
 import Logging
@@ -37,7 +36,7 @@ extension IssuerRegistry {
     /// Waits for the standby key of a fresh issuer, and for the frontends to serve it, as long as a reply may take.
     ///
     /// - Returns: the issuer then, and who serves it; `nil` without a key that had to be made known.
-    func awaitStandby(of created: Issuer) async -> (issuer: Issuer, publication: PublicationView?) {
+    func awaitStandby(of created: Issuer) async -> (issuer: Issuer, publication: PublicationOutcome?) {
         let name = created.name
         // Signatures of other issuers are not to wait for it, so it is not boosted.
         await forAtMost(feed.limits.standby) { [queue] in try? await queue.enqueue(name) {}.value }

@@ -1,4 +1,3 @@
-import AgentProtocol
 import IssuerStore
 import KeyLifecycle
 import Logging
@@ -12,7 +11,7 @@ struct RotationOutcome: Sendable {
     /// As it was executed; `nil` for a dry run.
     var executed: RotationPlan?
     /// How a fresh key was made known; `nil` when there was none.
-    var publication: PublicationView?
+    var publication: PublicationOutcome?
     /// Why no fresh key could be generated for a revocation that went ahead without.
     var generationFailure: String?
 }
@@ -162,7 +161,7 @@ extension IssuerRegistry {
     }
 
     /// Waits until the frontends serve the issuer as it is now, where there is anything to be served.
-    private func publication(of issuer: Issuer) async -> PublicationView {
+    private func publication(of issuer: Issuer) async -> PublicationOutcome {
         guard issuer.isServed else { return .unserved }
         return await feed.awaitPublication(of: issuer.name.text, generation: issuer.generation)
     }
@@ -177,7 +176,7 @@ extension IssuerRegistry {
         let issuer = accountingForSignatures(issuer)
         guard let current = try decide(issuer, moment, true) else { throw LifecycleError.nothingDue }
         return try await execute(
-            issuer, current, decided: plan, publication: publication?.outcome == "timed-out" ? publication : nil)
+            issuer, current, decided: plan, publication: publication?.isTimedOut == true ? publication : nil)
     }
 
     /// Publishes the fresh key, gives the frontends time to fetch it, then executes the plan with it.
@@ -200,7 +199,7 @@ extension IssuerRegistry {
 
     /// Commits, and returns once the last signature by an outgoing key has been made.
     private func execute(
-        _ issuer: Issuer, _ plan: RotationPlan, decided: RotationPlan, publication: PublicationView?
+        _ issuer: Issuer, _ plan: RotationPlan, decided: RotationPlan, publication: PublicationOutcome?
     ) async throws -> RotationOutcome {
         let former = try await commit(issuer.executing(plan))
         await former?.use.drained()

@@ -1,4 +1,3 @@
-import AgentProtocol
 import IssuerStore
 import KeyLifecycle
 import Logging
@@ -225,13 +224,13 @@ actor IssuerRegistry {
         issuers[name] = issuer
         hsmStatus.notePublished(issuer?.ring.published ?? [], of: name.text)
         let former = board.install(signing, refusing: refusal(of: name), for: name.text)
-        feed.publish(WatchedIssuer(name: name.text, generation: generation, deleted: issuer == nil ? true : nil))
+        feed.publish(name.text, generation: generation, isDeleted: issuer == nil)
         return former
     }
 
     /// Has watchers look at an issuer again.
     func announce(_ issuer: Issuer) {
-        feed.publish(WatchedIssuer(name: issuer.name.text, generation: issuer.generation))
+        feed.publish(issuer.name.text, generation: issuer.generation)
     }
 
     func signingState(of issuer: Issuer) throws -> SigningState {
@@ -257,6 +256,23 @@ actor IssuerRegistry {
         references[key.kid] = reference
         return reference
     }
+}
+
+/// Where it is recorded what an agent does to keys by itself.
+protocol KeyJournal: Sendable {
+    /// Records what is about to be done, on the disk when this returns.
+    ///
+    /// - Throws: when it cannot be; then it must not be done.
+    func attempt(_ deed: String) async throws
+
+    /// Records what has been done.
+    func note(_ deed: String)
+}
+
+/// For what is recorded otherwise, as by the command that does it.
+struct NoJournal: KeyJournal {
+    func attempt(_ deed: String) async throws {}
+    func note(_ deed: String) {}
 }
 
 extension LifecycleError.Code {

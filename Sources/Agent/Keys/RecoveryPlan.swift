@@ -1,5 +1,6 @@
 import AgentProtocol
 import IssuerStore
+import JOSE
 public import KeyLifecycle
 
 /// What an operator wants of a recovery.
@@ -173,6 +174,17 @@ extension RecoveryPlan.Part {
                 former: former, at: moment)
         }
         return try issuer.recovering(with: key, retaining: retained, difference, at: moment)
+    }
+}
+
+extension KeySpecification {
+    /// What a public key, SubjectPublicKeyInfo in DER, was made for: what is said, if it is a key for that, else the first
+    /// algorithm that it is a key for; `nil` when it is none for any.
+    fileprivate init?(of publicKey: [UInt8], saying said: SignatureAlgorithm?) {
+        guard let key = try? PublicKey(subjectPublicKeyInfo: publicKey) else { return nil }
+        let candidates = [said].compactMap(\.self) + SignatureAlgorithm.allCases
+        guard let algorithm = candidates.first(where: { $0.jws.keyType == key.keyType }) else { return nil }
+        self.init(algorithm, rsaBits: key.rsaModulusBits)
     }
 }
 

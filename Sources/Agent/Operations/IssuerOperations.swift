@@ -18,18 +18,11 @@ struct CreateIssuer: ChangeOperation {
         )
     }
 
-    private static func warnings(_ issuer: Issuer, _ publication: PublicationView?) -> [String] {
+    private static func warnings(_ issuer: Issuer, _ publication: PublicationOutcome?) -> [String] {
         if issuer.needsStandby {
             return ["the standby key is not published yet: it will be once it is made, which issuer status shows"]
         }
-        switch publication?.outcome {
-        case "unserved": return ["nobody serves this issuer's documents: no frontend watches the agent"]
-        case "timed-out":
-            return [
-                "only \(publication?.published ?? 0) of \(publication?.watching ?? 0) frontends serve this issuer's documents yet"
-            ]
-        default: return []
-        }
+        return [publication?.warning(publishing: .standbyKey)].compactMap(\.self)
     }
 }
 

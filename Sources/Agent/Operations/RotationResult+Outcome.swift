@@ -8,7 +8,7 @@ extension RotationResult {
             issuer: outcome.issuer.name.text, dryRun: outcome.executed == nil,
             plan: RotationPlanView(outcome.plan, executed: outcome.executed),
             activeKid: outcome.issuer.ring.active?.kid ?? "", generation: outcome.issuer.generation,
-            publication: outcome.publication, exposureSeconds: plan.exposure,
+            publication: outcome.publication.map(PublicationView.init), exposureSeconds: plan.exposure,
             relyingParties: plan.exposures.map { exposure in
                 RelyingPartyView(
                     kind: exposure.kind.rawValue, refusesNewSeconds: exposure.refusesNew,
@@ -24,13 +24,6 @@ extension RotationResult {
             warnings.append("no fresh key could be generated (\(failure)): \(successor)")
         }
         warnings += RelyingPartyAdvice.warnings(of: plan)
-        switch outcome.publication?.outcome {
-        case "timed-out":
-            let (published, watching) = (outcome.publication?.published ?? 0, outcome.publication?.watching ?? 0)
-            warnings.append("only \(published) of \(watching) frontends served the new key before it signed")
-        case "unserved": warnings.append("nobody serves this issuer's documents")
-        default: break
-        }
-        return warnings
+        return warnings + [outcome.publication?.warning(publishing: .signingKey)].compactMap(\.self)
     }
 }

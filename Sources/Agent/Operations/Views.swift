@@ -74,6 +74,40 @@ extension CustodyView {
     }
 }
 
+extension PublicationView {
+    init(_ outcome: PublicationOutcome) {
+        switch outcome {
+        case .unserved: self = .unserved
+        case .published(let frontends): self.init(outcome: "published", published: frontends, watching: frontends)
+        case .timedOut(let published, let watching):
+            self.init(outcome: "timed-out", published: published, watching: watching)
+        }
+    }
+}
+
+extension PublicationOutcome {
+    /// What was published.
+    enum Subject {
+        /// The standby key of a fresh issuer.
+        case standbyKey
+        /// A key that was made known in order to sign.
+        case signingKey
+    }
+
+    /// What the caller should know of it; `nil` where every frontend serves it.
+    func warning(publishing subject: Subject) -> String? {
+        switch (self, subject) {
+        case (.published, _): nil
+        case (.unserved, .standbyKey): "nobody serves this issuer's documents: no frontend watches the agent"
+        case (.unserved, .signingKey): "nobody serves this issuer's documents"
+        case (.timedOut(let published, let watching), .standbyKey):
+            "only \(published) of \(watching) frontends serve this issuer's documents yet"
+        case (.timedOut(let published, let watching), .signingKey):
+            "only \(published) of \(watching) frontends served the new key before it signed"
+        }
+    }
+}
+
 extension RotationPlanView {
     /// - Parameter executed: the same plan with the kid and the moments it was carried out with.
     init(_ plan: RotationPlan, executed: RotationPlan?) {
