@@ -253,7 +253,7 @@ public final class AgentServer: Service {
 
     /// Has heads of the audit log signed, once the token may have a key made on it.
     private func signHeadsOfKnownToken() async {
-        guard audit.lacksSigner, await registry.isTokenChecked, await registry.mayTouchToken else { return }
+        guard audit.lacksSigner, await registry.standing.isChecked, await registry.mayTouchToken else { return }
         audit.signHeads(with: hsm.headSigner(deployment: store.deployment.id))
         audit.signHeadSoon()
     }
@@ -324,7 +324,7 @@ public final class AgentServer: Service {
         await listener.stop()
         // Connections may have ended before what was asked for on them.
         await forAtMost(Self.patience) { [underWay] in await underWay.drained() }
-        await registry.finish(destroyingFor: Self.patience)
+        await registry.end(destroyingFor: Self.patience)
         await forAtMost(Self.patience) { [audit] in await audit.signHead() }
         await hsm.shutdown()
         await forAtMost(Self.patience) { [audit] in await audit.close() }

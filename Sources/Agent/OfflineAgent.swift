@@ -56,7 +56,7 @@ public struct OfflineAgent: Sendable {
     /// - Throws: `AuditError`, `HSMError`, `StoreError`; then the store is as it was.
     public func recover(_ plan: RecoveryPlan) async throws -> [RenewedIssuer] {
         try await recorded(Method(rawValue: "recover")) {
-            let renewed = try await registry.carryOut(plan)
+            let renewed = try await registry.recover(plan)
             // What has used the token before is settled with it.
             try await registry.acceptToken()
             return renewed
@@ -70,7 +70,7 @@ public struct OfflineAgent: Sendable {
 
     /// - Throws: `AuditError`, `HSMError`, `StoreError`; then the store is as it was.
     public func replaceToken(_ plan: TokenReplacementPlan) async throws -> [RenewedIssuer] {
-        try await recorded(Method(rawValue: "replace-token")) { try await registry.carryOut(plan) }
+        try await recorded(Method(rawValue: "replace-token")) { try await registry.replaceToken(plan) }
     }
 
     /// Makes a change with a record before it and one after it.

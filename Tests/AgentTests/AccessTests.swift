@@ -88,7 +88,7 @@ struct AccessTests {
         try await restricted({ $0.issuers = [Glob("prod")].compactMap(\.self) }, methods: nil) { agent, client in
             let watcher = try await agent.connect()
             let (_, changes) = try await watcher.watch()
-            _ = try await agent.server?.registry.rotate("staging", ifGeneration: nil, dryRun: false)
+            _ = try await agent.server?.registry.rotate("staging", .rotate(), dryRun: false)
             try await client.rotate("prod")
             var seen: Set<String> = []
             for try await change in changes {
@@ -104,7 +104,7 @@ struct AccessTests {
     func health() async throws {
         try await restricted({ $0.issuers = [Glob("prod")].compactMap(\.self) }, methods: nil) { agent, client in
             agent.failures.fail { if case .record = $0 { true } else { false } }
-            _ = try await agent.server?.registry.rotate("staging", ifGeneration: nil, dryRun: false)
+            _ = try await agent.server?.registry.rotate("staging", .rotate(), dryRun: false)
             await agent.settle()
             let shown = try await client.health()
             #expect(shown.status == "degraded" && !shown.problems.isEmpty)

@@ -33,10 +33,10 @@ struct ChangeQueueTests {
     private let demo = IssuerName("demo")!
     private let other = IssuerName("other")!
     private let stage = Stage()
-    private let hastened = Locked(0)
+    private let boosts = Locked(0)
 
     private func makeQueue() -> ChangeQueue {
-        ChangeQueue { [hastened] in hastened.withLock { $0 += 1 } }
+        ChangeQueue { [boosts] in boosts.withLock { $0 += 1 } }
     }
 
     @Test("a change begins once every earlier one of its issuer has ended, failed or not, and waits for none of another")
@@ -69,39 +69,39 @@ struct ChangeQueueTests {
         #expect(await stage.steps == ["later"])
     }
 
-    @Test("a caller's change makes those before it awaited until it begins, and hastens what is under way")
+    @Test("a caller's change makes those before it awaited until it begins, and boosts what is under way")
     func awaited() async throws {
         let queue = makeQueue()
         await queue.enqueue(demo) { [stage] in await stage.perform("background") }
         await stage.reached("background")
-        #expect(!queue.isAwaited(demo) && hastened.withLock { $0 } == 0)
+        #expect(!queue.isAwaited(demo) && boosts.withLock { $0 } == 0)
         async let answer = queue.run(demo) { [stage] in
             await stage.perform("asked")
             return 7
         }
         while !queue.isAwaited(demo) { await Task.yield() }
         #expect(!queue.isAwaited(other))
-        while hastened.withLock({ $0 }) == 0 { await Task.yield() }
+        while boosts.withLock({ $0 }) == 0 { await Task.yield() }
         await stage.open("background")
         await stage.reached("asked")
         #expect(!queue.isAwaited(demo), "it waits for itself no more")
         await stage.open("asked")
         #expect(try await answer == 7)
-        #expect(hastened.withLock { $0 } == 1)
+        #expect(boosts.withLock { $0 } == 1)
     }
 
-    @Test("a change with none before it hastens nothing")
+    @Test("a change with none before it boosts nothing")
     func alone() async throws {
         let queue = makeQueue()
         #expect(try await queue.run(demo) { 1 } == 1)
-        #expect(hastened.withLock { $0 } == 0)
+        #expect(boosts.withLock { $0 } == 0)
     }
 
     @Test("once everything is awaited, so is what comes later")
     func everything() {
         let queue = makeQueue()
         queue.awaitEverything()
-        #expect(queue.isAwaited(demo) && queue.isAwaited(other) && hastened.withLock { $0 } == 1)
+        #expect(queue.isAwaited(demo) && queue.isAwaited(other) && boosts.withLock { $0 } == 1)
     }
 
     @Test("a change runs to its end although its caller is gone")

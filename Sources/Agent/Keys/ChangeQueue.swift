@@ -1,36 +1,36 @@
 import KeyLifecycle
 import Platform
 
-/// Carries out the changes of each issuer one after the other, in the order they came.
+/// Makes the changes of each issuer one after the other, in the order they came.
 ///
-/// A change runs to its end even when whoever asked for it is gone: its commits are not to be cut in two.
+/// A change runs to its end even when its caller is gone: its commits are not to be cut in two.
 actor ChangeQueue {
     private struct Awaited {
-        /// How many changes of each issuer somebody waits for that have not begun.
+        /// How many changes of each issuer a caller waits for that have not begun.
         var changes: [IssuerName: Int] = [:]
-        /// Whether somebody waits for whatever there is to be done.
+        /// Whether the end of the agent waits for whatever there is to be done.
         var isEverything = false
     }
 
     private let awaited = Locked(Awaited())
-    /// Called when somebody begins to wait for the changes of an issuer that are under way or queued.
-    private let hasten: @Sendable () -> Void
+    /// Called when a caller begins to wait for the changes of an issuer that are under way or queued.
+    private let boost: @Sendable () -> Void
     private var tails: [IssuerName: (number: Int, task: Task<Void, Never>)] = [:]
     private var count = 0
 
-    init(hasten: @escaping @Sendable () -> Void = {}) {
-        self.hasten = hasten
+    init(boost: @escaping @Sendable () -> Void = {}) {
+        self.boost = boost
     }
 
-    /// Whether somebody waits for a change of the issuer that has not begun, and so for those before it.
+    /// Whether a caller waits for a change of the issuer that has not begun, and so for those before it.
     nonisolated func isAwaited(_ issuer: IssuerName) -> Bool {
         awaited.withLock { $0.isEverything || $0.changes[issuer] != nil }
     }
 
-    /// Somebody waits for all changes from now on.
+    /// The end of the agent waits for all changes from now on.
     nonisolated func awaitEverything() {
         awaited.withLock { $0.isEverything = true }
-        hasten()
+        boost()
     }
 
     /// Runs `change` once every change enqueued earlier for this issuer has ended.
@@ -38,7 +38,7 @@ actor ChangeQueue {
         _ issuer: IssuerName, _ change: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         awaited.withLock { $0.changes[issuer, default: 0] += 1 }
-        if tails[issuer] != nil { hasten() }
+        if tails[issuer] != nil { boost() }
         return try await enqueue(issuer) { [awaited] in
             awaited.withLock { awaited in
                 let others = (awaited.changes[issuer] ?? 1) - 1

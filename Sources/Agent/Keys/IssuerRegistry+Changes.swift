@@ -1,7 +1,6 @@
 import IssuerStore
 import KeyLifecycle
 import Logging
-import Platform
 
 extension IssuerRegistry {
     /// Creates an issuer with its first key; the standby key follows.
@@ -14,12 +13,12 @@ extension IssuerRegistry {
                 hint: "use 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end")
         }
         try settings.validate()
-        return try await queue.run(name) { try await self.carryOutCreation(name, settings, enabled) }
+        return try await queue.run(name) { try await self.createInTurn(name, settings, enabled) }
     }
 
-    private func carryOutCreation(_ name: IssuerName, _ settings: IssuerSettings, _ enabled: Bool) async throws -> Issuer {
+    private func createInTurn(_ name: IssuerName, _ settings: IssuerSettings, _ enabled: Bool) async throws -> Issuer {
         try requireServing(name)
-        if let standstill { throw LifecycleError.quarantined(name, standstill) }
+        if let standstill = standing.standstill { throw LifecycleError.quarantined(name, standstill) }
         guard issuers[name] == nil else {
             throw LifecycleError(.issuerExists, "issuer \"\(name)\" exists already", hint: "update it, or choose another name")
         }
@@ -27,10 +26,10 @@ extension IssuerRegistry {
         try await commit(
             of: name, with: key,
             try Issuer.creating(
-                name, settings: settings, url: enabled ? mintURL() : nil, firstKey: key, former: formerGenerations[name] ?? 0,
+                name, settings: settings, url: enabled ? urls.mint() : nil, firstKey: key, former: formerGenerations[name] ?? 0,
                 at: clock.wall()))
         log.notice("created an issuer", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])
-        return try await finish(name)
+        return try await enqueueRest(of: name)
     }
 
     /// Waits for the standby key of a fresh issuer, and for the frontends to serve it, as long as a reply may take.
@@ -42,7 +41,13 @@ extension IssuerRegistry {
         await forAtMost(feed.limits.standby) { [queue] in try? await queue.enqueue(name) {}.value }
         guard let issuer = issuers[name] else { return (created, nil) }
         guard issuer.isServed, !issuer.needsStandby else { return (issuer, nil) }
-        return (issuer, await feed.awaitPublication(of: name.text, generation: issuer.generation))
+        return (issuer, await publication(of: issuer))
+    }
+
+    /// Waits until the frontends serve the issuer as it is, where there is anything to be served.
+    func publication(of issuer: Issuer) async -> PublicationOutcome {
+        guard issuer.isServed else { return .unserved }
+        return await feed.awaitPublication(of: issuer.name.text, generation: issuer.generation)
     }
 
     /// Updates an issuer by what `decide` makes of it as it is then.
@@ -54,16 +59,16 @@ extension IssuerRegistry {
     ) async throws -> (before: Issuer, after: Issuer) {
         let name = try issuer(named: text).name
         return try await queue.run(name) {
-            try await self.planningAgain { try await self.carryOutUpdate(name, expected, decide) }
+            try await self.planningAgain { try await self.updateInTurn(name, expected, decide) }
         }
     }
 
-    private func carryOutUpdate(
+    private func updateInTurn(
         _ name: IssuerName, _ expected: Int?, _ decide: @Sendable (Issuer, String) throws -> IssuerUpdate
     ) async throws -> (before: Issuer, after: Issuer) {
         let before = try servingIssuer(named: name.text)
         try before.require(generation: expected)
-        let update = try decide(before, mintURL())
+        let update = try decide(before, urls.mint())
         try update.settings?.validate()
         let wanted = (update.settings ?? before.settings).keySpecification
         // Also where no key is generated now: what the token lacks is refused before it is wanted.
@@ -81,7 +86,7 @@ extension IssuerRegistry {
         guard let change else { return (before, before) }
         if let fresh { try await commit(of: name, with: fresh, change) } else { try await commit(change) }
         log.notice("updated an issuer", metadata: ["issuer": "\(name)", "generation": "\(before.generation + 1)"])
-        return (before, try await finish(name))
+        return (before, try await enqueueRest(of: name))
     }
 
     /// Deletes an issuer and returns it as it was.
@@ -90,11 +95,11 @@ extension IssuerRegistry {
     func delete(_ text: String, ifGeneration expected: Int?) async throws -> Issuer {
         let name = try issuer(named: text).name
         return try await queue.run(name) {
-            try await self.planningAgain { try await self.carryOutDeletion(name, expected) }
+            try await self.planningAgain { try await self.deleteInTurn(name, expected) }
         }
     }
 
-    private func carryOutDeletion(_ name: IssuerName, _ expected: Int?) async throws -> Issuer {
+    private func deleteInTurn(_ name: IssuerName, _ expected: Int?) async throws -> Issuer {
         let issuer = try servingIssuer(named: name.text)
         try issuer.require(generation: expected)
         let former = try await commit(issuer.deleting(at: clock.wall()))
@@ -104,10 +109,12 @@ extension IssuerRegistry {
         return issuer
     }
 
-    /// Queues what a change left to do, so that it happens before anything asked for after the reply.
-    func finish(_ name: IssuerName) async throws -> Issuer {
+    /// Queues what a change left to do, so that it happens before anything a caller asks for after the reply.
+    ///
+    /// - Returns: the issuer as it is now.
+    func enqueueRest(of name: IssuerName) async throws -> Issuer {
         let issuer = try issuer(named: name.text)
-        if issuer.needsStandby || destructions.contains(where: { $0.issuer == name }) {
+        if issuer.needsStandby || !obligations.destructions(of: name).isEmpty {
             await enqueueFollowUp(name)
         }
         return issuer
@@ -116,30 +123,18 @@ extension IssuerRegistry {
     /// Mints URLs under the origin of a configuration that was read again; URLs in force stay.
     func adopt(_ read: @Sendable () async throws -> ReloadedConfiguration) async throws -> ReloadedConfiguration {
         var reloaded = try await read()
-        guard reloaded.publicBaseURL != publicBaseURL else { return reloaded }
-        publicBaseURL = reloaded.publicBaseURL
-        reloaded.issuersElsewhere = issuersElsewhere
+        guard reloaded.publicBaseURL != urls.publicBaseURL else { return reloaded }
+        urls.publicBaseURL = reloaded.publicBaseURL
+        reloaded.issuersElsewhere = urls.elsewhere(among: allIssuers)
         if !reloaded.issuersElsewhere.isEmpty {
             log.warning(
                 "issuers stay on the URLs they have, which are not under the publicBaseURL of the configuration",
                 metadata: [
-                    "publicBaseURL": "\(publicBaseURL)", "issuers": "\(issuersElsewhere.map(\.text).joined(separator: " "))",
+                    "publicBaseURL": "\(urls.publicBaseURL)",
+                    "issuers": "\(reloaded.issuersElsewhere.map(\.text).joined(separator: " "))",
                     "hint": "mint new ones with: privyseal issuer update NAME --new-issuer-url",
                 ])
         }
         return reloaded
-    }
-
-    /// The issuers whose URL is not under the origin that URLs are minted under, by name.
-    var issuersElsewhere: [IssuerName] {
-        allIssuers.filter { issuer in
-            guard case .enabled(let url) = issuer.profile else { return false }
-            return !url.utf8.starts(with: "\(publicBaseURL)/".utf8)
-        }.map(\.name)
-    }
-
-    /// `{publicBaseURL}/{tenant}/{uuid}/`, with a fresh random uuid.
-    private func mintURL() -> String {
-        "\(publicBaseURL)/\(store.deployment.tenant)/\(SystemRandom.uuid())/"
     }
 }

@@ -3,11 +3,6 @@ import KeyLifecycle
 import Logging
 
 extension IssuerRegistry {
-    /// Seconds before work on the token that failed is tried again: doubled with each failure up to the maximum, since each
-    /// generation that a full token refuses leaves a tombstone.
-    private static let retryInterval: Int64 = 15
-    private static let maximumRetryInterval: Int64 = 300
-
     func enqueueFollowUp(_ name: IssuerName) async {
         await queue.enqueue(name) { await self.followUp(name) }
     }
@@ -17,17 +12,15 @@ extension IssuerRegistry {
     ///
     /// What fails is tried again by `tick()`.
     func followUp(_ name: IssuerName) async {
-        guard quarantined(name) == nil, standstill == nil else { return }
-        do {
+        guard standing.quarantine(of: name) == nil, standing.standstill == nil else { return }
+        let failure = await tryingAgainLater(name) {
             try await resolveCutOff(of: name)
             try await destroyPending(of: name)
             try await publishMissingStandby(of: name)
-            unfinished[name] = nil
-        } catch let error as HSMError where error.code == .shuttingDown {
-            // The next start goes on with it.
-        } catch {
-            note(error, unfinishedFor: name)
-            log.warning("keys of an issuer are not in order yet", metadata: ["issuer": "\(name)", "reason": "\(error)"])
+            retries.clear(name)
+        }
+        if let failure {
+            log.warning("keys of an issuer are not in order yet", metadata: ["issuer": "\(name)", "reason": "\(failure)"])
         }
     }
 
@@ -35,29 +28,36 @@ extension IssuerRegistry {
     /// must not be its own next try.
     func enqueueDestruction(of name: IssuerName) async {
         await queue.enqueue(name) {
-            do {
-                try await self.destroyPending(of: name)
-            } catch let error as HSMError where error.code == .shuttingDown {
-                // The next start goes on with it.
-            } catch {
-                await self.note(error, unfinishedFor: name)
-            }
+            await self.tryingAgainLater(name) { try await self.destroyPending(of: name) }
         }
     }
 
-    func note(_ error: any Error, unfinishedFor name: IssuerName) {
-        let failures = (unfinished[name]?.failures ?? 0) + 1
-        let pause = min(Self.retryInterval << min(failures - 1, 10), Self.maximumRetryInterval)
-        unfinished[name] = Unfinished(
-            message: "\(error)", retryAt: clock.monotonicSeconds + pause, failures: failures,
-            tokenGeneration: custody.tokenGeneration)
+    /// Does work on the token that no caller has asked for. What fails is noted for `tick()`; what the end of the agent has cut
+    /// off is left to the next start, which finds it in the store.
+    ///
+    /// - Returns: what `tick()` tries again, if there is anything.
+    @discardableResult
+    private func tryingAgainLater(_ name: IssuerName, _ work: () async throws -> Void) async -> (any Error)? {
+        do {
+            try await work()
+            return nil
+        } catch let error as HSMError where error.code == .shuttingDown {
+            return nil
+        } catch {
+            tryAgainLater(name, error)
+            return error
+        }
+    }
+
+    func tryAgainLater(_ name: IssuerName, _ error: any Error) {
+        retries.note(error, of: name, at: clock.monotonicSeconds, tokenGeneration: custody.tokenGeneration)
     }
 
     private func resolveCutOff(of name: IssuerName) async throws {
-        let intents = cutOff.values.filter { $0.issuer == name && !underWay.contains($0.keyID) }
+        let intents = obligations.cutOff(of: name)
         guard !intents.isEmpty else { return }
         if !mayTouchToken { try await proveToken() }
-        guard mayTouchToken else { throw HSMError.unproven(custody.tokenIdentity, last: knownToken) }
+        guard mayTouchToken else { throw HSMError.unproven(custody.tokenIdentity, last: standing.knownToken) }
         for intent in intents { _ = try await resolve(intent) }
     }
 
@@ -67,13 +67,15 @@ extension IssuerRegistry {
 
     /// Destroys what is to be destroyed of an issuer, as far as the token may be the one it is on.
     ///
-    /// - Parameter isAwaited: whether somebody waits for it, whoever else waits for the issuer's next change.
+    /// - Parameter isAwaited: whether a change waits for it, also one that is not the issuer's next.
     func destroyPending(of name: IssuerName, isAwaited: Bool = false) async throws {
-        let pending = destructions.filter { $0.issuer == name }
-        guard !pending.isEmpty, quarantined(name) == nil, standstill == nil, !isLeavingDestructions else { return }
+        let pending = obligations.destructions(of: name)
+        guard !pending.isEmpty, standing.quarantine(of: name) == nil, standing.standstill == nil,
+            !obligations.isLeavingDestructions
+        else { return }
         if !isTokenProven { try await proveToken() }
         var outcomes: Set<DestructionOutcome> = []
-        for pending in pending { outcomes.insert(try await carryOut(pending, isAwaited: isAwaited)) }
+        for pending in pending { outcomes.insert(try await destroy(pending, isAwaited: isAwaited)) }
         if outcomes.contains(.another) {
             throw HSMError(
                 .unavailable, "the token shows another key under the CKA_ID of one that is to be destroyed; it is left alone",
@@ -87,7 +89,7 @@ extension IssuerRegistry {
     }
 
     /// Destroys one key pair, or finds that it has gone, and only then says so to the store.
-    func carryOut(_ pending: PendingDestruction, isAwaited: Bool) async throws -> DestructionOutcome {
+    func destroy(_ pending: PendingDestruction, isAwaited: Bool) async throws -> DestructionOutcome {
         let outcome = try await custody.destroy(
             DoomedKey(
                 keyID: pending.keyID, publicKey: pending.publicKey, label: label(of: pending.issuer),
@@ -101,7 +103,7 @@ extension IssuerRegistry {
         case .absent, .destroyed: break
         }
         try await noting { try await store.markDestroyed(pending.keyID, at: clock.wall()) }
-        destructions.removeAll { $0.keyID == pending.keyID }
+        obligations.noteDestroyed(pending.keyID)
         log.info("destroyed a private key", metadata: ["issuer": "\(pending.issuer)", "keyID": "\(pending.keyID)"])
         return .done
     }
@@ -109,7 +111,7 @@ extension IssuerRegistry {
     /// With no issuer left, no key can prove the token; that it is by name and number the one that last did has to do, to
     /// take a key that it does not show for destroyed.
     private var isKnownTokenOfEmptyStore: Bool {
-        issuers.isEmpty && custody.tokenIdentity == knownToken && !custody.tokenIdentity.serial.isEmpty
+        issuers.isEmpty && standing.isKnown(custody.tokenIdentity)
     }
 
     private func publishMissingStandby(of name: IssuerName) async throws {

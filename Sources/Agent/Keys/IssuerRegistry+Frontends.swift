@@ -3,22 +3,14 @@ import Logging
 
 /// How many frontends there are, remembered so that the next start of the agent can wait for them.
 extension IssuerRegistry {
-    /// Looks, about a second apart, before one that is away counts as gone.
-    private static let patience = 60
-
     /// From now on, changes wait for the frontends of before the restart.
     func expectFrontends() {
-        feed.expect(notedFrontends)
+        feed.expect(frontends.count)
     }
 
-    /// How many there are now, where the store should be told.
-    ///
-    /// To be called about once a second.
-    func frontendsToNote() -> Int? {
-        let count = feed.frontendCount
-        if count > notedFrontends { return count }
-        looksWithFewerFrontends = count < notedFrontends ? looksWithFewerFrontends + 1 : 0
-        return looksWithFewerFrontends >= Self.patience ? count : nil
+    /// Whether the store should be told how many there are now. To be called about once a second.
+    func lookForFrontends() -> Bool {
+        frontends.look(feed.frontendCount)
     }
 
     /// What cannot be written is tried again at the next look.
@@ -26,7 +18,7 @@ extension IssuerRegistry {
         let count = feed.frontendCount
         do {
             try await store.noteFrontends(count)
-            (notedFrontends, looksWithFewerFrontends) = (count, 0)
+            frontends.note(count)
         } catch {
             log.debug("how many frontends there are could not be noted", metadata: ["reason": "\(error)"])
         }

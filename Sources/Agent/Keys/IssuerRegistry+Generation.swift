@@ -12,9 +12,9 @@ extension IssuerRegistry {
     func generateKey(
         for issuer: IssuerName, _ specification: KeySpecification, urgency: Urgency = .awaited
     ) async throws -> GeneratedKey {
-        guard isTokenChecked else { throw HSMError.unchecked }
+        guard standing.isChecked else { throw HSMError.unchecked }
         if !mayTouchToken { try await proveToken() }
-        guard mayTouchToken else { throw HSMError.unproven(custody.tokenIdentity, last: knownToken) }
+        guard mayTouchToken else { throw HSMError.unproven(custody.tokenIdentity, last: standing.knownToken) }
         if issuers.isEmpty { try await leaveFormerToken() }
         return try await makeKey(for: issuer, specification, urgency: urgency)
     }
@@ -46,14 +46,14 @@ extension IssuerRegistry {
         try await custody.requireUnused(keyID, urgency: urgency)
         let intent = GenerationIntent(
             keyID: keyID, issuer: issuer, algorithm: specification.algorithm, recordedAt: clock.wall())
-        underWay.insert(keyID)
+        obligations.beginGeneration(keyID)
         do {
             try await noting { try await store.record(intent) }
         } catch {
-            underWay.remove(keyID)
+            obligations.endGeneration(keyID)
             throw error
         }
-        cutOff[keyID] = intent
+        obligations.noteIntent(intent)
         do {
             let key = try await custody.generate(
                 specification, keyID: keyID, label: label(of: issuer).description,
@@ -75,12 +75,12 @@ extension IssuerRegistry {
     }
 
     /// With the last issuer gone, nothing tells a token from another but the keys that are still to be destroyed. Those that
-    /// it does not show are on another one, unless it is by name the token that had them.
+    /// the token does not show are on another one, unless this one has the name of the token that last showed a key.
     private func leaveFormerToken() async throws {
-        guard custody.tokenIdentity != knownToken else { return }
-        for name in Set(destructions.map(\.issuer)) { try? await destroyPending(of: name, isAwaited: true) }
+        guard custody.tokenIdentity != standing.knownToken else { return }
+        for name in obligations.issuersOfDestructions { try? await destroyPending(of: name, isAwaited: true) }
         var isAnyLeft = false
-        for row in destructions where !row.isStray {
+        for row in obligations.destructions where !row.isStray {
             // What could not be destroyed is on this one all the same.
             if try await custody.contains(row.keyID, labelled: label(of: row.issuer)) { return }
             isAnyLeft = true
@@ -90,14 +90,11 @@ extension IssuerRegistry {
         log.warning(
             "private keys of deleted issuers are on another token than this one and cannot be destroyed from here",
             metadata: [
-                "keys": "\(destructions.count)", "token": "\(custody.tokenIdentity)",
-                "last": "\(knownToken?.description ?? "unknown")",
+                "keys": "\(obligations.destructions.count)", "token": "\(custody.tokenIdentity)",
+                "last": "\(standing.knownToken?.description ?? "unknown")",
             ])
-        for name in Set(destructions.map(\.issuer)) { unfinished[name] = nil }
-        destructions = destructions.map { row in
-            PendingDestruction(
-                keyID: row.keyID, issuer: row.issuer, requestedAt: row.requestedAt, publicKey: row.publicKey, isStray: true)
-        }
+        for name in obligations.issuersOfDestructions { retries.clear(name) }
+        obligations.strandDestructions()
     }
 
     /// Commits a change that brings generated keys in; when it does not come about, they are left to be destroyed.
@@ -107,7 +104,7 @@ extension IssuerRegistry {
     ) async throws -> KeyReference? {
         do {
             let former = try await commit(try change(), fulfilling: [key.keyID])
-            underWay.remove(key.keyID)
+            obligations.endGeneration(key.keyID)
             await noteProven()
             return former
         } catch {
@@ -119,7 +116,7 @@ extension IssuerRegistry {
     /// Decides what becomes of an intent whose key did not enter a ring. What cannot be decided now, such as when the store
     /// cannot be written, is tried again with what else the issuer has left to do.
     func settle(_ keyID: KeyID, of issuer: IssuerName) async {
-        defer { underWay.remove(keyID) }
+        defer { obligations.endGeneration(keyID) }
         do {
             if try await custody.contains(keyID, labelled: label(of: issuer)) {
                 try await abandon(keyID, of: issuer)
@@ -127,9 +124,9 @@ extension IssuerRegistry {
             } else {
                 try await noting { try await store.bury(keyID) }
             }
-            cutOff[keyID] = nil
+            obligations.concludeIntent(keyID)
         } catch {
-            note(error, unfinishedFor: issuer)
+            tryAgainLater(issuer, error)
             log.warning(
                 "a key generation was cut off and is looked after later",
                 metadata: ["issuer": "\(issuer)", "keyID": "\(keyID)", "reason": "\(error)"])
@@ -147,8 +144,7 @@ extension IssuerRegistry {
         if publicKey == nil { publicKey = try? await custody.publicKey(of: keyID, labelled: label(of: issuer)) }
         let read = publicKey
         try await noting { try await store.abandon(keyID, publicKey: read, at: moment) }
-        quarantinedKeys.removeAll { $0.keyID == keyID }
-        destructions.append(
+        obligations.abandon(
             PendingDestruction(keyID: keyID, issuer: issuer, requestedAt: moment, publicKey: read))
     }
 }

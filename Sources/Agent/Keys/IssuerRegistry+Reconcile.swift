@@ -22,14 +22,14 @@ extension IssuerRegistry {
     /// - Throws: `HSMError`, `StoreError`. What fails of the execution is in the steps.
     func reconcile(dryRun: Bool) async throws -> (plan: ReconciliationPlan, steps: [ReconciliationStep]) {
         let plan = try await planReconciliation()
-        return (plan, dryRun ? plan.steps : await execute(plan.steps))
+        return (plan, dryRun ? plan.steps : await carryOut(plan.steps))
     }
 
     /// What token and store ask for, as both are now.
     func planReconciliation() async throws -> ReconciliationPlan {
         var known = Set(allIssuers.flatMap { $0.ring.published.map(\.keyID) })
-        known.formUnion(destructions.map(\.keyID))
-        let before = underWay
+        known.formUnion(obligations.destructions.map(\.keyID))
+        let before = obligations.underWay
         let inventory = try await custody.inventory(knowing: known)
         // The store is read after the token: a key that is there by now had its intent before.
         let (contents, recognised) = try await noting(reading: true) {
@@ -37,22 +37,22 @@ extension IssuerRegistry {
         }
         let plan = ReconciliationPlan(
             inventory, contents, recognised: recognised, deployment: store.deployment.id,
-            underWay: before.union(underWay), at: clock.wall())
-        lastPlan = plan
+            underWay: before.union(obligations.underWay), at: clock.wall())
+        standing.note(plan)
         guard custody.tokenGeneration == plan.tokenGeneration else { return plan }
         if plan.isProven { await noteProven() } else if !issuers.isEmpty { logUnproven() }
         return plan
     }
 
-    /// Carries steps out that somebody waits for, each among the other changes of its issuer. Issuers in quarantine are left
+    /// Carries steps out that a caller or the start waits for, each among the other changes of its issuer. Issuers in quarantine are left
     /// alone, and on a token that shows none of the store's keys nothing happens.
-    func execute(_ planned: [ReconciliationStep]) async -> [ReconciliationStep] {
+    func carryOut(_ planned: [ReconciliationStep]) async -> [ReconciliationStep] {
         var steps: [ReconciliationStep] = []
         for planned in planned {
             var step = planned
-            if quarantined(planned.issuer) == nil && standstill == nil {
+            if standing.quarantine(of: planned.issuer) == nil && standing.standstill == nil {
                 do {
-                    step.isDone = try await queue.run(planned.issuer) { try await self.carryOut(planned.kind) }
+                    step.isDone = try await queue.run(planned.issuer) { try await self.carryOutInTurn(planned.kind) }
                 } catch {
                     step.failure = "\(error)"
                 }
@@ -62,15 +62,15 @@ extension IssuerRegistry {
         return steps
     }
 
-    private func carryOut(_ step: ReconciliationStep.Kind) async throws -> Bool {
+    private func carryOutInTurn(_ step: ReconciliationStep.Kind) async throws -> Bool {
         switch step {
         case .intent(let item):
             guard item.step != .keep, mayTouchToken else { return false }
             return try await resolve(item.intent) != .kept
         case .destruction(let item):
             guard item.step == .destroy || item.step == .conclude else { return false }
-            if !destructions.contains(where: { $0.keyID == item.destruction.keyID }) { return true }
-            return try await carryOut(item.destruction, isAwaited: true) == .done
+            if !obligations.isToBeDestroyed(item.destruction.keyID) { return true }
+            return try await destroy(item.destruction, isAwaited: true) == .done
         }
     }
 
@@ -81,7 +81,7 @@ extension IssuerRegistry {
     /// Decides what becomes of a cut-off generation, by what the token shows now.
     func resolve(_ intent: GenerationIntent) async throws -> IntentOutcome {
         let outcome = try await decide(intent)
-        cutOff[intent.keyID] = nil
+        obligations.concludeIntent(intent.keyID)
         guard outcome != .kept else { return .kept }
         log.notice(
             "reconciled a key generation that was cut off",
@@ -96,17 +96,17 @@ extension IssuerRegistry {
                 try await noting { try await store.bury(intent.keyID) }
                 return .buried
             }
-            if try await adopt(intent) { return .adopted }
+            if try await adoptAsStandby(intent) { return .adopted }
             try await abandon(intent.keyID, of: intent.issuer)
             await enqueueDestruction(of: intent.issuer)
             return .abandoned
         } catch let error as StoreError where error.code == .conflict {
-            // Somebody else has decided meanwhile.
+            // Another change, or another writer of the store, has decided meanwhile.
             return .kept
         }
     }
 
-    private func adopt(_ intent: GenerationIntent) async throws -> Bool {
+    private func adoptAsStandby(_ intent: GenerationIntent) async throws -> Bool {
         guard !intent.isTombstone, let issuer = issuers[intent.issuer], issuer.needsStandby,
             let key = try await custody.heldKey(
                 intent.keyID, labelled: label(of: intent.issuer), for: intent.algorithm),

@@ -19,7 +19,7 @@ extension IssuerRegistry {
     }
 
     /// - Throws: `HSMError`, `StoreError`; then the store is as it was, and keys that were generated are left to be destroyed.
-    func carryOut(_ plan: RecoveryPlan) async throws -> [RenewedIssuer] {
+    func recover(_ plan: RecoveryPlan) async throws -> [RenewedIssuer] {
         try await renew(plan.parts.map { ($0.name, $0.settings.keySpecification) }, lostAt: nil) { place, key, moment in
             let part = plan.parts[place]
             return try part.change(with: key, former: self.formerGenerations[part.name] ?? 0, at: moment)
@@ -27,7 +27,7 @@ extension IssuerRegistry {
     }
 
     /// - Throws: as above.
-    func carryOut(_ plan: TokenReplacementPlan) async throws -> [RenewedIssuer] {
+    func replaceToken(_ plan: TokenReplacementPlan) async throws -> [RenewedIssuer] {
         try await renew(plan.issuers.map { ($0.name, $0.settings.keySpecification) }, lostAt: clock.wall()) {
             place, key, moment in
             try plan.issuers[place].replacingToken(with: key, at: moment)
@@ -52,7 +52,7 @@ extension IssuerRegistry {
             for (key, issuer) in zip(keys, issuers) { await settle(key.keyID, of: issuer.name) }
             throw error
         }
-        for key in keys { underWay.remove(key.keyID) }
+        for key in keys { obligations.endGeneration(key.keyID) }
         return zip(issuers, keys).map { RenewedIssuer(name: $0.name, activeKid: $1.kid) }
     }
 }

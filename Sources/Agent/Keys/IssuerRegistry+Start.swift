@@ -3,31 +3,6 @@ import KeyLifecycle
 import Logging
 
 extension IssuerRegistry {
-    /// Seconds between looks at a token that could not be looked at.
-    private static let checkInterval: Int64 = 1
-
-    /// Reads the store. Nothing is signed before the token has been looked at.
-    ///
-    /// - Throws: `StoreError`.
-    func load() async throws {
-        let contents = try await store.contents()
-        clockGuard = ClockGuard(lastChange: contents.lastChange)
-        clockGuard.observe(wall: clock.wall(), monotonic: clock.monotonicSeconds)
-        destructions = contents.destructions
-        quarantinedKeys = contents.quarantined
-        formerGenerations = contents.formerGenerations
-        knownToken = contents.token
-        copiedAt = contents.copiedAt
-        notedFrontends = contents.frontends
-        soleUse = SoleUse(own: soleUse.own, known: contents.agents)
-        if let copiedAt {
-            quarantine = Dictionary(uniqueKeysWithValues: contents.issuers.map { ($0.name, .copiedStore(copiedAt)) })
-        }
-        for issuer in contents.issuers {
-            show(issuer, try signingState(of: issuer), named: issuer.name)
-        }
-    }
-
     /// How often a token that cannot be read just then is asked who else uses it, before keys are looked at without knowing.
     private static let mostFirstLooks = 3
 
@@ -37,13 +12,13 @@ extension IssuerRegistry {
     func checkToken() async {
         do {
             // Whatever comes of the steps: what fails is tried again issuer by issuer.
-            // What is to be destroyed gives way to whoever waits for the agent: it is done with what else issuers have left to do.
+            // What is to be destroyed gives way to the callers that wait for the agent: it is done with what else issuers have left to do.
             for failure in try await bringTogether(destroying: false).steps.compactMap(\.failure) {
                 log.warning("token and store could not be brought together", metadata: ["reason": "\(failure)"])
             }
             await queueFollowUps()
         } catch {
-            nextTokenCheck = clock.monotonicSeconds + Self.checkInterval
+            standing.postponeCheck(at: clock.monotonicSeconds)
             log.error("the token could not be checked", metadata: ["reason": "\(error)"])
         }
     }
@@ -56,20 +31,16 @@ extension IssuerRegistry {
         destroying isDestroying: Bool
     ) async throws -> (plan: ReconciliationPlan, steps: [ReconciliationStep]) {
         // Before anything is made or destroyed.
-        for _ in 1...Self.mostFirstLooks where !soleUse.hasBegun { await lookForOtherAgents() }
+        for _ in 1...Self.mostFirstLooks where !standing.agents.hasBegun { await lookForOtherAgents() }
         let plan = try await planReconciliation()
-        adopt(plan)
-        return (plan, await execute(isDestroying ? plan.steps : plan.steps.filter { !$0.isDestruction }))
+        adoptFirstLook(plan)
+        return (plan, await carryOut(isDestroying ? plan.steps : plan.steps.filter { !$0.isDestruction }))
     }
 
-    /// What the first look at the token means for the issuers. One that serves already goes on serving whatever a later look
-    /// shows: it is told in `health`, and counts at the next start.
-    private func adopt(_ plan: ReconciliationPlan) {
-        examinedGeneration = plan.tokenGeneration
-        quarantine = plan.quarantine.filter { !isTokenChecked || quarantine[$0.key] != nil }
-        isTokenChecked = true
+    private func adoptFirstLook(_ plan: ReconciliationPlan) {
+        standing.adopt(plan)
         showRefusals()
-        for (name, why) in quarantine.sorted(by: { $0.key < $1.key }) {
+        for (name, why) in standing.quarantine.sorted(by: { $0.key < $1.key }) {
             log.error(
                 "an issuer is in quarantine: it signs nothing, and nothing of it is published, made or destroyed",
                 metadata: ["issuer": "\(name)", "reason": "\(why.reason)", "hint": "\(why.hint)"])
@@ -85,16 +56,15 @@ extension IssuerRegistry {
     }
 
     private func queueFollowUps() async {
-        let names = Set(issuers.keys).union(destructions.map(\.issuer)).subtracting(quarantine.keys)
+        let names = Set(issuers.keys).union(obligations.issuersOfDestructions).subtracting(standing.quarantine.keys)
         for name in names { await enqueueFollowUp(name) }
     }
 
-    /// Whether the token has to be looked at now: for the first time, because the module was initialised anew, or because it
-    /// may be another one than that which put issuers in quarantine.
+    /// Whether the token has to be looked at as a whole now, and can be.
     var isTokenCheckDue: Bool {
-        guard tokenCheck == nil, nextTokenCheck <= clock.monotonicSeconds, hsmStatus.trouble == nil else { return false }
-        return !isTokenChecked || (!mayTouchToken && examinedGeneration != custody.tokenGeneration)
-            || (!quarantine.isEmpty && copiedAt == nil && lastPlan?.tokenGeneration != custody.tokenGeneration)
+        hsmStatus.trouble == nil
+            && standing.isCheckDue(
+                at: clock.monotonicSeconds, tokenGeneration: custody.tokenGeneration, hasIssuers: !issuers.isEmpty)
     }
 
     /// Looks for one key of the store on the token.
@@ -103,7 +73,7 @@ extension IssuerRegistry {
             guard try await custody.publicKey(of: key.keyID) == key.publicKey else { continue }
             await noteProven()
         }
-        examinedGeneration = custody.tokenGeneration
+        standing.noteExamined(tokenGeneration: custody.tokenGeneration)
         if !isTokenProven, !issuers.isEmpty { logUnproven() }
     }
 
@@ -111,7 +81,7 @@ extension IssuerRegistry {
         log.error(
             "the token shows none of the keys in the store: nothing on it is made or destroyed",
             metadata: [
-                "token": "\(custody.tokenIdentity)", "last": "\(knownToken?.description ?? "unknown")",
+                "token": "\(custody.tokenIdentity)", "last": "\(standing.knownToken?.description ?? "unknown")",
                 "hint": "check that it is the token the keys were made on",
             ])
     }
@@ -119,24 +89,19 @@ extension IssuerRegistry {
     /// The token has shown a key of the store: remembers which token it is. That another one does is only worth a word: the
     /// members of a group of HSMs have a serial number each.
     func noteProven() async {
-        isTokenProven = true
+        standing.noteProven(tokenGeneration: custody.tokenGeneration)
         let token = custody.tokenIdentity
-        guard token != knownToken else { return }
-        if let knownToken {
+        guard token != standing.knownToken else { return }
+        if let knownToken = standing.knownToken {
             log.notice(
                 "another token than the last time has the keys of the store",
                 metadata: ["token": "\(token)", "last": "\(knownToken)"])
         }
         do {
             try await noting { try await store.noteToken(token) }
-            knownToken = token
+            standing.noteKnown(token)
         } catch {
             log.warning("which token has the keys could not be noted", metadata: ["reason": "\(error)"])
         }
-    }
-
-    /// Whether keys may be made and destroyed: not on a token that holds none of the store's keys, unless it has none yet.
-    var mayTouchToken: Bool {
-        isTokenProven || issuers.isEmpty
     }
 }

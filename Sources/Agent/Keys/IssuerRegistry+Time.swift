@@ -9,53 +9,29 @@ extension IssuerRegistry {
     /// Called about once a second. Waits for nothing: what is due is queued with the issuer's other changes.
     func tick() async {
         if let now = trustedNow() {
-            for issuer in allIssuers where !due.contains(issuer.name) && quarantined(issuer.name) == nil {
+            for issuer in allIssuers where !due.isQueued(issuer.name) && standing.quarantine(of: issuer.name) == nil {
                 let expires = issuer.expiring(at: now) != nil
                 guard expires || issuer.planningDueRotation(at: now) != nil else { continue }
-                let name = issuer.name
-                due.insert(name)
-                await queue.enqueue(name) { await self.carryOutDue(name) }
+                due.queue(issuer.name)
+                await queue.enqueue(issuer.name) { await self.expireAndRotate(issuer.name) }
             }
         }
         // A disk that does not answer must not keep time from going on.
-        if storeCheck == nil {
-            storeCheck = Task {
-                await lookAfterStore()
-                storeCheck = nil
-            }
-        }
-        if isTokenCheckDue {
-            tokenCheck = Task {
-                await checkToken()
-                tokenCheck = nil
-            }
-        }
-        if agentCheck == nil, isTokenChecked, hsmStatus.trouble == nil, soleUse.own != nil {
-            agentCheck = Task {
-                await lookForOtherAgents()
-                agentCheck = nil
-            }
-        }
-        if frontendNote == nil, frontendsToNote() != nil {
-            frontendNote = Task {
-                await noteFrontends()
-                frontendNote = nil
-            }
-        }
-        let tokenGeneration = custody.tokenGeneration
+        begin(.store)
+        if isTokenCheckDue { begin(.token) }
+        if standing.isChecked, hsmStatus.trouble == nil, standing.agents.own != nil { begin(.otherAgents) }
+        if !isUnderWay(.frontends), lookForFrontends() { begin(.frontends) }
         // While the token is out of use each try would only be one more line in the log.
-        for (name, work) in unfinished
-        where hsmStatus.trouble == nil && work.isDue(at: clock.monotonicSeconds, tokenGeneration: tokenGeneration) {
-            unfinished[name]?.retryAt = .max
-            unfinished[name]?.tokenGeneration = tokenGeneration
+        guard hsmStatus.trouble == nil else { return }
+        for name in retries.takeDue(at: clock.monotonicSeconds, tokenGeneration: custody.tokenGeneration) {
             await enqueueFollowUp(name)
         }
     }
 
-    private func carryOutDue(_ name: IssuerName) async {
+    private func expireAndRotate(_ name: IssuerName) async {
         await expire(name)
         await rotateByTime(name)
-        due.remove(name)
+        due.end(name)
     }
 
     /// The wall clock, when it may be acted on: both clocks are read anew, since the wall clock may have jumped just now.
@@ -69,7 +45,7 @@ extension IssuerRegistry {
 
     /// Ends the overlaps of an issuer that are over. What fails is tried again by `tick()`.
     func expire(_ name: IssuerName) async {
-        guard quarantined(name) == nil, let now = trustedNow(), let change = issuers[name]?.expiring(at: now) else {
+        guard standing.quarantine(of: name) == nil, let now = trustedNow(), let change = issuers[name]?.expiring(at: now) else {
             return
         }
         do {
@@ -80,7 +56,7 @@ extension IssuerRegistry {
             if !change.destroyed.isEmpty {
                 journal.note("the overlap of issuer \(name) is over for \(change.destroyed.map(\.kid).joined(separator: ", "))")
             }
-            _ = try await finish(name)
+            _ = try await enqueueRest(of: name)
         } catch {
             log.warning("an overlap could not be ended", metadata: ["issuer": "\(name)", "reason": "\(error)"])
         }
@@ -101,40 +77,32 @@ extension IssuerRegistry {
         }
     }
 
-    /// As `drain()`, for an agent that ends: somebody waits for all there is. Looks that change nothing are not waited for; a
+    /// As `drain()`, for an agent that ends: its end waits for all there is. Looks that change nothing are not waited for; a
     /// disk may never answer one.
     ///
     /// - Parameter patience: after which keys that are still to be destroyed are left to the next start, which finds them in the
     ///   store: there may be hundreds.
-    func finish(destroyingFor patience: Duration) async {
+    func end(destroyingFor patience: Duration) async {
         queue.awaitEverything()
         let limit = Task {
             try await Task.sleep(for: patience)
             leaveDestructions()
         }
-        await tokenCheck?.value
+        await ending(of: .token)
         await queue.drain()
         limit.cancel()
     }
 
     private func leaveDestructions() {
-        isLeavingDestructions = true
+        obligations.leaveDestructions()
         custody.leaveDestructions()
-        guard !destructions.isEmpty else { return }
-        log.notice("keys are left to be destroyed after the next start", metadata: ["keys": "\(destructions.count)"])
+        guard !obligations.destructions.isEmpty else { return }
+        log.notice("keys are left to be destroyed after the next start", metadata: ["keys": "\(obligations.destructions.count)"])
     }
 
     /// Returns once nothing is under way.
     func drain() async {
-        await storeCheck?.value
-        await agentCheck?.value
-        await tokenCheck?.value
+        for look in [Look.store, .otherAgents, .token] { await ending(of: look) }
         await queue.drain()
-    }
-}
-
-extension IssuerRegistry.Unfinished {
-    fileprivate func isDue(at now: Int64, tokenGeneration: Int) -> Bool {
-        retryAt <= now || self.tokenGeneration != tokenGeneration
     }
 }

@@ -15,101 +15,63 @@ actor IssuerRegistry {
     let queue: ChangeQueue
     let clock: AgentClock
     let log: Logger
-    /// Records what is done to keys that nobody asked for.
+    /// Records what is done to keys that no caller asked for.
     let journal: any KeyJournal
-    /// The origin of URLs minted from now on, without a trailing slash.
-    var publicBaseURL: String
 
     private(set) var issuers: [IssuerName: Issuer] = [:]
-    private var references: [String: KeyReference] = [:]
-    /// Key pairs that have to go from the token, oldest first.
-    var destructions: [PendingDestruction] = []
-    /// Key pairs that only an operator can have destroyed.
-    var quarantinedKeys: [QuarantinedKey] = []
     /// The last generation of each deleted issuer.
-    var formerGenerations: [IssuerName: Int] = [:]
-    /// The token that last showed a key of this store.
-    var knownToken: TokenIdentity?
-    /// When the store was copied from another, as long as nobody has settled what the other did since.
-    var copiedAt: Timestamp?
-    /// Generations that were cut off and are still to be looked after, by `CKA_ID`.
-    var cutOff: [KeyID: GenerationIntent] = [:]
-    /// Generations under way: intents that nobody but their own change may decide about.
-    var underWay: Set<KeyID> = []
-    /// Issuers that do nothing until an operator has decided about them, and why.
-    var quarantine: [IssuerName: Quarantine] = [:]
-    /// Whether the token has been looked at since the start. Until then nobody knows whether the store is older than it.
-    var isTokenChecked = false
-    /// The look at the token that is under way.
-    var tokenCheck: Task<Void, Never>?
-    /// When the token is to be looked at again, in seconds of the monotonic clock, if it is to be.
-    var nextTokenCheck: Int64 = 0
-    /// What the token has shown when it was last looked at.
-    var lastPlan: ReconciliationPlan?
-    /// The token generation in which the token has shown a key of this store.
-    private var provenGeneration: Int?
-    /// The token generation in which the token was last looked at for keys of this store.
-    var examinedGeneration: Int?
-    /// Whether the token, as it is now, has shown a key of this store. Until then nothing on it is destroyed.
-    var isTokenProven: Bool {
-        get { provenGeneration == custody.tokenGeneration }
-        set { provenGeneration = newValue ? custody.tokenGeneration : nil }
-    }
-    var clockGuard = ClockGuard(lastChange: nil)
-    /// Whether this is the only agent of the deployment on the token.
-    var soleUse: SoleUse
-    /// How often an operator has said that the token is this agent's alone.
-    var acceptances = 0
-    /// Whether the token keeps this agent's note.
-    var keepsNote = true
-    /// How many frontends the store knows of, and for how many looks there have been fewer.
-    var notedFrontends = 0
-    var looksWithFewerFrontends = 0
-    /// How often other agents have been looked for, and whether they are just now.
-    var looks = 0
-    var isLookingForAgents = false
-    /// The look for other agents that is under way.
-    var agentCheck: Task<Void, Never>?
-    /// The note of how many frontends there are that is being written.
-    var frontendNote: Task<Void, Never>?
-    /// The look at the store that is under way.
-    var storeCheck: Task<Void, Never>?
-    /// Since when rotations that are due wait for frontends, in seconds of the monotonic clock.
-    var heldRotations: [IssuerName: Int64] = [:]
-    /// Issuers whose due transitions are queued.
-    var due: Set<IssuerName> = []
+    private(set) var formerGenerations: [IssuerName: Int] = [:]
+    private var references: [String: KeyReference] = [:]
     /// Why the store could not be used the last time; `nil` when it could.
     private(set) var storeTrouble: StoreError?
-    /// What keeps an issuer from having what it should have, by issuer: no standby key, a destruction left to do.
-    var unfinished: [IssuerName: Unfinished] = [:]
+    /// Looks at what is outside the registry that are under way.
+    private var looks: [Look: Task<Void, Never>] = [:]
 
-    /// Whether what is to be destroyed is left to the next start.
-    var isLeavingDestructions = false
+    // What follows are values with rules of their own: extensions tell them what has happened and ask what follows from it.
 
-    /// Work on the token that failed, and when to try it again.
-    struct Unfinished: Sendable {
-        let message: String
-        var retryAt: Int64
-        /// How often it has failed in a row.
-        let failures: Int
-        /// The token generation it failed under: under another one it is tried at once.
-        var tokenGeneration: Int
-    }
+    /// What the token is to this agent and its store.
+    var standing: TokenStanding
+    /// What is to be done about keys that no ring holds.
+    var obligations = KeyObligations()
+    /// Work on the token that failed.
+    var retries = RetrySchedule()
+    /// What time has made due.
+    var due = DueTransitions()
+    /// Whether the wall clock may be acted on.
+    var clockGuard = ClockGuard(lastChange: nil)
+    var frontends = NotedFrontends()
+    var urls: IssuerURLs
 
     init(
         store: any IssuerStorage, custody: any KeyCustody, hsmStatus: HSMStatus, clock: AgentClock, publicBaseURL: String,
         log: Logger, journal: any KeyJournal = NoJournal(), feed: ChangeFeed = ChangeFeed(), note: AgentNote? = nil
     ) {
-        soleUse = SoleUse(own: note, known: [])
         self.store = store
         self.custody = custody
         queue = ChangeQueue { custody.boost() }
         self.hsmStatus = hsmStatus
         self.clock = clock
-        self.publicBaseURL = publicBaseURL
         self.log = log
         self.journal = journal
         self.feed = feed
+        standing = TokenStanding(note: note)
+        urls = IssuerURLs(publicBaseURL: publicBaseURL, tenant: store.deployment.tenant)
+    }
+
+    /// Reads the store. Nothing is signed before the token has been looked at.
+    ///
+    /// - Throws: `StoreError`.
+    func load() async throws {
+        let contents = try await store.contents()
+        clockGuard = ClockGuard(lastChange: contents.lastChange)
+        clockGuard.observe(wall: clock.wall(), monotonic: clock.monotonicSeconds)
+        obligations.load(contents)
+        standing.load(contents)
+        frontends = NotedFrontends(count: contents.frontends)
+        formerGenerations = contents.formerGenerations
+        for issuer in contents.issuers {
+            show(issuer, try signingState(of: issuer), named: issuer.name)
+        }
     }
 
     // MARK: - Reading
@@ -134,6 +96,11 @@ actor IssuerRegistry {
         return issuer
     }
 
+    /// - Throws: `LifecycleError` with `.issuerQuarantined`.
+    func requireServing(_ name: IssuerName) throws {
+        if let why = standing.quarantine(of: name) { throw LifecycleError.quarantined(name, why) }
+    }
+
     /// The published key with this kid, in whatever issuer it is.
     func issuer(publishing kid: String) throws -> Issuer {
         guard let issuer = issuers.values.first(where: { $0.ring[kid]?.state.isPublished == true }) else {
@@ -154,6 +121,15 @@ actor IssuerRegistry {
         issuers.values.sorted { $0.name < $1.name }
     }
 
+    /// Every issuer that does nothing, and why.
+    var quarantinedIssuers: [IssuerName: Quarantine] { standing.quarantine(among: issuers.keys) }
+
+    /// Whether the token has shown a key of this store since the module was last initialised.
+    var isTokenProven: Bool { standing.isProven(tokenGeneration: custody.tokenGeneration) }
+
+    /// Whether keys may be made and destroyed: not on a token that holds none of the store's keys, unless the store has none.
+    var mayTouchToken: Bool { standing.mayTouch(tokenGeneration: custody.tokenGeneration, hasIssuers: !issuers.isEmpty) }
+
     // MARK: - Committing
 
     /// Makes a change durable, then visible, and returns the key it replaced as the signing one.
@@ -168,10 +144,7 @@ actor IssuerRegistry {
             try await reload(change.name)
             throw error
         }
-        destructions += change.destroyed.map {
-            PendingDestruction(keyID: $0.keyID, issuer: change.name, requestedAt: change.at, publicKey: $0.publicKey)
-        }
-        for keyID in keyIDs { cutOff[keyID] = nil }
+        obligations.follow(change, fulfilling: keyIDs)
         if change.issuer == nil { formerGenerations[change.name] = change.expectedGeneration }
         for key in change.destroyed {
             references[key.kid] = nil
@@ -179,7 +152,7 @@ actor IssuerRegistry {
         return show(change.issuer, signing, named: change.name)
     }
 
-    /// Carries a change out; one that lost against another writer is planned anew on what that writer made, twice at most.
+    /// Makes a change; one that lost against another writer is planned anew on what that writer made, twice at most.
     func planningAgain<Value: Sendable>(_ change: () async throws -> Value) async throws -> Value {
         for _ in 1...2 {
             do {
@@ -213,17 +186,17 @@ actor IssuerRegistry {
         } else {
             log.notice("the store is in use again")
             // What failed with the store need not wait until its next try.
-            for name in unfinished.keys { unfinished[name]?.retryAt = clock.monotonicSeconds }
+            retries.hasten(at: clock.monotonicSeconds)
         }
     }
 
     /// Makes a committed issuer visible to signers and watchers.
     @discardableResult
-    func show(_ issuer: Issuer?, _ signing: SigningState?, named name: IssuerName) -> KeyReference? {
+    private func show(_ issuer: Issuer?, _ signing: SigningState?, named name: IssuerName) -> KeyReference? {
         let generation = issuer?.generation ?? issuers[name]?.generation ?? 0
         issuers[name] = issuer
         hsmStatus.notePublished(issuer?.ring.published ?? [], of: name.text)
-        let former = board.install(signing, refusing: refusal(of: name), for: name.text)
+        let former = board.install(signing, refusing: standing.refusal(of: name), for: name.text)
         feed.publish(name.text, generation: generation, isDeleted: issuer == nil)
         return former
     }
@@ -233,7 +206,7 @@ actor IssuerRegistry {
         feed.publish(issuer.name.text, generation: issuer.generation)
     }
 
-    func signingState(of issuer: Issuer) throws -> SigningState {
+    private func signingState(of issuer: Issuer) throws -> SigningState {
         guard let active = issuer.ring.active else {
             throw StoreError(
                 .corrupt, "issuer \(issuer.name) has no active key", hint: "restore the store from a backup")
@@ -250,11 +223,39 @@ actor IssuerRegistry {
         show(issuer, try issuer.map(signingState), named: name)
     }
 
-    func reference(to key: SigningKey) throws -> KeyReference {
+    private func reference(to key: SigningKey) throws -> KeyReference {
         if let known = references[key.kid] { return known }
         let reference = try KeyReference(key)
         references[key.kid] = reference
         return reference
+    }
+
+    // MARK: - Looking around
+
+    /// What is looked at beside the changes of issuers, since it may take as long as a disk or a token does.
+    enum Look: Hashable, Sendable {
+        case store, token, otherAgents, frontends
+    }
+
+    /// Begins a look, unless one of its kind is under way.
+    func begin(_ look: Look) {
+        guard looks[look] == nil else { return }
+        looks[look] = Task {
+            switch look {
+            case .store: await lookAfterStore()
+            case .token: await checkToken()
+            case .otherAgents: await lookForOtherAgents()
+            case .frontends: await noteFrontends()
+            }
+            looks[look] = nil
+        }
+    }
+
+    func isUnderWay(_ look: Look) -> Bool { looks[look] != nil }
+
+    /// Returns once the look that is under way, if one is, has ended.
+    func ending(of look: Look) async {
+        await looks[look]?.value
     }
 }
 
@@ -289,5 +290,9 @@ extension LifecycleError {
         LifecycleError(
             .issuerNotFound, "there is no issuer \"\(name.prefix(64))\"", hint: "list the issuers, or create it",
             generation: generation)
+    }
+
+    static func quarantined(_ name: IssuerName, _ why: Quarantine) -> LifecycleError {
+        LifecycleError(.issuerQuarantined, "the issuer \(name) is in quarantine: \(why.reason)", hint: why.hint)
     }
 }

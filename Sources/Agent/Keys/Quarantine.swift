@@ -44,39 +44,3 @@ enum Quarantine: Hashable, Sendable {
         count == 1 ? "a private key" : "\(count) private keys"
     }
 }
-
-extension IssuerRegistry {
-    /// - Throws: `LifecycleError` with `.issuerQuarantined`.
-    func requireServing(_ name: IssuerName) throws {
-        if let why = quarantined(name) { throw LifecycleError.quarantined(name, why) }
-    }
-
-    /// Why an issuer does nothing, if it does not.
-    func quarantined(_ name: IssuerName) -> Quarantine? {
-        rival.map { .anotherAgent($0.whose) } ?? quarantine[name]
-    }
-
-    /// Every issuer that does nothing, and why.
-    var quarantinedIssuers: [IssuerName: Quarantine] {
-        guard let rival else { return quarantine }
-        return Dictionary(uniqueKeysWithValues: issuers.keys.map { ($0, .anotherAgent(rival.whose)) })
-    }
-
-    /// Why no key is made or destroyed, for whatever issuer, if none is.
-    var standstill: Quarantine? {
-        rival.map { .anotherAgent($0.whose) } ?? copiedAt.map { .copiedStore($0) }
-    }
-
-    /// What requests for signatures get instead, if anything.
-    func refusal(of name: IssuerName) -> SigningRefusal? {
-        if let why = quarantined(name) { return .issuer(.quarantined(name, why)) }
-        guard !isTokenChecked else { return nil }
-        return .hsm(.unchecked)
-    }
-}
-
-extension LifecycleError {
-    static func quarantined(_ name: IssuerName, _ why: Quarantine) -> LifecycleError {
-        LifecycleError(.issuerQuarantined, "the issuer \(name) is in quarantine: \(why.reason)", hint: why.hint)
-    }
-}

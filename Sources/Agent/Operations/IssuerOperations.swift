@@ -95,7 +95,7 @@ struct ShowIssuer: Operation {
 
     func run(_ parameters: IssuerStatusParameters, _ context: OperationContext) async throws -> IssuerStatus {
         let issuer = try await registry.issuer(named: parameters.issuer)
-        return views.status(issuer, await registry.quarantined(issuer.name))
+        return views.status(issuer, await registry.standing.quarantine(of: issuer.name))
     }
 }
 

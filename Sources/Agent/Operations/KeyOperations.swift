@@ -66,21 +66,13 @@ struct Rotate: ChangeOperation {
     }
 
     func run(_ parameters: RotateParameters, _ context: OperationContext) async throws -> RotationResult {
-        let dryRun = parameters.dryRun ?? false
-        guard parameters.cancel == true else {
-            var result = RotationResult(
-                try await registry.rotate(
-                    parameters.issuer, ifGeneration: parameters.ifGeneration, dryRun: dryRun,
-                    whenSafe: parameters.whenSafe ?? false, revokes: parameters.noRevoke != true))
-            if result.plan.signsFrom != nil, await registry.clockGuard.doubt != nil {
-                result.warnings.append(
-                    "the wall clock is suspect, so the rotation waits until it is right or accepted: see health, and "
-                        + "privyseal call reload '{\"acceptClock\":true}'")
-            }
-            return result
-        }
-        return RotationResult(
-            try await registry.cancelRotation(parameters.issuer, ifGeneration: parameters.ifGeneration, dryRun: dryRun))
+        let order: RotationOrder =
+            parameters.cancel == true
+            ? .cancel(ifGeneration: parameters.ifGeneration)
+            : .rotate(
+                ifGeneration: parameters.ifGeneration, whenSafe: parameters.whenSafe ?? false,
+                revokes: parameters.noRevoke != true)
+        return RotationResult(try await registry.rotate(parameters.issuer, order, dryRun: parameters.dryRun ?? false))
     }
 
     func replied(_ result: RotationResult, _ context: OperationContext) {
@@ -113,7 +105,7 @@ struct RevokeKey: ChangeOperation {
 
     func run(_ parameters: RevokeKeyParameters, _ context: OperationContext) async throws -> RotationResult {
         if let key = await registry.quarantinedKey(named: parameters.kid) {
-            return try await registry.revoke(key, dryRun: parameters.dryRun ?? false)
+            return RotationResult(try await registry.revoke(key, dryRun: parameters.dryRun ?? false))
         }
         return RotationResult(
             try await registry.revoke(

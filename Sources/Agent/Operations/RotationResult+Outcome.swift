@@ -24,6 +24,27 @@ extension RotationResult {
             warnings.append("no fresh key could be generated (\(failure)): \(successor)")
         }
         warnings += RelyingPartyAdvice.warnings(of: plan)
-        return warnings + [outcome.publication?.warning(publishing: .signingKey)].compactMap(\.self)
+        if let warning = outcome.publication?.warning(publishing: .signingKey) { warnings.append(warning) }
+        if plan.signsFrom != nil, outcome.clockDoubt != nil {
+            warnings.append(
+                "the wall clock is suspect, so the rotation waits until it is right or accepted: see health, and "
+                    + "privyseal call reload '{\"acceptClock\":true}'")
+        }
+        return warnings
+    }
+
+    /// Of a key in quarantine: nothing that is published changes.
+    init(_ revocation: QuarantinedKeyRevocation) {
+        let (key, issuer) = (revocation.key, revocation.issuer)
+        let generation = issuer?.generation ?? 0
+        let retiring = issuer?.ring.retiring.flatMap { retiring in
+            retiring.expiresAt.map { RetiringKeyView(kid: retiring.kid, expiresAt: WireTime($0)) }
+        }
+        self.init(
+            issuer: key.issuer.text, dryRun: revocation.isDryRun,
+            plan: RotationPlanView(
+                generation: generation, incoming: nil, retiring: retiring, revoked: [key.name], standbyFollows: false),
+            activeKid: issuer?.ring.active?.kid ?? "", generation: generation, publication: nil, exposureSeconds: 0,
+            warnings: ["the key was in quarantine: nothing that is published changes, its private key is destroyed"])
     }
 }

@@ -12,10 +12,12 @@ struct ReportHealth: Operation {
 
     /// What is wrong, the gravest first.
     var problems: [HealthProblem] {
-        get async { await problems(hsm.status.reading, KeyWorkHealth(hsm.keyWork)) }
+        get async { problems(hsm.status.reading, KeyWorkHealth(hsm.keyWork), await registry.reading) }
     }
 
-    private func problems(_ reading: HSMStatus.Reading, _ keyWork: KeyWorkHealth) async -> [HealthProblem] {
+    private func problems(
+        _ reading: HSMStatus.Reading, _ keyWork: KeyWorkHealth, _ keys: RegistryReading
+    ) -> [HealthProblem] {
         var problems: [HealthProblem] = []
         if let trouble = reading.trouble {
             problems.append(HealthProblem(component: "hsm", message: trouble.message, hint: trouble.hint))
@@ -31,9 +33,9 @@ struct ReportHealth: Operation {
                     hint: "have the module and the HSM examined; the agent ends itself when there are too many"))
         }
         if let delay = keyWork.delay { problems.append(delay) }
-        problems += await registry.tokenProblems
-        problems += await registry.otherAgentProblems
-        if let storeTrouble = await registry.storeTrouble {
+        problems += keys.tokenProblems
+        problems += keys.otherAgentProblems
+        if let storeTrouble = keys.storeTrouble {
             problems.append(HealthProblem(component: "store", message: storeTrouble.message, hint: storeTrouble.hint))
         }
         if let problem = audit.trouble ?? audit.headTrouble {
@@ -44,7 +46,7 @@ struct ReportHealth: Operation {
                 component: "audit", message: incident,
                 hint: "find out who did it and where the records are, then: privyseal call reload '{\"acceptAudit\":true}'")
         }
-        if let doubt = await registry.clockGuard.doubt { problems.append(HealthProblem(doubt)) }
+        if let doubt = keys.clockDoubt { problems.append(HealthProblem(doubt)) }
         if let failure = lastReload.failure {
             problems.append(
                 HealthProblem(
@@ -52,22 +54,21 @@ struct ReportHealth: Operation {
                     message: "the configuration does not load, and the next start would fail: \(failure.message)",
                     hint: (failure.hint.map { "\($0); " } ?? "") + "then reload it again"))
         }
-        for (name, work) in await registry.unfinished.sorted(by: { $0.key < $1.key }) {
+        for (name, work) in keys.failures.sorted(by: { $0.key < $1.key }) {
             problems.append(
                 HealthProblem(
                     component: "lifecycle", message: "keys of issuer \(name) are not in order: \(work.message)",
                     hint: "the agent tries again by itself"))
         }
-        return problems + (await registry.quarantineProblems)
+        return problems + keys.quarantineProblems
     }
 
     func run(_ parameters: HealthParameters, _ context: OperationContext) async throws -> Health {
         let reading = hsm.status.reading
         let keyWork = KeyWorkHealth(hsm.keyWork)
-        let storeTrouble = await registry.storeTrouble
-        let doubt = await registry.clockGuard.doubt
+        let keys = await registry.reading
         let auditTrouble = audit.trouble
-        var problems = await problems(reading, keyWork)
+        var problems = problems(reading, keyWork, keys)
         // Problems name issuers and keys: who may not see all of them learns what is wrong, not with whom.
         if !visibility.showsAll(to: context, by: .health) {
             problems = Set(problems.map(\.component)).sorted().map {
@@ -75,24 +76,23 @@ struct ReportHealth: Operation {
             }
         }
         let token = hsm.tokenInfo
-        let signs = await registry.maySign && reading.trouble == nil && auditTrouble == nil
+        let signs = keys.standing.maySign && reading.trouble == nil && auditTrouble == nil
         return Health(
             status: signs ? problems.isEmpty ? "ok" : "degraded" : "unavailable",
             hsm: HSMHealth(
                 state: reading.trouble == nil ? "up" : "down", tokenLabel: token.label, tokenSerial: token.serial,
                 sessions: reading.openSessions, queuedRequests: hsm.queuedSignatures,
                 keyWork: keyWork),
-            store: ComponentHealth(state: storeTrouble == nil ? "ok" : "unavailable"),
-            clock: ComponentHealth(state: doubt == nil ? "ok" : "suspect"),
+            store: ComponentHealth(state: keys.storeTrouble == nil ? "ok" : "unavailable"),
+            clock: ComponentHealth(state: keys.clockDoubt == nil ? "ok" : "suspect"),
             audit: ComponentHealth(state: auditTrouble == nil ? "ok" : "unavailable"), problems: problems,
-            notices: await notices(context))
+            notices: notices(keys.issuersElsewhere, context))
     }
 }
 
 extension ReportHealth {
     /// What is as it was set and may not be meant; issuers are named to those who may see all of them.
-    private func notices(_ context: OperationContext) async -> [String]? {
-        let issuers = await registry.issuersElsewhere
+    private func notices(_ issuers: [IssuerName], _ context: OperationContext) -> [String]? {
         let mayKnow = visibility.showsAll(to: context, by: .health)
         return FormerURLs.text(mayKnow ? issuers : [], others: mayKnow ? 0 : issuers.count).map { [$0] }
     }

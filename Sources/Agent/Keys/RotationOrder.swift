@@ -1,0 +1,52 @@
+import KeyLifecycle
+
+/// What is asked of the key ring of an issuer, and how it is planned: once to be shown or to have a key made for it, and once
+/// more for the moment at which it is executed.
+enum RotationOrder: Hashable, Sendable {
+    /// - Parameters:
+    ///   - whenSafe: has the incoming key sign once no relying party can be surprised by it.
+    ///   - revokes: false refuses inside an overlap.
+    case rotate(ifGeneration: Int? = nil, whenSafe: Bool = false, revokes: Bool = true)
+    /// A rotation that waits does so no more.
+    case cancel(ifGeneration: Int? = nil)
+    case revoke(kid: String, ifGeneration: Int? = nil)
+    /// Rotates by schedule, or because a rotation has waited long enough.
+    case whatIsDue
+
+    /// What the planning has to go by beside the issuer.
+    struct Conditions: Hashable, Sendable {
+        var isClockTrusted: Bool
+        /// False once a fresh key could not be had.
+        var canGenerate = true
+    }
+
+    /// Whether it goes ahead with the keys there are where no fresh one can be had.
+    var isRevocation: Bool {
+        if case .revoke = self { true } else { false }
+    }
+
+    /// - Throws: `LifecycleError`, also when nothing is due any more.
+    func plan(
+        for issuer: Issuer, at moment: Timestamp, _ conditions: Conditions
+    ) throws(LifecycleError) -> RotationPlan {
+        switch self {
+        case .rotate(let expected, let whenSafe, let revokes):
+            // A clock that may be wrong must not say that the time has come.
+            return try issuer.planningRotation(
+                at: moment, ifGeneration: expected, whenSafe: whenSafe,
+                knownBy: conditions.isClockTrusted ? nil : issuer.changedAt, revokes: revokes)
+        case .cancel(let expected):
+            return try issuer.planningCancellation(at: moment, ifGeneration: expected)
+        case .revoke(let kid, let expected):
+            return try issuer.planningRevocation(
+                of: kid, at: moment, ifGeneration: expected, canGenerate: conditions.canGenerate)
+        case .whatIsDue:
+            guard let plan = issuer.planningDueRotation(at: moment) else { throw .nothingDue }
+            return plan
+        }
+    }
+}
+
+extension LifecycleError {
+    static let nothingDue = LifecycleError(.conflict, "no rotation is due any more", hint: "nothing has to be done")
+}
