@@ -14,6 +14,7 @@ let settings: [SwiftSetting] = [
 /// with the others and are named so that they, too, change on purpose alone.
 let pins: KeyValuePairs<String, Version> = [
     "apple/swift-argument-parser": "1.8.2",
+    "apple/swift-collections": "1.6.0",
     "apple/swift-crypto": "4.5.2",
     "apple/swift-log": "1.16.2",
     "apple/swift-metrics": "2.13.0",
@@ -32,7 +33,6 @@ let pins: KeyValuePairs<String, Version> = [
     "apple/swift-async-algorithms": "1.1.4",
     "apple/swift-atomics": "1.3.0",
     "apple/swift-certificates": "1.21.1",
-    "apple/swift-collections": "1.6.0",
     "apple/swift-configuration": "1.4.0",
     "apple/swift-distributed-tracing": "1.7.3",
     "apple/swift-http-structured-headers": "1.7.0",
@@ -53,6 +53,7 @@ extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
+    static let dequeModule = product(name: "DequeModule", package: "swift-collections")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
@@ -132,7 +133,7 @@ let package = Package(
             "Agent",
             [
                 "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                .crypto, .logging, .metrics, .serviceLifecycle,
+                .crypto, .dequeModule, .logging, .metrics, .serviceLifecycle,
             ]),
         library("AgentClient", ["AgentProtocol", "Platform", .nioCore, .nioPosix]),
         library(

@@ -25,7 +25,6 @@ let pins: KeyValuePairs<String, Version> = [
     "apple/swift-async-algorithms": "1.1.4",
     "apple/swift-atomics": "1.3.0",
     "apple/swift-certificates": "1.21.1",
-    "apple/swift-collections": "1.6.0",
     "apple/swift-configuration": "1.4.0",
     "apple/swift-distributed-tracing": "1.7.3",
     "apple/swift-http-structured-headers": "1.7.0",

@@ -21,7 +21,7 @@ enum Rules {
         "KeyLifecycle": [],
         "IssuerStore": ["KeyLifecycle", "GRDB"],
         "AgentProtocol": [],
-        "Agent": daemon.union(["AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Crypto"]),
+        "Agent": daemon.union(["AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Crypto", "DequeModule"]),
         "AgentClient": nio.union(["AgentProtocol"]),
         "RelyingParty": nio.union(["AsyncHTTPClient", "JOSE", "JWTKit", "NIOHTTP1", "NIOSSL"]),
         "OIDCFrontend": daemon.union(nio).union([

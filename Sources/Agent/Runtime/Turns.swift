@@ -1,12 +1,14 @@
+import DequeModule
+
 /// What waits, by owner: owners take turns, and each one's elements keep their order.
 ///
 /// One owner alone may fill it. When it is full, an owner that has less than others still gets in: the newest element of
-/// the owner with the most goes. So nobody is kept out by what others have put in.
+/// the owner with the most goes. So none is kept out by what others have put in.
 struct Turns<Owner: Hashable & Sendable, Element: Sendable>: Sendable {
     private let limit: Int
-    private var lines: [Owner: Line<Element>] = [:]
+    private var lines: [Owner: Deque<Element>] = [:]
     /// The owners with something waiting, each once, in the order of their turns.
-    private var owners = Line<Owner>()
+    private var owners = Deque<Owner>()
     private(set) var count = 0
 
     init(limit: Int) {
@@ -17,7 +19,7 @@ struct Turns<Owner: Hashable & Sendable, Element: Sendable>: Sendable {
         case taken
         /// Taken in the place of this one, which must be told.
         case takenInstead(of: Element)
-        /// The owner has as much as anybody may.
+        /// The owner has as much as any may.
         case refused
     }
 
@@ -43,9 +45,9 @@ struct Turns<Owner: Hashable & Sendable, Element: Sendable>: Sendable {
 
     /// The oldest element of the owner whose turn it is. O(1).
     mutating func next() -> Element? {
-        guard let owner = owners.removeFirst(), let element = lines[owner]?.removeFirst() else { return nil }
+        guard let owner = owners.popFirst(), let element = lines[owner]?.popFirst() else { return nil }
         count -= 1
-        if lines[owner]?.count == 0 { lines[owner] = nil } else { owners.append(owner) }
+        if lines[owner]?.isEmpty == true { lines[owner] = nil } else { owners.append(owner) }
         return element
     }
 
@@ -60,12 +62,13 @@ struct Turns<Owner: Hashable & Sendable, Element: Sendable>: Sendable {
     /// Takes out the elements for which this is true, each owner's in their order.
     mutating func remove(where isRemoved: (Element) -> Bool) -> [Element] {
         var removed: [Element] = []
-        var remaining = Line<Owner>()
-        while let owner = owners.removeFirst() {
+        var remaining = Deque<Owner>()
+        while let owner = owners.popFirst() {
             guard var line = lines[owner] else { continue }
-            removed += line.remove(where: isRemoved)
-            lines[owner] = line.count == 0 ? nil : line
-            if line.count > 0 { remaining.append(owner) }
+            removed += line.filter(isRemoved)
+            line.removeAll(where: isRemoved)
+            lines[owner] = line.isEmpty ? nil : line
+            if !line.isEmpty { remaining.append(owner) }
         }
         owners = remaining
         count -= removed.count
@@ -74,58 +77,14 @@ struct Turns<Owner: Hashable & Sendable, Element: Sendable>: Sendable {
 
     private mutating func append(_ element: Element, of owner: Owner) {
         if lines[owner] == nil { owners.append(owner) }
-        lines[owner, default: Line()].append(element)
+        lines[owner, default: Deque()].append(element)
         count += 1
     }
 
     /// Of an owner that has two at least, so that its turn stays.
     private mutating func removeNewest(of owner: Owner) -> Element? {
-        guard let element = lines[owner]?.removeLast() else { return nil }
+        guard let element = lines[owner]?.popLast() else { return nil }
         count -= 1
         return element
-    }
-}
-
-/// First in, first out, in constant time.
-private struct Line<Element: Sendable>: Sendable {
-    private var elements: [Element?] = []
-    /// Where the first element is; what is before it has been taken.
-    private var head = 0
-    /// Elements taken before their places are freed, which costs what is left.
-    private static var compaction: Int { 256 }
-
-    var count: Int { elements.count - head }
-    var first: Element? { head < elements.count ? elements[head] : nil }
-
-    mutating func append(_ element: Element) {
-        elements.append(element)
-    }
-
-    mutating func removeFirst() -> Element? {
-        guard head < elements.count else { return nil }
-        let element = elements[head]
-        elements[head] = nil
-        head += 1
-        if head == elements.count {
-            elements.removeAll(keepingCapacity: head <= Self.compaction)
-            head = 0
-        } else if head >= Self.compaction, head * 2 >= elements.count {
-            elements.removeFirst(head)
-            head = 0
-        }
-        return element
-    }
-
-    mutating func removeLast() -> Element? {
-        count > 0 ? elements.removeLast() : nil
-    }
-
-    mutating func remove(where isRemoved: (Element) -> Bool) -> [Element] {
-        let waiting = elements[head...].compactMap(\.self)
-        let removed = waiting.filter(isRemoved)
-        guard !removed.isEmpty else { return [] }
-        elements = waiting.filter { !isRemoved($0) }
-        head = 0
-        return removed
     }
 }
