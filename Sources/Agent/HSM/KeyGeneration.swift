@@ -1,6 +1,7 @@
 import JOSE
 import KeyLifecycle
 import PKCS11
+import Platform
 
 /// One key pair to be generated under a `CKA_ID` that has been recorded as an intent.
 struct KeyGeneration: Sendable {
@@ -78,7 +79,7 @@ struct KeyGeneration: Sendable {
             try requireSigning(held, session)
             return held
         }
-        // What cannot be destroyed now is left to the caller, who finds it by its CKA_ID.
+        // What cannot be destroyed now is left to the caller, which finds it by its CKA_ID.
         try? session.destroyOwn(keyID, labelled: label)
         let what = found?.refusals.joined(separator: ", ") ?? "it shows no complete key pair for \(specification)"
         let why = refusedTemplate.map { "; it did not take the template that forbids other usages: \($0)" } ?? ""
@@ -101,7 +102,7 @@ struct KeyGeneration: Sendable {
             guard error.isOfTheKey else { throw error }
             why = "\(error)"
         }
-        // What cannot be destroyed now is left to the caller, who finds it by its CKA_ID.
+        // What cannot be destroyed now is left to the caller, which finds it by its CKA_ID.
         try? session.destroyOwn(keyID, labelled: label)
         throw HSMError(
             .custodyRefused, "the token made a key for \(specification) and does not sign with it: \(why)",
@@ -116,6 +117,33 @@ struct KeyGeneration: Sendable {
             held.key.specification == specification
         else { return nil }
         return (held, rules.refusals(held.custody))
+    }
+}
+
+/// One way of asking a token for a key pair.
+struct KeyTemplateChoice: Hashable, Sendable {
+    let algorithm: KeyPairAlgorithm
+    let usages: UsageFlags
+}
+
+/// The way in which a token last took a template for a key that was then found to be held as it should be. It is the first
+/// to be tried the next time: a refused template can cost the token something, as it costs tpm2-pkcs11 two of the few
+/// objects that a TPM has room for.
+final class AcceptedTemplates: Sendable {
+    private let choices = Locked<[KeySpecification: KeyTemplateChoice]>([:])
+
+    func last(for specification: KeySpecification) -> KeyTemplateChoice? {
+        choices.withLock { choices in
+            // That a token refuses to hear of a usage is said of one algorithm, and is so for all.
+            choices[specification]
+                ?? choices.values.first { $0.usages == .allowedOnly }.flatMap { choice in
+                    specification.keyPairs.first.map { KeyTemplateChoice(algorithm: $0, usages: choice.usages) }
+                }
+        }
+    }
+
+    func note(_ choice: KeyTemplateChoice, for specification: KeySpecification) {
+        choices.withLock { $0[specification] = choice }
     }
 }
 
