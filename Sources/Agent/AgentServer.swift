@@ -196,7 +196,7 @@ public final class AgentServer: Service {
             connections: Connections(
                 configuration.limits.within(.current, sessions: configuration.hsm.sessions, environment.log),
                 dispatcher: dispatcher, writes: writes, feed: registry.feed, names: names, log: environment.log),
-            hsm: hsm, log: environment.log)
+            workers: hsm.idleWorkers, log: environment.log)
         self.store = store
         pin = configuration.pin
         triedPIN = Locked(hsm.pinIdentity)

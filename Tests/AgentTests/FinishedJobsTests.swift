@@ -63,28 +63,6 @@ struct FinishedJobsTests {
         #expect(ends.noted.withLock { $0.count } == 5)
     }
 
-    @Test("whoever would have to wait for an element is told first, and finds what has come meanwhile")
-    func beforeWaiting() throws {
-        let queue = BlockingQueue<Int>(limit: 4)
-        var seen = Int.min
-        var calls = 0
-        try queue.push(1)
-        guard case .element(1) = queue.pop(unlessInterruptedSince: &seen, beforeWaiting: { calls += 1 }) else {
-            Issue.record("no element")
-            return
-        }
-        #expect(calls == 0)
-        let popped = queue.pop(unlessInterruptedSince: &seen) {
-            calls += 1
-            try? queue.push(2)
-        }
-        guard case .element(2) = popped else {
-            Issue.record("no element")
-            return
-        }
-        #expect(calls == 1)
-    }
-
     private static let signed = SignedInput(input: [], signature: [])
 
     private static func key(_ algorithm: SignatureAlgorithm = .es256) throws -> KeyReference {

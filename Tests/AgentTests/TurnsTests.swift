@@ -1,5 +1,3 @@
-import Foundation
-import Platform
 import Testing
 
 @testable import Agent
@@ -104,45 +102,6 @@ import Testing
         for number in 3_000..<4_000 { add(number, 1, to: &turns) }
         handedOut += turns.removeAll()
         #expect(handedOut == Array(0..<4_000))
-    }
-
-    @Test func `Nothing is lost and no thread sleeps on while many owners push and many threads pop`() {
-        let queue = BlockingQueue<Int>(limit: 64)
-        let popped = Locked([Int]())
-        let gone = Locked([Int]())
-        let poppers = DispatchGroup()
-        for _ in 0..<4 {
-            start(in: poppers) { while let element = queue.pop() { popped.withLock { $0.append(element) } } }
-        }
-        let pushers = DispatchGroup()
-        let perOwner = 2_000
-        for owner in 0..<6 {
-            start(in: pushers) {
-                for number in 0..<perOwner {
-                    let element = owner * perOwner + number
-                    do {
-                        if let displaced = try queue.push(element, of: UInt32(owner)) { gone.withLock { $0.append(displaced) } }
-                    } catch {
-                        gone.withLock { $0.append(element) }
-                    }
-                    if number % 64 == 0 { queue.interrupt() }
-                }
-            }
-        }
-        pushers.wait()
-        queue.close()
-        poppers.wait()
-        let all = popped.withLock { $0 } + gone.withLock { $0 }
-        #expect(all.sorted() == Array(0..<6 * perOwner))
-        #expect(queue.count == 0)
-    }
-
-    private func start(in group: DispatchGroup, _ body: @escaping @Sendable () -> Void) {
-        group.enter()
-        Thread.detachNewThread {
-            body()
-            group.leave()
-        }
     }
 
     private func add<E>(_ element: E, _ owner: UInt32, to turns: inout Turns<UInt32, E>) {

@@ -1,7 +1,7 @@
 import Foundation
 
 /// What an agent leaves on the token about itself, so that another one of the same deployment meets it: public data, and no
-/// time in it, since nobody knows whose clock is right.
+/// time in it, since no clock is known to be right.
 ///
 /// A text of words, `name=value`; words that are not known are passed over.
 struct AgentNote: Hashable, Sendable {

@@ -9,25 +9,18 @@ import Platform
 final class HSM: Sendable {
     /// The state of the PIN's source when it was read.
     let pinIdentity: String
-    let custody: any KeyCustody
-    private let tokenManagement: TokenManagement
+    /// Makes, reads and destroys keys.
+    let custody: TokenManagement
     let status: HSMStatus
     let access: TokenAccess
-    private let management: ManagementThread
+    private let management: ManagementLine
     private let priority: BackgroundPriority
     private let recovery: TokenRecovery
-    private let calls: CallWatch
-    private let queue: BlockingQueue<SigningAttempt>
+    private let supervisor: ThreadSupervisor
+    private let crew: Crew<SigningAttempt>
     private let configuration: HSMConfiguration
-    /// Sessions that sign, as far as the token allows them.
-    private let sessions: Int
     private let clock: AgentClock
-    private let log: Logger
-    /// The threads that are running and have not been given up.
-    private let threads = InFlightCounter()
-    /// Whether no thread is started any more.
-    private let isClosing = Locked(false)
-    /// Since when nobody has had a session while a call did not return, in nanoseconds of the monotonic clock.
+    /// Since when no worker has had a session while a call did not return, in nanoseconds of the monotonic clock.
     private let withoutSession = Locked(Int64?.none)
     private let ending: AsyncStream<HSMError>
     private let end: AsyncStream<HSMError>.Continuation
@@ -44,48 +37,50 @@ final class HSM: Sendable {
         self.pinIdentity = pinIdentity
         self.configuration = configuration
         self.clock = clock
-        self.log = log
         let access: TokenAccess
         do throws(PKCS11Error) {
             access = try TokenAccess.start(configuration, pin: pin)
         } catch {
             throw HSMError(error, todo: Self.startHint)
         }
-        self.access = access
+        let sessions = try Self.sessions(configuration, access, log)
         let status = HSMStatus(clock: clock)
-        let queue = BlockingQueue<SigningAttempt>(limit: configuration.queueLimit)
-        let calls = CallWatch(clock: clock)
+        let crew = Crew<SigningAttempt>(limit: configuration.queueLimit)
         let (ending, end) = AsyncStream<HSMError>.makeStream()
+        let supervisor = ThreadSupervisor(clock: clock, limitSeconds: configuration.callLimitSeconds) { givenUp in
+            // The session of a call that does not return signs no more.
+            status.sessionClosed(by: givenUp.thread)
+            log.error(
+                "a call into the PKCS#11 module does not return",
+                metadata: ["thread": "\(givenUp.name)", "stuckCalls": "\(givenUp.stuckCalls)"])
+            status.noteDisturbance(.unanswered)
+            // The process ends when there are too many, or none other could bring the token back.
+            if givenUp.stuckCalls > sessions || !givenUp.isReplaced { end.yield(.stuck(.unanswered)) }
+        }
         let priority = BackgroundPriority(clock: clock)
         recovery = TokenRecovery(
-            access: access, status: status, calls: calls, configuration: configuration, clock: clock, log: log,
+            access: access, status: status, supervisor: supervisor, configuration: configuration, clock: clock, log: log,
             changed: { trouble in
                 if let trouble {
                     // A module that is to be initialised anew waits for what is under way in it.
                     priority.raise()
-                    for waiting in queue.takeAll() { waiting.job.end(.failure(trouble)) }
-                    queue.interrupt()
+                    for waiting in crew.takeAll() { waiting.job.end(.failure(trouble)) }
+                    crew.interrupt()
                 } else {
-                    queue.wake()
+                    crew.pauses.wake()
                 }
             },
             end: { end.yield($0) })
-        management = ManagementThread(
-            access: access, status: status, recovery: recovery, priority: priority, configuration: configuration,
-            clock: clock)
-        self.priority = priority
-        tokenManagement = TokenManagement(
-            access: access, thread: management, recovery: recovery, status: status, rules: configuration.custody, clock: clock,
+        management = ManagementLine(priority: priority, clock: clock)
+        custody = TokenManagement(
+            access: access, line: management, recovery: recovery, status: status, rules: configuration.custody, clock: clock,
             log: log)
-        custody = tokenManagement
-        (self.status, self.queue, self.calls, self.ending, self.end) = (status, queue, calls, ending, end)
-        sessions = try Self.sessions(configuration, access, log)
+        (self.access, self.status, self.crew, self.supervisor) = (access, status, crew, supervisor)
+        (self.priority, self.ending, self.end) = (priority, ending, end)
         try startManagement()
         for number in 1...sessions { startWorker(number) }
-        startWatched("recover", replaced: { [weak self] in self?.giveUpRecovery() }) { [recovery] in recovery.run($0) }
-        NamedThread.start("watch") { [weak self] in
-            calls.run(every: min(max(configuration.callLimitSeconds / 8, 0.02), 1)) { self?.look() }
-        }
+        supervisor.start("recover", { [recovery] in recovery.run($0) }, replacedBy: nil)
+        supervisor.watch { [weak self] in self?.look() }
     }
 
     /// One session of the token's is the management thread's, and one is for probing, if there are so many.
@@ -110,88 +105,40 @@ final class HSM: Sendable {
     // MARK: - Threads
 
     private func startManagement() throws(HSMError) {
+        let thread = ManagementThread(
+            access: access, status: status, recovery: recovery, line: management,
+            changeLimitSeconds: configuration.changeLimitSeconds)
         let result = HandOver<PKCS11Error?>()
-        startWatched("manage", replaced: { [weak self] in self?.replaceManagement() }) { [management] thread in
-            management.run(thread) { result.put($0) }
-        }
+        supervisor.start("manage", { thread.run($0) { result.put($0) } }, replacedBy: { thread.resume($0) })
         if let failure = result.take() {
             try? access.module.finalize()
             throw HSMError(failure, todo: Self.startHint)
         }
     }
 
-    private func replaceManagement() {
-        replace("manage") {
-            startWatched("manage", replaced: { [weak self] in self?.replaceManagement() }) { [management] in
-                management.resume($0)
-            }
-        }
-    }
-
     private func startWorker(_ number: Int) {
-        startWatched("sign-\(number)", replaced: { [weak self] in self?.replaceWorker(number) }) {
-            [access, queue, status, recovery, clock] thread in
+        let work: @Sendable (WatchedThread) -> Void = { [access, crew, status, recovery, clock] thread in
             SigningWorker(
-                access: access, queue: queue, status: status, recovery: recovery, calls: thread, clock: clock
+                access: access, crew: crew, status: status, recovery: recovery, calls: thread, clock: clock
             ).run()
         }
+        supervisor.start("sign-\(number)", work, replacedBy: work)
     }
 
-    private func replaceWorker(_ number: Int) {
-        replace("sign-\(number)") { startWorker(number) }
-    }
-
-    /// Nobody else could bring the token back.
-    private func giveUpRecovery() {
-        replace("recover") {}
-        end.yield(.stuck(.unanswered))
-    }
-
-    /// A call has not returned in its time. Its thread is left to itself and another started, unless the agent is ending;
-    /// when there are too many, the process has to end.
-    private func replace(_ name: String, start: () -> Void) {
-        if !isClosing.withLock({ $0 }) { start() }
-        // After the other has been counted in, or nobody might seem to be left.
-        threads.end()
-        let stuck = calls.stuckCalls
-        log.error("a call into the PKCS#11 module does not return", metadata: ["thread": "\(name)", "stuckCalls": "\(stuck)"])
-        status.noteDisturbance(.unanswered)
-        if stuck > sessions { end.yield(.stuck(.unanswered)) }
-    }
-
-    /// Starts a thread whose calls are watched; `replaced` is called when it is given up.
-    private func startWatched(
-        _ name: String, replaced: @escaping @Sendable () -> Void, _ body: @escaping @Sendable (WatchedThread) -> Void
-    ) {
-        let thread = WatchedThread(clock: clock, limitSeconds: configuration.callLimitSeconds) { [status] thread in
-            // The session of a call that does not return signs no more.
-            status.sessionClosed(by: thread)
-            replaced()
-        }
-        calls.add(thread)
-        threads.begin()
-        NamedThread.start(name) { [threads, calls] in
-            body(thread)
-            calls.remove(thread)
-            // One that was given up has been counted out by whoever gave it up.
-            if thread.finish() { threads.end() }
-        }
-    }
-
-    /// What is done now and then beside the calls: nobody waits in the queue longer than the deadline.
+    /// What is done now and then beside the watch over calls: no request waits in the queue longer than the deadline.
     private func look() {
         let now = clock.monotonic()
-        let stuck = calls.stuckCalls
+        let stuck = supervisor.stuckCalls
         status.setStuckCalls(stuck)
         endIfNobodySigns(now, stuck)
         management.boostOverdue(after: configuration.callLimitSeconds)
-        let late = queue.take { now >= $0.deadline }
+        let late = crew.take { now >= $0.deadline }
         guard !late.isEmpty else { return }
         let error = status.openSessions == 0 ? HSMError.noSessionLeft : .late
         for attempt in late { attempt.job.end(.failure(error)) }
     }
 
-    /// A token with few sessions may have lost all of them to calls that do not return, so that nobody is left to get stuck.
+    /// A token with few sessions may have lost all of them to calls that do not return, so that no thread is left to get stuck.
     private func endIfNobodySigns(_ now: Int64, _ stuck: Int) {
         let isWithout = stuck > 0 && status.openSessions == 0 && status.trouble == nil
         let since = withoutSession.withLock { since in
@@ -204,7 +151,7 @@ final class HSM: Sendable {
 
     // MARK: - Use
 
-    /// Why keys that nobody waits for are generated at the priority of signatures; `nil` when they are not.
+    /// Why keys are generated at the priority of signatures in the background; `nil` when they are not.
     var priorityObstacle: PlatformError? { priority.obstacle }
 
     /// Queues a signature for its user; the job is ended once, from another thread or at once when it cannot be queued.
@@ -213,8 +160,8 @@ final class HSM: Sendable {
     func sign(_ job: any SigningJob) {
         if let trouble = status.trouble { return job.end(.failure(trouble)) }
         let deadline = clock.monotonic() + Int64(configuration.deadlineSeconds) * 1_000_000_000
-        do throws(BlockingQueue<SigningAttempt>.Refusal) {
-            try queue.push(SigningAttempt(job: job, deadline: deadline), of: job.uid)?.job.end(.failure(.displaced))
+        do throws(Crew<SigningAttempt>.Refusal) {
+            try crew.push(SigningAttempt(job: job, deadline: deadline), of: job.uid)?.job.end(.failure(.displaced))
         } catch {
             switch error {
             case .full:
@@ -227,23 +174,8 @@ final class HSM: Sendable {
         }
     }
 
-    /// Has threads that have nothing to sign do something meanwhile. Another thread has to stand in.
-    func lend(_ errand: Errand) {
-        queue.lend(errand)
-    }
-
-    /// Does the errand when nobody who signs comes to it. Returns once it has been ended.
-    func standIn() {
-        queue.standIn()
-    }
-
-    /// What is being done on the errand just now, each with a number of its own.
-    var errandsUnderWay: Set<Int> { queue.errandsUnderWay }
-
-    /// No thread begins with the errand any more.
-    func endErrand() {
-        queue.endErrand()
-    }
+    /// The threads that sign, which can poll something while they have nothing to sign.
+    var idleWorkers: any IdleWorkers { crew }
 
     /// The token's label and serial number, trimmed, as it was last found.
     var tokenInfo: (label: String, serial: String) {
@@ -253,14 +185,14 @@ final class HSM: Sendable {
 
     /// Signs heads of the audit log with the deployment's audit key.
     func headSigner(deployment: String) -> TokenHeadSigner {
-        TokenHeadSigner(tokenManagement, deployment: deployment)
+        TokenHeadSigner(custody, deployment: deployment)
     }
 
-    /// How long the lines of work for keys are: what somebody waits for, keys to be made ahead, keys to be destroyed.
-    var keyWork: [WorkClass: LineLength] { management.lineLengths }
+    /// How long the lines of work for keys are: what is awaited, keys to be made ahead, keys to be destroyed.
+    var keyWork: [WorkClass: LineLength] { management.lengths }
 
     /// Signatures that wait.
-    var queuedSignatures: Int { queue.count }
+    var queuedSignatures: Int { crew.count }
     /// The return value the token refused the PIN with, while the agent was running.
     var refusedPIN: ReturnValue? { access.refusedPIN }
 
@@ -275,7 +207,7 @@ final class HSM: Sendable {
 
     /// Returns once the calls into the module have been looked after since this call, or when the task is cancelled.
     func heartbeat() async {
-        await calls.beats.next()
+        await supervisor.heartbeat()
     }
 
     /// Returns when the process has to end because calls into the module do not return; `nil` when the task was cancelled.
@@ -285,7 +217,7 @@ final class HSM: Sendable {
     }
 
     /// Whether calls into the module have not returned: then its destructors must not run under them either.
-    var hasStuckCalls: Bool { calls.stuckCalls > 0 }
+    var hasStuckCalls: Bool { supervisor.stuckCalls > 0 }
 
     /// Whether the token refused the PIN, or a probe ended as if it had: nothing is tried before its source has changed.
     var isLatched: Bool { recovery.isLatched }
@@ -301,32 +233,13 @@ final class HSM: Sendable {
 
     /// Answers what is queued, ends the threads and finalises the module, unless a call in it has not returned.
     func shutdown() async {
-        isClosing.withLock { $0 = true }
-        queue.close()
+        supervisor.beginEnding()
+        crew.close()
         management.close()
         recovery.close()
-        await threads.drained()
-        calls.close()
+        await supervisor.ended()
         end.finish()
         // Threads that were given up may still be inside, or come out of their calls just now.
-        if calls.stuckCalls == 0 { access.end() }
-    }
-}
-
-/// One value, handed from one thread to another that waits for it.
-// Sendable: `value` is written before the semaphore is signalled, and read after it was waited for.
-private final class HandOver<Value: Sendable>: @unchecked Sendable {
-    private let ready = Signal()
-    private var value: Value?
-
-    func put(_ value: Value) {
-        self.value = value
-        ready.send()
-    }
-
-    func take() -> Value {
-        ready.wait()
-        // `put` has run, or the semaphore would not have been signalled.
-        return value!
+        if supervisor.stuckCalls == 0 { access.end() }
     }
 }

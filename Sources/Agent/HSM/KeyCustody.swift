@@ -70,7 +70,7 @@ protocol KeyCustody: Sendable {
 
     /// SubjectPublicKeyInfo of the pair with this `CKA_ID`; `nil` when the token does not show exactly one complete pair.
     ///
-    /// It proves a token to somebody who knows the key, and says nothing of whose it is to anybody else.
+    /// It proves a token to a caller that knows the key, and says nothing of whose it is to any other.
     func publicKey(of keyID: KeyID) async throws -> [UInt8]?
 
     /// SubjectPublicKeyInfo of our own pair with this `CKA_ID`; `nil` when the token does not show exactly one complete pair

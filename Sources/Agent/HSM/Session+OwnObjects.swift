@@ -51,7 +51,7 @@ extension Session {
     }
 
     /// Whether a handle is that of a key object with this class and `CKA_ID`. One that was noted can have become another
-    /// object's, or nobody's.
+    /// object's, or none's.
     func shows(_ object: ObjectHandle, as class: ObjectClass, of keyID: KeyID) throws(PKCS11Error) -> Bool {
         do throws(PKCS11Error) {
             guard try number(.class, of: object) == `class`.rawValue else { return false }

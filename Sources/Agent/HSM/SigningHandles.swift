@@ -15,7 +15,7 @@ struct SigningHandles {
     private let generation: Int
 
     /// - Parameters:
-    ///   - known: what others have found; nil to search for every key.
+    ///   - known: what other sessions have found; nil to search for every key.
     ///   - generation: of the module's initialisation that the session belongs to.
     init(_ known: KnownHandles? = nil, generation: Int = 0) {
         self.known = known

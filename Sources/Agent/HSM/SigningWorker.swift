@@ -2,13 +2,13 @@ import Foundation
 import KeyLifecycle
 import PKCS11
 
-/// A thread with a session of its own that signs what comes through the queue.
+/// A thread with a session of its own that signs what the crew of such threads is given.
 ///
 /// What is tried again, and when it ends, is `SigningAttempt`'s decision. No request is taken without a session to sign it
 /// with, and none while the token is out of use.
 final class SigningWorker: Sendable {
     private let access: TokenAccess
-    private let queue: BlockingQueue<SigningAttempt>
+    private let crew: Crew<SigningAttempt>
     private let status: HSMStatus
     private let recovery: TokenRecovery
     private let calls: WatchedThread
@@ -16,15 +16,15 @@ final class SigningWorker: Sendable {
 
     /// Seconds between attempts to open a session that could not be opened.
     private static let pause = 0.5
-    /// The same while the token has none left and nobody signs, or requests wait for one.
+    /// The same while the token has none left and no worker signs, or requests wait for one.
     private static let shortPause = 0.05
 
     init(
-        access: TokenAccess, queue: BlockingQueue<SigningAttempt>, status: HSMStatus, recovery: TokenRecovery,
+        access: TokenAccess, crew: Crew<SigningAttempt>, status: HSMStatus, recovery: TokenRecovery,
         calls: WatchedThread, clock: AgentClock
     ) {
         self.access = access
-        self.queue = queue
+        self.crew = crew
         self.status = status
         self.recovery = recovery
         self.calls = calls
@@ -45,12 +45,12 @@ final class SigningWorker: Sendable {
         var carried: SigningAttempt?
         while true {
             // Before the trouble is looked at: an interruption that comes with one must not be taken for seen.
-            let interruptions = queue.interruptionCount
+            let interruptions = crew.interruptions
             if let trouble = status.trouble {
                 refuse(carried, trouble)
                 carried = nil
-                queue.pause(Self.pause)
-                if queue.isClosedNow { return refuse(nil, trouble) }
+                crew.pauses.pause(Self.pause)
+                if crew.isClosed { return refuse(nil, trouble) }
                 continue
             }
             let opening = access.open(watchedBy: calls, ifNever: abandonment(carried)) { access throws(PKCS11Error) in
@@ -58,12 +58,12 @@ final class SigningWorker: Sendable {
             }
             switch consume opening {
             case .outOfUse:
-                queue.pause(Self.shortPause)
-                if queue.isClosedNow { return refuse(carried, .closing) }
+                crew.pauses.pause(Self.shortPause)
+                if crew.isClosed { return refuse(carried, .closing) }
             case .givenUp: return
             case .failed(let error):
-                queue.pause(sessionMissing(error, &carried))
-                if queue.isClosedNow { return refuse(carried, HSMError(noSession: error)) }
+                crew.pauses.pause(sessionMissing(error, &carried))
+                if crew.isClosed { return refuse(carried, HSMError(noSession: error)) }
             case .opened(let session):
                 switch serve(session, interruptions, startingWith: carried) {
                 case .finished:
@@ -87,7 +87,7 @@ final class SigningWorker: Sendable {
     /// - Parameter interruptions: those there had been of the queue when the session was opened. One more means that the
     ///   token has gone out of use; then idle sessions are given back, which a token with few of them needs for the probe.
     private func serve(
-        _ session: borrowing TokenSession, _ interruptions: Int, startingWith first: SigningAttempt?
+        _ session: borrowing TokenSession, _ interruptions: Interruptions, startingWith first: SigningAttempt?
     ) -> End {
         status.sessionOpened(by: calls)
         defer { status.sessionClosed(by: calls) }
@@ -188,9 +188,9 @@ final class SigningWorker: Sendable {
     }
 
     /// The next request whose key may be used. What is finished is handed over before there is any waiting.
-    private func takeJob(_ seen: inout Int, _ finished: inout FinishedJobs) -> Next {
+    private func takeJob(_ seen: inout Interruptions, _ finished: inout FinishedJobs) -> Next {
         while true {
-            switch queue.pop(unlessInterruptedSince: &seen, beforeWaiting: { handOver(&finished) }) {
+            switch crew.next(&seen, beforeWaiting: { handOver(&finished) }) {
             case .closed: return .attempt(nil)
             case .interrupted: return .interrupted
             case .element(var attempt):
@@ -225,7 +225,7 @@ final class SigningWorker: Sendable {
         }
         // Then they may be free again once the module is initialised.
         if access.lostSessions > 0 { recovery.suspect() }
-        // The others go on with the sessions there are.
+        // The other workers go on with the sessions there are.
         if status.openSessions > 0 {
             if let attempt = carried { pass(attempt) }
             carried = nil
@@ -242,7 +242,7 @@ final class SigningWorker: Sendable {
     private func pass(_ attempt: SigningAttempt) {
         do {
             let job = attempt.job
-            try queue.push(SigningAttempt(job: job, deadline: attempt.deadline), of: job.uid)?.job.end(.failure(.displaced))
+            try crew.push(SigningAttempt(job: job, deadline: attempt.deadline), of: job.uid)?.job.end(.failure(.displaced))
         } catch {
             attempt.job.end(.failure(.noSessionLeft))
         }
@@ -258,14 +258,14 @@ final class SigningWorker: Sendable {
             // Of a key that has been missing for long, enough is known.
             if !attempt.isTrial { recovery.suspect() }
         case .shedLoad:
-            for waiting in queue.takeAll() { waiting.job.end(.failure(failure.error)) }
+            for waiting in crew.takeAll() { waiting.job.end(.failure(failure.error)) }
         }
         attempt.job.end(.failure(failure.error))
     }
 
     private func refuse(_ attempt: SigningAttempt?, _ trouble: HSMError) {
         attempt?.job.end(.failure(trouble))
-        for waiting in queue.takeAll() { waiting.job.end(.failure(trouble)) }
+        for waiting in crew.takeAll() { waiting.job.end(.failure(trouble)) }
     }
 
     /// What went wrong is shown by health also where trying again helps; a missing key is shown as such.

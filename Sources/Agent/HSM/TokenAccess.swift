@@ -99,7 +99,7 @@ final class TokenAccess: Sendable {
 
     // MARK: - Finding the token
 
-    /// Loads the module and finds the token. Nobody is logged in yet.
+    /// Loads the module and finds the token, without logging in.
     ///
     /// Several processes that start on one SoftHSM token see it missing now and then: that is tried again for a second.
     static func start(_ configuration: HSMConfiguration, pin: PIN) throws(PKCS11Error) -> TokenAccess {
@@ -266,7 +266,7 @@ extension PKCS11Error {
 }
 
 extension PKCS11Error.Code {
-    /// The PIN cannot be right, or nobody knows whether it is and the token has one try left.
+    /// The PIN cannot be right, or it is not known to be and the token has one try left.
     static let pinNotSent = PKCS11Error.Code("PIN_NOT_SENT")
     /// A call that opens a session has not returned.
     static let sessionPending = PKCS11Error.Code("SESSION_PENDING")

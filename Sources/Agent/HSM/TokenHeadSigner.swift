@@ -6,7 +6,7 @@ import Platform
 /// Signs heads with the audit key: a pair in the token that is in no JWKS and is never destroyed, P-256 wherever the token can make
 /// that, RSA otherwise.
 ///
-/// Its label begins otherwise than those of signing keys, so that it is somebody else's object to reconciliation.
+/// Its label begins otherwise than those of signing keys, so that it is another's object to reconciliation.
 final class TokenHeadSigner: HeadSigner {
     private let token: TokenManagement
     private let deployment: String
@@ -129,7 +129,7 @@ extension Session {
         keys.first { $0.key.kid == wanted } ?? (wanted == nil ? keys.min { $0.key.kid < $1.key.kid } : nil)
     }
 
-    /// The public halves of audit keys that the token shows, whether or not anybody is logged in.
+    /// The public halves of audit keys that the token shows, whether or not it is logged in to.
     fileprivate func auditPublicKeys(labelled label: String) throws -> [AuditPublicKey] {
         try findObjects([.class(.publicKey), .label(label)])
             .map { try PublicKey(publicKey(of: $0)) }
@@ -159,7 +159,7 @@ extension AuditPublicKey {
 }
 
 extension TokenHeadSigner {
-    /// The public halves the token shows to who is logged in.
+    /// The public halves the token shows once it is logged in to.
     func publicKeys() async throws -> [AuditPublicKey] {
         let label = Self.label(of: deployment)
         return try await token.perform { session in try session.auditPublicKeys(labelled: label) }

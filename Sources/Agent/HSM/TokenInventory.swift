@@ -19,9 +19,9 @@ struct TokenInventory: Hashable, Sendable {
     let tokenGeneration: Int
     /// By `CKA_ID`: what has a PrivySeal's label, and what the store was said to know.
     let entries: [KeyID: Entry]
-    /// Key objects without `CKA_ID`, such as SoftHSM leaves when it is killed while it generates: nobody's.
+    /// Key objects without `CKA_ID`, such as SoftHSM leaves when it is killed while it generates.
     let withoutID: Int
-    /// Key objects that are somebody else's.
+    /// Key objects of others.
     let foreign: Int
 }
 

@@ -84,7 +84,7 @@ extension Session {
             switch try (try? PublicKey(subjectPublicKeyInfo: wanted)).flatMap({ try isPrivateHalf(only, of: $0) }) {
             case true?: return .same([only] + publicKeys)
             case false?: break
-            // As long as nobody knows, the public half stays too: it says what the private one could be.
+            // As long as that is not known, the public half stays too: it says what the private one could be.
             case nil: return .another
             }
         }

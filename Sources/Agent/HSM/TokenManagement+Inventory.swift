@@ -33,7 +33,7 @@ private struct InventoryCount {
     private var shown: [KeyID: ShownObjects] = [:]
     /// Where there is exactly one.
     var privateKeys: [KeyID: ObjectHandle] = [:]
-    /// Of all objects, whoever's they are.
+    /// Of all objects, also of those that are none of ours.
     var keyIDs: Set<KeyID> = []
     /// By label, the pairs there are one of.
     var auditKeys: [String: [KeyID: KeyPair]] { auditObjects.mapValues { $0.compactMapValues(\.pair) } }
@@ -48,7 +48,7 @@ private struct InventoryCount {
         do throws(PKCS11Error) {
             id = try session.bytes(.id, of: object)
         } catch {
-            // Destroyed by somebody since it was found.
+            // It has been destroyed since it was found.
             guard error.returnValue == .objectHandleInvalid else { throw error }
             return
         }
@@ -56,7 +56,7 @@ private struct InventoryCount {
             withoutID += 1
             return
         }
-        // Most of somebody else's objects are told apart without a look at their labels.
+        // Most of others' objects are told apart without a look at their labels.
         guard let keyID = KeyID(id) else {
             foreign += 1
             return

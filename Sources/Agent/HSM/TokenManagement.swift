@@ -4,10 +4,10 @@ import Logging
 import PKCS11
 import Platform
 
-/// Generates, reads and destroys keys: work for the management thread.
+/// Generates, reads and destroys keys: work for the management line.
 final class TokenManagement: Sendable {
     let access: TokenAccess
-    private let thread: ManagementThread
+    private let line: ManagementLine
     let recovery: TokenRecovery
     private let status: HSMStatus
     let rules: CustodyRules
@@ -19,11 +19,11 @@ final class TokenManagement: Sendable {
     let seenNotes = Locked(SeenNotes())
 
     init(
-        access: TokenAccess, thread: ManagementThread, recovery: TokenRecovery, status: HSMStatus, rules: CustodyRules,
+        access: TokenAccess, line: ManagementLine, recovery: TokenRecovery, status: HSMStatus, rules: CustodyRules,
         clock: AgentClock, log: Logger
     ) {
         self.access = access
-        self.thread = thread
+        self.line = line
         self.recovery = recovery
         self.status = status
         self.rules = rules
@@ -41,8 +41,8 @@ final class TokenManagement: Sendable {
         urgency: Urgency = .awaited,
         _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
-        try await thread.perform(
-            ManagementThread.Kind(isWriting: isWriting, isLong: isWriting || isLong, isRepeatable: true), as: background,
+        try await line.perform(
+            ManagementLine.Kind(isWriting: isWriting, isLong: isWriting || isLong, isRepeatable: true), as: background,
             urgency: urgency, work)
     }
 
@@ -50,8 +50,8 @@ final class TokenManagement: Sendable {
     private func performOnce<Value: Sendable>(
         urgency: Urgency, _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
-        try await thread.perform(
-            ManagementThread.Kind(isWriting: true, isLong: true, isRepeatable: false), urgency: urgency, work)
+        try await line.perform(
+            ManagementLine.Kind(isWriting: true, isLong: true, isRepeatable: false), urgency: urgency, work)
     }
 }
 
@@ -63,13 +63,13 @@ extension TokenManagement: KeyCustody {
         try await perform(urgency: urgency) { session in try specification.requireMechanisms(of: session.slot) }
     }
 
-    func boost() { thread.boost() }
+    func boost() { line.boost() }
 
-    func reserve() { thread.reserve() }
+    func reserve() { line.reserve() }
 
-    func release() { thread.release() }
+    func release() { line.release() }
 
-    func leaveDestructions() { thread.leaveDestructions() }
+    func leaveDestructions() { line.leaveDestructions() }
 
     func generate(
         _ specification: KeySpecification, keyID: KeyID, label: String, urgency: Urgency
@@ -175,9 +175,9 @@ extension TokenManagement: KeyCustody {
     }
 
     func attributes(of keyIDs: [KeyID]) async -> [KeyID: CustodyAttributes] {
-        // Keys that nobody waits for are not to be made in between; but what others wait for is done between any two pieces.
-        thread.reserve()
-        defer { thread.release() }
+        // Keys are not to be made in the background in between; but what other callers wait for is done between any two pieces.
+        line.reserve()
+        defer { line.release() }
         var attributes: [KeyID: CustodyAttributes] = [:]
         for start in stride(from: 0, to: keyIDs.count, by: Self.mostAtOnce) {
             let piece = keyIDs[start...].prefix(Self.mostAtOnce)
@@ -186,7 +186,7 @@ extension TokenManagement: KeyCustody {
         return attributes
     }
 
-    /// Keys that are looked at in one piece of work: others that wait for the token wait for as much.
+    /// Keys that are looked at in one piece of work: other callers wait for as much.
     private static var mostAtOnce: Int { 16 }
 
     private func attributesAtOnce(of keyIDs: ArraySlice<KeyID>) async throws -> [KeyID: CustodyAttributes] {

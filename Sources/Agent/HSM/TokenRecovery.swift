@@ -10,18 +10,17 @@ import Platform
 final class TokenRecovery: Sendable {
     private let access: TokenAccess
     private let status: HSMStatus
-    private let calls: CallWatch
+    private let supervisor: ThreadSupervisor
     private let clock: AgentClock
     private let log: Logger
     private let condition: Locked<TokenCondition>
     private let wake = Signal()
     private let isClosed = Locked(false)
-    /// Whether nobody looks after the token any more.
+    /// Whether the thread looks after the token no more.
     private let isOver = Locked(false)
-    /// Somebody who waits for the module to be initialised anew although the token is in use, to be told whether it was.
+    /// A caller that waits for the module to be initialised anew although the token is in use, to be told whether it was.
     private typealias Renewal = CheckedContinuation<Bool, Never>
 
-    /// Who waits for the module to be initialised anew although the token is in use.
     private let renewals = Locked<[Renewal]>([])
     /// How often the module has been initialised anew since the token was last in use.
     private let initialisations = Locked(0)
@@ -36,12 +35,12 @@ final class TokenRecovery: Sendable {
     private static let witnesses = 16
 
     init(
-        access: TokenAccess, status: HSMStatus, calls: CallWatch, configuration: HSMConfiguration, clock: AgentClock,
+        access: TokenAccess, status: HSMStatus, supervisor: ThreadSupervisor, configuration: HSMConfiguration, clock: AgentClock,
         log: Logger, changed: @escaping @Sendable (HSMError?) -> Void, end: @escaping @Sendable (HSMError) -> Void
     ) {
         self.access = access
         self.status = status
-        self.calls = calls
+        self.supervisor = supervisor
         self.clock = clock
         self.log = log
         self.changed = changed
@@ -58,7 +57,7 @@ final class TokenRecovery: Sendable {
         wake.send()
     }
 
-    /// Has the module initialised anew, once nobody is inside it; requests wait meanwhile and none is refused. For room that only
+    /// Has the module initialised anew, once no thread is inside it; requests wait meanwhile and none is refused. For room that only
     /// that gives back.
     ///
     /// - Returns: whether it was, and the token signs. It is not while the token is out of use or a call has not returned.
@@ -74,7 +73,8 @@ final class TokenRecovery: Sendable {
         }
     }
 
-    /// Who waits for a renewal, to be told what came of it. Under the lock of the condition: nobody begins to wait meanwhile.
+    /// The callers that wait for a renewal, to be told what came of it. Under the lock of the condition: none begins to wait
+    /// meanwhile.
     private func takeRenewals() -> [Renewal] {
         renewals.withLock { waiting in
             defer { waiting = [] }
@@ -110,7 +110,7 @@ final class TokenRecovery: Sendable {
         while !isClosed.withLock({ $0 }) {
             publish()
             let now = clock.monotonic()
-            let stuck = calls.stuckCalls
+            let stuck = supervisor.stuckCalls
             let (action, refused) = condition.withLock { condition -> (TokenCondition.Action, [Renewal]) in
                 let action = condition.action(at: now, stuckCalls: stuck)
                 if condition.isRenewalInSight(stuckCalls: stuck) { return (action, []) }
@@ -198,7 +198,7 @@ final class TokenRecovery: Sendable {
     /// R3, and a probe.
     private func reinitialise(_ stage: inout TokenCondition.Failure.Stage) throws {
         let serial = access.info.serialNumber
-        // A token that is away for days is said to be away once. One that is not is initialised anew because somebody wants it.
+        // A token that is away for days is said to be away once. One that is not is initialised anew because a caller wants it.
         let isFirst = initialisations.withLock { tries in
             if status.trouble != nil { tries += 1 }
             return tries <= 1
@@ -257,7 +257,7 @@ final class TokenRecovery: Sendable {
                 _ = try handles.sign(Self.probe, with: KeyReference(key), session, verifying: true)
                 return
             } catch let error as HSMError where error.code == .keyUnavailable {
-                // A token whose private key somebody has destroyed is still the one it was.
+                // A token whose private key has been destroyed is still the one it was.
                 isAnyShown = try isAnyShown || session.subjectPublicKeyInfo(ofKey: key.keyID.bytes) == key.publicKey
             } catch {
                 // One key may be at fault, two are the token: a device that is slow to fail is not asked for each.

@@ -1,6 +1,6 @@
 /// In which class work for the management thread waits.
 enum WorkClass: String, CaseIterable, Hashable, Sendable {
-    /// Somebody waits for it.
+    /// A caller waits for it.
     case awaited
     /// It makes a key ahead of its use.
     case generation
@@ -15,11 +15,11 @@ struct LineLength: Hashable, Sendable {
     var oldestSeconds: Int64 = 0
 }
 
-/// What waits for the management thread, and what is next: what somebody waits for, in the order it came, before all else.
-/// The other classes take turns, and get one piece done every few seconds however much is awaited: whoever lists keys all day
-/// keeps no issuer from its standby key.
+/// What waits for the management thread, and what is next: what a caller waits for, in the order it came, before all else.
+/// The other classes, which are in the background, take turns, and get one piece done every few seconds however much is awaited:
+/// a caller that lists keys all day keeps no issuer from its standby key.
 ///
-/// Somebody who needs several pieces one after the other *reserves* the thread for as long, so that nothing long is begun
+/// A caller that needs several pieces one after the other *reserves* the thread for as long, so that nothing long is begun
 /// between two of them.
 struct WaitingWork<Element: Sendable>: Sendable {
     private struct Item: Sendable {
@@ -28,27 +28,27 @@ struct WaitingWork<Element: Sendable>: Sendable {
     }
 
     private var awaited: Turns<WorkClass, Item>
-    private var unawaited = Turns<WorkClass, Item>(limit: .max)
+    private var background = Turns<WorkClass, Item>(limit: .max)
     private var reservations = 0
-    /// When the last piece that nobody waited for was taken, in nanoseconds of the monotonic clock.
-    private var lastUnawaited = Int64.min
+    /// When the last piece in the background was taken, in nanoseconds of the monotonic clock.
+    private var lastInBackground = Int64.min
 
     /// Nanoseconds for which awaited work goes before other work that waits too.
     static var patience: Int64 { 5_000_000_000 }
 
-    /// - Parameter limit: how much may be awaited at a time. What nobody waits for has no bound: it is there all the same.
+    /// - Parameter limit: how much may be awaited at a time. What is in the background has no bound: it is there all the same.
     init(limit: Int) {
         awaited = Turns(limit: limit)
     }
 
-    var count: Int { awaited.count + unawaited.count }
+    var count: Int { awaited.count + background.count }
 
     func count(of workClass: WorkClass) -> Int {
-        workClass == .awaited ? awaited.count : unawaited.count(of: workClass)
+        workClass == .awaited ? awaited.count : background.count(of: workClass)
     }
 
     func length(of workClass: WorkClass, at now: Int64) -> LineLength {
-        guard let first = (workClass == .awaited ? awaited : unawaited).first(of: workClass) else { return LineLength() }
+        guard let first = (workClass == .awaited ? awaited : background).first(of: workClass) else { return LineLength() }
         return LineLength(count: count(of: workClass), oldestSeconds: max(now - first.since, 0) / 1_000_000_000)
     }
 
@@ -58,32 +58,32 @@ struct WaitingWork<Element: Sendable>: Sendable {
     }
 
     private mutating func add(_ item: Item, _ workClass: WorkClass) -> Bool {
-        let admission = workClass == .awaited ? awaited.add(item, of: workClass) : unawaited.add(item, of: workClass)
+        let admission = workClass == .awaited ? awaited.add(item, of: workClass) : background.add(item, of: workClass)
         if case .taken = admission { return true }
         return false
     }
 
     mutating func next(at now: Int64) -> Element? {
-        if isUnawaitedDue(now) || (awaited.count == 0 && reservations == 0), let item = unawaited.next() {
-            lastUnawaited = now
+        if isBackgroundDue(now) || (awaited.count == 0 && reservations == 0), let item = background.next() {
+            lastInBackground = now
             return item.element
         }
         return awaited.next()?.element
     }
 
-    /// Whether what nobody waits for has waited as long as it ever does.
-    private func isUnawaitedDue(_ now: Int64) -> Bool {
-        let heads = [WorkClass.generation, .destruction].compactMap { unawaited.first(of: $0)?.since }
+    /// Whether what is in the background has waited as long as it ever does.
+    private func isBackgroundDue(_ now: Int64) -> Bool {
+        let heads = [WorkClass.generation, .destruction].compactMap { background.first(of: $0)?.since }
         guard let oldest = heads.min() else { return false }
-        return now - max(oldest, lastUnawaited) >= Self.patience
+        return now - max(oldest, lastInBackground) >= Self.patience
     }
 
-    /// Has what somebody has come to wait for wait among what is awaited.
+    /// Has what a caller has come to wait for wait among what is awaited.
     ///
     /// - Returns: whether there was any.
     mutating func promote(at now: Int64, where isAwaited: (Element) -> Bool) -> Bool {
-        let promoted = unawaited.remove { isAwaited($0.element) }
-        // Somebody waits for it from now on.
+        let promoted = background.remove { isAwaited($0.element) }
+        // It is awaited from now on.
         for item in promoted where !add(Item(element: item.element, since: now), .awaited) {
             // No room: it goes on waiting where it was, as work that makes a key.
             _ = add(item, .generation)
@@ -93,7 +93,7 @@ struct WaitingWork<Element: Sendable>: Sendable {
 
     /// Takes out the elements for which this is true.
     mutating func remove(where isRemoved: (Element) -> Bool) -> [Element] {
-        (awaited.remove { isRemoved($0.element) } + unawaited.remove { isRemoved($0.element) }).map(\.element)
+        (awaited.remove { isRemoved($0.element) } + background.remove { isRemoved($0.element) }).map(\.element)
     }
 
     mutating func reserve() { reservations += 1 }

@@ -62,7 +62,7 @@ final class WorkQueue<Element: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// Has what somebody has come to wait for go before what nobody waits for.
+    /// Has what a caller has come to wait for go before what is in the background.
     func promote(where isAwaited: (Element) -> Bool) {
         locked { if waiting.promote(at: clock.monotonic(), where: isAwaited) { condition.broadcast() } }
     }
@@ -72,7 +72,7 @@ final class WorkQueue<Element: Sendable>: @unchecked Sendable {
         locked { waiting.remove(where: isTaken) }
     }
 
-    /// Nothing that nobody waits for is begun until `release()`: somebody is about to bring more.
+    /// Nothing in the background is begun until `release()`: a caller is about to bring more.
     func reserve() {
         locked { waiting.reserve() }
     }

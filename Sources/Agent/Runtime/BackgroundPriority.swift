@@ -1,10 +1,10 @@
 import Platform
 
-/// The lowest scheduling priority, for work on the token that nobody waits for. It is raised again, from any thread, as soon
-/// as somebody does.
+/// The lowest scheduling priority, for work on the token in the background. It is raised again, from any thread, as soon as a
+/// caller waits for it.
 ///
-/// Where a thread that lowers its priority could not raise it again, it is not lowered: work that somebody waits for would
-/// be done at it later. No failure to change a priority keeps work from being done.
+/// Where a thread that lowers its priority could not raise it again, it is not lowered: work that is awaited would be done at
+/// it later. No failure to change a priority keeps work from being done.
 final class BackgroundPriority: Sendable {
     private struct Lowered {
         let thread: ThreadPriority
@@ -13,7 +13,7 @@ final class BackgroundPriority: Sendable {
     }
 
     private struct State {
-        /// A thread takes itself out before it ends, so that nobody raises another that was given its number.
+        /// A thread takes itself out before it ends, so that no other is raised that was given its number.
         var lowered: [Lowered] = []
         var obstacle: PlatformError?
     }
@@ -46,8 +46,8 @@ final class BackgroundPriority: Sendable {
     /// Why no priority is lowered; `nil` while they are.
     var obstacle: PlatformError? { state.withLock { $0.obstacle } }
 
-    /// Lowers this thread's priority until `restore()`, unless somebody waits, which is asked once `raise()` has an effect:
-    /// whoever says so first and raises then is never missed.
+    /// Lowers this thread's priority until `restore()`, unless a caller waits, which is asked once `raise()` has an effect: one
+    /// that first makes this true and raises then is never missed.
     func lower(unless isAwaited: () -> Bool) {
         let thread = ThreadPriority.ofCurrentThread
         let since = clock.monotonic()
@@ -57,10 +57,10 @@ final class BackgroundPriority: Sendable {
         }
         guard isUsable else { return }
         if isAwaited() { return state.withLock { $0.lowered.removeAll { $0.thread == thread } } }
-        // Without the lock: a thread whose priority sinks is likely to be put aside there and then, and others would wait
-        // for it.
+        // Without the lock: a thread whose priority sinks is likely to be put aside there and then, and other threads would
+        // wait for it.
         change(thread, isIdle: true)
-        // Somebody may have raised it meanwhile, perhaps before it was lowered.
+        // A caller may have raised it meanwhile, perhaps before it was lowered.
         let isStillLowered = state.withLock { state in state.lowered.contains { $0.thread == thread } }
         if !isStillLowered { change(thread, isIdle: false) }
     }
@@ -79,7 +79,7 @@ final class BackgroundPriority: Sendable {
         if wasLowered { change(thread, isIdle: false) }
     }
 
-    /// Gives every thread its ordinary priority: somebody waits.
+    /// Gives every thread its ordinary priority: a caller waits.
     func raise() {
         raise { _ in true }
     }

@@ -1,6 +1,6 @@
 import Platform
 
-/// The rounds of something that goes round and round, for others to see that it does.
+/// The rounds of a thread that goes round and round, so that others see that it does.
 final class Heartbeat: Sendable {
     private let waiting = Locked<[AsyncStream<Never>.Continuation]>([])
 
@@ -15,7 +15,7 @@ final class Heartbeat: Sendable {
 
     /// Returns at the end of the next round, or when the task is cancelled.
     ///
-    /// - Parameter prompt: has a round come that nothing else might bring.
+    /// - Parameter prompt: called once the next round is waited for, to have one come that nothing else might bring.
     func next(_ prompt: () -> Void = {}) async {
         let (round, continuation) = AsyncStream.makeStream(of: Never.self)
         waiting.withLock { $0.append(continuation) }

@@ -1,23 +1,23 @@
-import Glibc
 import Platform
 
-/// Writes to connections, and what one thread has for one of them at once together: a system call each is what that saves.
+/// Writes to connections. What a worker has for one of them while it gathers is written together: a system call each is what that
+/// saves.
 final class WriteGathering: Sendable {
-    /// A thread that gathers, and where it is to write afterwards.
+    /// A worker that gathers, and where it is to write afterwards.
     private struct Gatherer {
-        let thread: pthread_t
+        let worker: Worker
         var due: [any Writable] = []
     }
 
     private let gatherers = Locked<[Gatherer]>([])
 
-    /// Has a connection write: at once, or when the calling thread has done what it gathers.
+    /// Has a connection write: at once, or, while the calling worker gathers, when that has ended.
     ///
-    /// What other threads gather holds nobody up.
+    /// What other workers gather holds up no write of this one.
     func write(_ connection: any Writable) {
-        let thread = pthread_self()
+        let worker = Worker.current
         let isNow = gatherers.withLock { gatherers in
-            guard let place = gatherers.firstIndex(where: { $0.thread == thread }) else { return true }
+            guard let place = gatherers.firstIndex(where: { $0.worker == worker }) else { return true }
             gatherers[place].due.append(connection)
             return false
         }
@@ -26,11 +26,11 @@ final class WriteGathering: Sendable {
 
     /// Does something from which many lines come, and writes them. Not within itself.
     func gathering(_ work: () -> Void) {
-        let thread = pthread_self()
-        gatherers.withLock { $0.append(Gatherer(thread: thread)) }
+        let worker = Worker.current
+        gatherers.withLock { $0.append(Gatherer(worker: worker)) }
         work()
         let due = gatherers.withLock { gatherers -> [any Writable] in
-            guard let place = gatherers.firstIndex(where: { $0.thread == thread }) else { return [] }
+            guard let place = gatherers.firstIndex(where: { $0.worker == worker }) else { return [] }
             return gatherers.remove(at: place).due
         }
         for connection in due { connection.write() }

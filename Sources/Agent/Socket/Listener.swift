@@ -3,7 +3,7 @@ import Foundation
 import Logging
 import Platform
 
-/// The agent's Unix socket: makes it or takes it over, serves who connects, and lets it go.
+/// The agent's Unix socket: makes it or takes it over, serves the clients that connect, and lets it go.
 final class Listener: Sendable {
     /// What there is while the socket is served.
     private struct Service: Sendable {
@@ -16,7 +16,8 @@ final class Listener: Sendable {
     }
 
     private let path: UnixSocketPath
-    private let hsm: HSM
+    /// Those that poll the sockets.
+    private let workers: any IdleWorkers
     let connections: Connections
     private let log: Logger
     private let service = Locked(Service?.none)
@@ -27,9 +28,9 @@ final class Listener: Sendable {
     /// How long an ending agent waits for a caller.
     private static let farewell = Duration.seconds(5)
 
-    init(_ path: UnixSocketPath, connections: Connections, hsm: HSM, log: Logger) {
+    init(_ path: UnixSocketPath, connections: Connections, workers: any IdleWorkers, log: Logger) {
         self.path = path
-        self.hsm = hsm
+        self.workers = workers
         self.connections = connections
         self.log = log
     }
@@ -37,7 +38,7 @@ final class Listener: Sendable {
     /// Binds the socket and serves it.
     ///
     /// - Throws: `PlatformError` when others could put a socket of their own there, when a live agent serves the path, when
-    ///   something else is there, or when it cannot be bound. A socket file that nobody listens on is replaced.
+    ///   something else is there, or when it cannot be bound. A socket file that no process listens on is replaced.
     func start(mode: UInt32, group gid: UInt32?) throws {
         try path.checkDirectory()
         let lock = try path.lock()
@@ -70,7 +71,7 @@ final class Listener: Sendable {
         let poller = try Poller()
         let acceptor = Acceptor(socket, poller, log: log)
         let turns = ServingTurns(poller)
-        let thread = SocketThread(poller, hsm, turns) { [connections] event in
+        let thread = SocketThread(poller, workers, turns) { [connections] event in
             if event.number == Acceptor.number { return .acceptor }
             return connections[event.number].map { .connection($0, ready: event.ready) }
         } serve: { [connections] guest in
@@ -130,7 +131,7 @@ extension UnixSocketPath {
         }
     }
 
-    /// Makes way for a socket file, unless somebody uses the one that is there.
+    /// Makes way for a socket file, unless another process uses the one that is there.
     fileprivate func makeFree() throws(PlatformError) {
         switch try occupancy() {
         case .absent:

@@ -1,8 +1,8 @@
 import Platform
 import Synchronization
 
-/// Whose sockets are served next: parties take turns, and connections inside a party. Who comes to the sockets takes in all that
-/// is ready, and serves a few.
+/// Whose sockets are served next: parties take turns, and connections inside a party. A worker that polls takes in all that is
+/// ready, and serves a few.
 ///
 /// What the poller says comes in the order it came about: a caller with many connections would have as many turns.
 final class ServingTurns: Sendable {
@@ -20,10 +20,10 @@ final class ServingTurns: Sendable {
 
     private let poller: Poller
     private let turns = Locked(Turns<Owner, Guest>(limit: .max))
-    /// Whether a thread has been called for those that are left.
-    private let isCalled = Atomic(false)
+    /// Whether a thread has been woken for those that are left.
+    private let isWakeupSent = Atomic(false)
 
-    /// Connections that are served before whoever does so looks after something else.
+    /// Connections that a worker serves before it looks after something else.
     private static let most = 4
 
     init(_ poller: Poller) {
@@ -33,7 +33,7 @@ final class ServingTurns: Sendable {
     /// Has a connection served although its socket has said nothing. From any thread.
     func add(_ connection: Connection) {
         add(.connection(connection, ready: []))
-        call()
+        wake()
     }
 
     private func add(_ guest: Guest) {
@@ -48,14 +48,14 @@ final class ServingTurns: Sendable {
         }
     }
 
-    /// Waits until there is somebody to serve, unless there already is, and does so.
+    /// Waits until there is a guest to serve, unless there already is one, and serves.
     ///
     /// - Parameters:
-    ///   - isOneOnly: the others are for other threads, which wait for them.
+    ///   - isOneOnly: the others are for other workers, which wait for them.
     ///   - milliseconds: for how long is waited at most; `nil` for as long as it takes.
-    ///   - begins: called once before anybody is served.
-    ///   - guest: whom an event is about; `nil` for one who has gone.
-    /// - Returns: whether this thread has been called, by whomever.
+    ///   - begins: called once before any guest is served.
+    ///   - guest: which one an event is about; `nil` for one that has gone.
+    /// - Returns: whether this thread has consumed a wakeup, whatever it was for.
     func visit(
         isOneOnly: Bool, milliseconds: Int?, begins: () -> Void, guest: (Poller.Event) -> Guest?, serve: (Guest) -> Void
     ) -> Bool {
@@ -66,21 +66,21 @@ final class ServingTurns: Sendable {
         ) { event in
             if let guest = guest(event) { add(guest) }
         }
-        if isWoken { isCalled.store(false, ordering: .relaxed) }
+        if isWoken { isWakeupSent.store(false, ordering: .relaxed) }
         // Before what may take long.
-        if count > (isOneOnly ? 1 : Self.most) { call() }
+        if count > (isOneOnly ? 1 : Self.most) { wake() }
         for _ in 0..<(isOneOnly ? 1 : Self.most) {
             guard let guest = turns.withLock({ $0.next() }) else { return isWoken }
             serve(guest)
         }
-        if count > 0 { call() }
+        if count > 0 { wake() }
         return isWoken
     }
 
     private var count: Int { turns.withLock { $0.count } }
 
-    /// Has a thread come that waits, or the one that waits next. Once, until somebody has heard it.
-    private func call() {
-        if !isCalled.exchange(true, ordering: .relaxed) { poller.wake() }
+    /// Wakes a thread that waits, or the one that waits next. Once, until a thread has consumed the wakeup.
+    private func wake() {
+        if !isWakeupSent.exchange(true, ordering: .relaxed) { poller.wake() }
     }
 }

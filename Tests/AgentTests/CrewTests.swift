@@ -5,12 +5,12 @@ import Testing
 
 @testable import Agent
 
-/// An errand that lasts until it is recalled or has something to bring.
+/// A poll source: a poll lasts until it consumes a wakeup or has something to bring.
 // Sendable: every access to the stored state happens while `condition` is locked.
 private final class Doorstep: @unchecked Sendable {
     private let condition = TimedCondition()
     private var parcels: [Int] = []
-    private var recalls = 0
+    private var wakeups = 0
     private var present = 0
     private var delivered = 0
     private let bring: @Sendable (Int) -> Void
@@ -19,17 +19,17 @@ private final class Doorstep: @unchecked Sendable {
         self.bring = bring
     }
 
-    var errand: Errand {
-        Errand(run: { [self] in run(isOneOnly: $0, $1, $2) }, recall: { [self] in recall($0) })
+    var source: PollSource {
+        PollSource(poll: { [self] in poll(isOneOnly: $0, $1, $2) }, wakeup: { [self] in wakeup($0) })
     }
 
-    private func run(isOneOnly: Bool, _ patience: Errand.Patience, _ begins: () -> Void) -> Bool {
+    private func poll(isOneOnly: Bool, _ patience: PollSource.Patience, _ begins: () -> Void) -> Bool {
         condition.lock()
         present += 1
         condition.broadcast()
-        while parcels.isEmpty && recalls == 0 && isWaiting(patience) {}
-        let isRecalled = recalls > 0
-        if isRecalled { recalls -= 1 }
+        while parcels.isEmpty && wakeups == 0 && isWaiting(patience) {}
+        let isWoken = wakeups > 0
+        if isWoken { wakeups -= 1 }
         let brought = parcels.prefix(isOneOnly ? 1 : parcels.count)
         parcels.removeFirst(brought.count)
         present -= 1
@@ -41,10 +41,10 @@ private final class Doorstep: @unchecked Sendable {
         delivered += brought.count
         condition.broadcast()
         condition.unlock()
-        return isRecalled
+        return isWoken
     }
 
-    private func isWaiting(_ patience: Errand.Patience) -> Bool {
+    private func isWaiting(_ patience: PollSource.Patience) -> Bool {
         switch patience {
         case .none: return false
         case .milliseconds(let some): return condition.wait(seconds: Double(some) / 1_000)
@@ -53,14 +53,14 @@ private final class Doorstep: @unchecked Sendable {
         }
     }
 
-    private func recall(_ threads: Int) {
+    private func wakeup(_ threads: Int) {
         condition.lock()
-        recalls += threads
+        wakeups += threads
         condition.broadcast()
         condition.unlock()
     }
 
-    /// Puts parcels down together and returns once somebody has brought them.
+    /// Puts parcels down together and returns once a thread has brought them.
     func put(_ parcels: [Int]) {
         condition.lock()
         let target = delivered + parcels.count
@@ -78,8 +78,27 @@ private final class Doorstep: @unchecked Sendable {
     }
 }
 
-@Suite("Errands of threads that wait")
-struct ErrandTests {
+extension Crew {
+    /// The next element for a worker that no interruption concerns; `nil` once the queue is closed and empty.
+    func pop() -> Element? {
+        var seen = interruptions
+        while true {
+            switch next(&seen) {
+            case .element(let element): return element
+            case .interrupted: continue
+            case .closed: return nil
+            }
+        }
+    }
+
+    /// For elements that all have the same owner, which displaces none of its own.
+    func push(_ element: Element) throws {
+        _ = try push(element, of: 0)
+    }
+}
+
+@Suite("Workers that poll while they wait")
+struct CrewTests {
     /// Elements by the thread that took them.
     private final class Taken: Sendable {
         private let threads = Locked<[Int: String]>([:])
@@ -110,14 +129,14 @@ struct ErrandTests {
         }
     }
 
-    /// Starts a thread that takes elements until the queue is closed.
+    /// Starts a thread that takes elements until the crew's queue is closed.
     private func startTaker(
-        _ name: String = "", of queue: BlockingQueue<Int>, _ taken: Taken, interrupted: @escaping @Sendable () -> Void = {}
+        _ name: String = "", of crew: Crew<Int>, _ taken: Taken, interrupted: @escaping @Sendable () -> Void = {}
     ) {
         start(name) {
-            var seen = 0
+            var seen = Interruptions()
             while true {
-                switch queue.pop(unlessInterruptedSince: &seen) {
+                switch crew.next(&seen) {
                 case .element(let element): taken.note(element, by: name)
                 case .interrupted: interrupted()
                 case .closed: return
@@ -131,17 +150,17 @@ struct ErrandTests {
 
     @Test("what a thread brings it takes itself, and others what is more than that")
     func own() {
-        let queue = BlockingQueue<Int>(limit: 64)
+        let crew = Crew<Int>(limit: 64)
         let (brought, taken) = (Taken(), Taken())
         let door = Doorstep { parcel in
             brought.note(parcel, by: here())
-            try? queue.push(parcel)
+            try? crew.push(parcel)
         }
-        queue.lend(door.errand)
+        crew.install(door.source)
         let together = (0..<50).map { _ in Signal() }
         for name in ["one", "two"] {
             start(name) {
-                while let element = queue.pop() {
+                while let element = crew.pop() {
                     taken.note(element, by: name)
                     if element >= 100 { together[element / 2 - 50].wait() }
                 }
@@ -160,78 +179,78 @@ struct ErrandTests {
             #expect(taken[element] != taken[element + 1])
             for _ in 1...2 { together[element / 2 - 50].send() }
         }
-        queue.endErrand()
-        queue.close()
+        crew.endPolling()
+        crew.close()
         group.wait()
     }
 
     @Test("everything is taken once, wherever it comes from and whoever is called for it")
     func everything() {
         let (sources, each) = (4, 400)
-        let queue = BlockingQueue<Int>(limit: 2 * sources * each)
+        let crew = Crew<Int>(limit: 2 * sources * each)
         let taken = Taken()
-        let door = Doorstep { try? queue.push($0) }
-        queue.lend(door.errand)
+        let door = Doorstep { try? crew.push($0) }
+        crew.install(door.source)
         for name in ["one", "two", "three"] {
-            startTaker(name, of: queue, taken)
+            startTaker(name, of: crew, taken)
         }
-        start { queue.standIn() }
+        start { crew.backUp() }
         for source in 0..<sources {
             let own = source * each..<(source + 1) * each
-            start { for element in own { try? queue.push(element) } }
+            start { for element in own { try? crew.push(element) } }
             start {
                 for element in stride(from: own.lowerBound, to: own.upperBound, by: 2) {
                     door.put([sources * each + element, sources * each + element + 1])
-                    if element % 50 == 0 { queue.interrupt() }
+                    if element % 50 == 0 { crew.interrupt() }
                 }
             }
         }
         taken.wait(for: 2 * sources * each)
         #expect((0..<2 * sources * each).allSatisfy { taken[$0] != nil })
-        queue.endErrand()
-        queue.close()
+        crew.endPolling()
+        crew.close()
         group.wait()
-        #expect(queue.count == 0)
+        #expect(crew.count == 0)
     }
 
     @Test("an element from elsewhere, an interruption and the end call back a thread that is away")
     func recall() {
-        let queue = BlockingQueue<Int>(limit: 64)
+        let crew = Crew<Int>(limit: 64)
         let door = Doorstep { _ in }
-        queue.lend(door.errand)
+        crew.install(door.source)
         let (taken, interrupted) = (Taken(), Signal())
-        startTaker(of: queue, taken, interrupted: interrupted.send)
+        startTaker(of: crew, taken, interrupted: interrupted.send)
         door.await(1)
-        try? queue.push(1)
+        try? crew.push(1)
         taken.wait(for: 1)
         door.await(1)
-        queue.interrupt()
+        crew.interrupt()
         interrupted.wait()
         door.await(1)
-        queue.close()
+        crew.close()
         group.wait()
     }
 
     @Test("a thread stands in when none of the others comes, and no longer")
     func standIn() {
-        let queue = BlockingQueue<Int>(limit: 64)
+        let crew = Crew<Int>(limit: 64)
         let runner = Locked<[String]>([])
         let (taken, done) = (Taken(), Signal())
         let door = Doorstep { parcel in
             runner.withLock { $0.append(here()) }
-            try? queue.push(parcel)
+            try? crew.push(parcel)
         }
-        queue.lend(door.errand)
+        crew.install(door.source)
         for _ in 1...2 {
             start("taker") {
-                while let element = queue.pop() {
+                while let element = crew.pop() {
                     taken.note(element, by: "taker")
                     done.wait()
                 }
             }
         }
         start("stand-in") {
-            queue.standIn()
+            crew.backUp()
         }
         // Whoever is there first: then the takers are busy, and only the other one can be there.
         for element in 1...2 {
@@ -251,75 +270,136 @@ struct ErrandTests {
             element += 1
         }
         #expect(runner.withLock { $0.last } == "taker")
-        queue.endErrand()
-        queue.close()
+        crew.endPolling()
+        crew.close()
         group.wait()
     }
 
     @Test("who is held up on the errand is known, stood in for, and nobody waits for it")
     func heldUp() {
-        let queue = BlockingQueue<Int>(limit: 64)
+        let crew = Crew<Int>(limit: 64)
         let (holding, held, released, interrupted) = (Signal(), Signal(), Signal(), Signal())
         let taken = Taken()
         let door = Doorstep { parcel in
-            guard parcel == 0 else { return _ = try? queue.push(parcel) }
+            guard parcel == 0 else { return _ = try? crew.push(parcel) }
             held.send()
             holding.wait()
             released.send()
         }
-        queue.lend(door.errand)
-        startTaker("held up", of: queue, taken, interrupted: interrupted.send)
+        crew.install(door.source)
+        startTaker("held up", of: crew, taken, interrupted: interrupted.send)
         // Or the one who stands in might be there first, and be held up.
         door.await(1)
-        start("stand-in") { queue.standIn() }
+        start("stand-in") { crew.backUp() }
         start { door.put([0]) }
         held.wait()
-        #expect(queue.errandsUnderWay.count == 1)
-        let before = queue.errandsUnderWay
+        #expect(crew.pollsUnderWay.count == 1)
+        let before = crew.pollsUnderWay
         // Brought by the one who stands in, for whom nobody else is left.
         door.put([1])
-        #expect(queue.count == 1 && queue.errandsUnderWay.isSuperset(of: before))
-        startTaker("other", of: queue, taken, interrupted: interrupted.send)
+        #expect(crew.count == 1 && crew.pollsUnderWay.isSuperset(of: before))
+        startTaker("other", of: crew, taken, interrupted: interrupted.send)
         taken.wait(for: 1)
         door.await(1)
-        queue.interrupt()
+        crew.interrupt()
         interrupted.wait()
         door.put([2])
         taken.wait(for: 1)
-        #expect(taken[1] == "other" && taken[2] == "other" && queue.errandsUnderWay.isSuperset(of: before))
+        #expect(taken[1] == "other" && taken[2] == "other" && crew.pollsUnderWay.isSuperset(of: before))
         holding.send()
         released.wait()
         interrupted.wait()
-        #expect(queue.errandsUnderWay.isDisjoint(with: before))
-        queue.endErrand()
-        queue.close()
+        #expect(crew.pollsUnderWay.isDisjoint(with: before))
+        crew.endPolling()
+        crew.close()
         group.wait()
     }
 
     @Test("a thread that always finds something in the queue looks after the errand in between")
     func look() {
-        let queue = BlockingQueue<Int>(limit: 8)
+        let crew = Crew<Int>(limit: 8)
         let runner = Locked<[String]>([])
         let isOver = Locked(false)
         let door = Doorstep { _ in runner.withLock { $0.append(here()) } }
-        queue.lend(door.errand)
+        crew.install(door.source)
         start("taker") {
-            while let element = queue.pop() {
+            while let element = crew.pop() {
                 // There is always a next one.
-                if !isOver.withLock({ $0 }) { try? queue.push(element) }
+                if !isOver.withLock({ $0 }) { try? crew.push(element) }
             }
         }
-        start { queue.standIn() }
-        for element in 1...8 { try? queue.push(element) }
+        start { crew.backUp() }
+        for element in 1...8 { try? crew.push(element) }
         var puts = 0
-        while puts < 10_000, runner.withLock({ $0.last }) != "taker" || queue.count < 7 {
+        while puts < 10_000, runner.withLock({ $0.last }) != "taker" || crew.count < 7 {
             door.put([puts])
             puts += 1
         }
         #expect(runner.withLock { $0.last } == "taker")
         isOver.withLock { $0 = true }
-        queue.endErrand()
-        queue.close()
+        crew.endPolling()
+        crew.close()
         group.wait()
+    }
+
+    @Test("whoever would have to wait for an element is told first, and finds what has come meanwhile")
+    func beforeWaiting() throws {
+        let crew = Crew<Int>(limit: 4)
+        var seen = crew.interruptions
+        var calls = 0
+        try crew.push(1)
+        guard case .element(1) = crew.next(&seen, beforeWaiting: { calls += 1 }) else {
+            Issue.record("no element")
+            return
+        }
+        #expect(calls == 0)
+        let next = crew.next(&seen) {
+            calls += 1
+            try? crew.push(2)
+        }
+        guard case .element(2) = next else {
+            Issue.record("no element")
+            return
+        }
+        #expect(calls == 1)
+    }
+
+    @Test func `Nothing is lost and no thread sleeps on while many owners push and many threads pop`() {
+        let crew = Crew<Int>(limit: 64)
+        let popped = Locked([Int]())
+        let gone = Locked([Int]())
+        let poppers = DispatchGroup()
+        for _ in 0..<4 {
+            start(in: poppers) { while let element = crew.pop() { popped.withLock { $0.append(element) } } }
+        }
+        let pushers = DispatchGroup()
+        let perOwner = 2_000
+        for owner in 0..<6 {
+            start(in: pushers) {
+                for number in 0..<perOwner {
+                    let element = owner * perOwner + number
+                    do {
+                        if let displaced = try crew.push(element, of: UInt32(owner)) { gone.withLock { $0.append(displaced) } }
+                    } catch {
+                        gone.withLock { $0.append(element) }
+                    }
+                    if number % 64 == 0 { crew.interrupt() }
+                }
+            }
+        }
+        pushers.wait()
+        crew.close()
+        poppers.wait()
+        let all = popped.withLock { $0 } + gone.withLock { $0 }
+        #expect(all.sorted() == Array(0..<6 * perOwner))
+        #expect(crew.count == 0)
+    }
+
+    private func start(in group: DispatchGroup, _ body: @escaping @Sendable () -> Void) {
+        group.enter()
+        Thread.detachNewThread {
+            body()
+            group.leave()
+        }
     }
 }
