@@ -189,7 +189,8 @@ public final class AgentServer: Service {
             gate: gate, audit: audit,
             sign: Sign(gate: gate, board: registry.board, hsm: hsm, audit: audit, clock: environment.clock),
             operations: OperationTable(
-                registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, health: health, environment),
+                registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, health: health,
+                metrics: environment.metrics, clock: environment.clock, log: environment.log),
             startGate: startGate, underWay: underWay)
         listener = Listener(
             configuration.servedSocket,
@@ -329,33 +330,5 @@ public final class AgentServer: Service {
         await hsm.shutdown()
         await forAtMost(Self.patience) { [audit] in await audit.close() }
         auditWatch.cancel()
-    }
-}
-
-extension OperationTable {
-    fileprivate init(
-        registry: IssuerRegistry, hsm: HSM, gate: Gate, audit: AuditLog, reloader: Reloader, health: ReportHealth,
-        _ environment: AgentEnvironment
-    ) {
-        let views = IssuerViews(clock: environment.clock, hsm: hsm)
-        let visibility = Visibility(gate: gate)
-        self.init(gate: gate, audit: audit, log: environment.log)
-        add(ListKeys(registry: registry, custody: hsm.custody, visibility: visibility))
-        add(Rotate(registry: registry, audit: audit))
-        add(RevokeKey(registry: registry, audit: audit, visibility: visibility))
-        add(ShowIssuer(registry: registry, views: views))
-        add(CreateIssuer(registry: registry, views: views))
-        add(UpdateIssuer(registry: registry, views: views))
-        add(DeleteIssuer(registry: registry, clock: environment.clock))
-        add(ListIssuers(registry: registry, views: views, visibility: visibility))
-        add(GetDiscovery(registry: registry, clock: environment.clock))
-        add(Watch(registry: registry, visibility: visibility))
-        add(Acknowledge(registry: registry))
-        add(health)
-        add(ReportVersion())
-        add(ReportMetrics(text: environment.metrics))
-        add(Reconcile(registry: registry))
-        add(SaveStore(registry: registry))
-        add(Reload(registry: registry, reloader: reloader, visibility: visibility))
     }
 }

@@ -78,14 +78,9 @@ public struct OfflineAgent: Sendable {
     /// - Throws: `AuditError` when the first cannot be written: nothing is changed then.
     private func recorded<Value: Sendable>(_ method: Method, _ change: () async throws -> Value) async throws -> Value {
         let log = try AuditLog(audit, clock: environment.clock, log: environment.log)
-        do {
-            // A second record that cannot be written is told by the log itself, as critical.
-            let (value, _) = try await log.recording(log.entry(.thisProcess, method), change)
-            await log.close()
-            return value
-        } catch {
-            await log.close()
-            throw error
-        }
+        // A second record that cannot be written is told by the log itself, as critical.
+        let outcome = await log.recordChange(log.ownEntry(method), change).outcome
+        await log.close()
+        return try outcome.get()
     }
 }

@@ -151,10 +151,20 @@ extension AuditLog {
     /// Records, and throws when it could not be written.
     func written(_ record: AuditRecord) async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            self.record(record) { error in
-                if let error { continuation.resume(throwing: error) } else { continuation.resume() }
+            self.record(record) { receipt in
+                if let error = receipt.error { continuation.resume(throwing: error) } else { continuation.resume() }
             }
         }
+    }
+
+    /// The record of a change before it: on the disk when this returns.
+    func attempt(_ record: AuditRecord) async throws {
+        if let error = await outcome(record) { throw error }
+    }
+
+    /// The record of a change after it; on the disk when this returns `nil`.
+    func outcome(_ record: AuditRecord) async -> AuditError? {
+        await recordedOnDisk(record).error
     }
 }
 

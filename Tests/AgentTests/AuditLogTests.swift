@@ -26,7 +26,7 @@ struct AuditLogTests {
                 let answered = Locked(0)
                 log.gathering {
                     for number in 1...3 {
-                        log.record(.sample(number)) { error in answered.withLock { $0 += error == nil ? 1 : 0 } }
+                        log.record(.sample(number)) { receipt in answered.withLock { $0 += receipt.error == nil ? 1 : 0 } }
                     }
                     #expect(answered.withLock { $0 } == 0)
                 }
@@ -119,7 +119,8 @@ struct AuditLogTests {
                                 Thread {
                                     let left = Locked(500)
                                     for number in 0..<500 {
-                                        log.record(.sample(thread * 1_000 + number)) { error in
+                                        log.record(.sample(thread * 1_000 + number)) { receipt in
+                                            let error = receipt.error
                                             #expect(error == nil)
                                             answers.withLock { $0[thread * 1_000 + number, default: 0] += 1 }
                                             let isLast = left.withLock { left in
@@ -377,7 +378,7 @@ struct AuditLogTests {
             try await audit.logged { log async throws in
                 var denial = AuditRecord.sample(outcome: .denied)
                 denial.reason = "not allowed"
-                for _ in 0..<1_000 { log.refused(denial) }
+                for _ in 0..<1_000 { log.recordRefusal(denial) }
                 #expect(try audit.lines().count == 2)
                 audit.clock.pass(10)
                 log.look()
@@ -385,8 +386,8 @@ struct AuditLogTests {
                 #expect(try audit.lines()[2].hasSuffix("\"reason\":\"not allowed\",\"micros\":412,\"count\":999}"))
                 var other = denial
                 other.issuer = "test"
-                log.refused(other)
-                log.refused(other)
+                log.recordRefusal(other)
+                log.recordRefusal(other)
             }
             // Closing records what has been counted.
             #expect(try audit.lines().count == 5)
@@ -401,7 +402,7 @@ struct AuditLogTests {
                 for number in 0..<1_000 {
                     var denial = AuditRecord.sample(outcome: .denied)
                     denial.issuer = "issuer-\(number)"
-                    log.refused(denial)
+                    log.recordRefusal(denial)
                 }
             }
             let lines = try audit.lines()
@@ -415,10 +416,10 @@ struct AuditLogTests {
     func quietTime() async throws {
         try await AuditFixture.with { audit in
             try await audit.logged { log async throws in
-                log.refused(.sample(outcome: .denied))
+                log.recordRefusal(.sample(outcome: .denied))
                 audit.clock.pass(10)
                 log.look()
-                log.refused(.sample(outcome: .denied))
+                log.recordRefusal(.sample(outcome: .denied))
                 #expect(try audit.lines().count == 3)
             }
         }

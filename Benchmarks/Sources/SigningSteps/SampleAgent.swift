@@ -48,8 +48,8 @@ struct SampleAgent: Sendable {
     }
 
     /// What is recorded of a signature: what `sign` fills in beside.
-    func entry(_ audit: AuditLog, _ request: SignRequest, _ key: KeyReference) -> AuditEntry {
-        var entry = audit.entry(caller, .sign)
+    func entry(_ request: SignRequest, _ key: KeyReference) -> AuditEntry {
+        var entry = AuditEntry(caller, .sign, at: clock.monotonic())
         entry.record.issuer = request.issuer
         entry.record.sub = request.claims.subject
         entry.record.aud = request.claims.audience

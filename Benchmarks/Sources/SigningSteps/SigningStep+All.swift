@@ -46,7 +46,7 @@ extension SigningStep {
         let agent = try SampleAgent()
         let (_, parameters) = try request()
         return PreparedStep {
-            try agent.gate.admit(agent.caller, .sign)
+            try agent.gate.checkCall(agent.caller, .sign)
             let decision = try agent.gate.authorize(agent.caller, .sign, issuer: parameters.issuer)
             try decision.check(SignatureFacts(parameters.claims))
             try decision.check(lifetime: 3_600)
@@ -137,8 +137,8 @@ extension SigningStep {
         let (_, parameters) = try request()
         let key = try SampleKey.es256().reference
         return PreparedStep {
-            let entry = agent.entry(log, parameters, key)
-            log.allowed(entry) { error in precondition(error == nil, "the record was not written") }
+            let entry = agent.entry(parameters, key)
+            log.recordDone(entry) { receipt in precondition(receipt.error == nil, "the record was not written") }
             return entry.record.aud.count
         } end: {
             await log.close()

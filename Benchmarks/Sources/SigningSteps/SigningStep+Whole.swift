@@ -59,7 +59,7 @@ private final class WholeRequests: Sendable {
     func perform() throws -> Int {
         let reply = Locked([UInt8]())
         let hasReplied = Signal()
-        guard case .admitted(let request) = dispatcher.read(.line(SampleIssuer.line), context.caller) else {
+        guard case .received(let request) = dispatcher.read(.line(SampleIssuer.line), context.caller) else {
             throw StepError("the agent does not admit the request")
         }
         dispatcher.carryOut(request, context) { line in

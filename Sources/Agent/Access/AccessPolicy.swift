@@ -50,17 +50,17 @@ public struct AccessPolicy: Sendable {
 /// The rule of a policy that has allowed a request, and what it still has to say of it.
 struct AccessDecision: Sendable {
     let policy: AccessPolicy
-    /// Of the rule.
-    let place: Int
+    /// Of the rule; `nil` where what is open to all was asked for and no rule is for it.
+    let place: Int?
 
     /// - Throws: as `AccessRule.check(_:)`.
     func check(_ facts: SignatureFacts) throws(ProtocolError) {
-        try policy.rules[place].check(facts)
+        if let place { try policy.rules[place].check(facts) }
     }
 
     /// - Parameter lifetime: seconds.
     /// - Throws: as `AccessRule.check(lifetime:)`.
     func check(lifetime: Int) throws(ProtocolError) {
-        try policy.rules[place].check(lifetime: lifetime)
+        if let place { try policy.rules[place].check(lifetime: lifetime) }
     }
 }

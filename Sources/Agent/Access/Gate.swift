@@ -3,9 +3,7 @@ import Logging
 import Metrics
 import Platform
 
-/// The one way to an operation: checks the caller and records that it asked.
-///
-/// An operation must not be begun when one of these throws.
+/// Decides whether a caller may do what it asks for. Nothing is carried out when one of these throws.
 final class Gate: Sendable {
     private let policy: Locked<AccessPolicy>
     /// The number of the configuration that the policy is from.
@@ -45,7 +43,7 @@ final class Gate: Sendable {
     /// Whether the caller may call the method at all. To be asked before anything of the request is looked at.
     ///
     /// - Throws: `PERMISSION_DENIED`, naming what was refused and not what exists.
-    func admit(_ caller: Caller, _ method: Method) throws(ProtocolError) {
+    func checkCall(_ caller: Caller, _ method: Method) throws(ProtocolError) {
         let policy = policy.withLock { $0 }
         if method.isOpenToAll {
             // A stranger has no business here, and is read more rarely the more it asks.
@@ -56,13 +54,17 @@ final class Gate: Sendable {
     }
 
     /// Whether the caller may call the method for an issuer, or with `nil` for all that it may see, and has not done so too
-    /// often.
+    /// often. Of what is open to all, only the latter is asked, by the rule that would allow it.
     ///
     /// - Returns: what decided.
     /// - Throws: `PERMISSION_DENIED`, `RATE_LIMITED`.
-    @discardableResult
     func authorize(_ caller: Caller, _ method: Method, issuer: String?) throws(ProtocolError) -> AccessDecision {
         let policy = policy.withLock { $0 }
+        if method.isOpenToAll {
+            let place = policy.deciding(caller, method, issuer: nil)
+            if let place { try charge(caller, policy, place) }
+            return AccessDecision(policy: policy, place: place)
+        }
         guard let place = policy.deciding(caller, method, issuer: issuer) else {
             throw denied(caller, method, issuer: issuer)
         }
@@ -71,15 +73,7 @@ final class Gate: Sendable {
         return AccessDecision(policy: policy, place: place)
     }
 
-    /// Whether the caller has not called what is open to all too often, by the rule that would allow it.
-    ///
-    /// - Throws: `RATE_LIMITED`.
-    func authorizeOpen(_ caller: Caller, _ method: Method) throws(ProtocolError) {
-        let policy = policy.withLock { $0 }
-        guard let place = policy.deciding(caller, method, issuer: nil) else { return }
-        try charge(caller, policy, place)
-    }
-
+    /// Takes the request out of what its rule allows in a second.
     private func charge(_ caller: Caller, _ policy: AccessPolicy, _ place: Int) throws(ProtocolError) {
         guard let rate = policy.rules[place].rate, !rates.admit(caller.uid, rule: place, rate) else { return }
         throw ProtocolError(

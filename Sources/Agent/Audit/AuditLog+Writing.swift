@@ -2,7 +2,7 @@ import Platform
 
 /// Records that come at once are written together, by the first thread that came or by the last that gathers some.
 extension AuditLog {
-    func submit(_ text: AuditText, _ written: @escaping @Sendable (AuditError?) -> Void = { _ in }) {
+    func submit(_ text: AuditText, _ written: @escaping @Sendable (borrowing AuditReceipt) -> Void = { _ in }) {
         submit(.record(text, written: written))
     }
 
@@ -46,7 +46,7 @@ extension AuditLog {
                 continue
             }
             noticeChange(of: &appender)
-            var answers: [@Sendable (AuditError?) -> Void] = []
+            var answers: [@Sendable (borrowing AuditReceipt) -> Void] = []
             var bytes: [UInt8] = []
             bytes.reserveCapacity(768 * rest.count)
             let time = clock.wallMilliseconds()
@@ -65,7 +65,7 @@ extension AuditLog {
             guard !bytes.isEmpty else { continue }
             let error = obstacle(batch) ?? append(bytes, longer, to: &appender)
             if error == nil { chain = longer } else { troubles.lose(answers.count) }
-            answering { for answer in answers { answer(error) } }
+            answering { answer(answers, error) }
         }
     }
 

@@ -113,26 +113,8 @@ public final class AuditLog: Sendable {
 
     // MARK: - Recording
 
-    /// Writes a record, at once or with others that come meanwhile, and calls `written` once: with the reason when it could
-    /// not be written. Waits for no disk.
-    func record(_ record: AuditRecord, written: @escaping @Sendable (AuditError?) -> Void) {
-        submit(text(of: record), written)
-    }
-
-    /// The record of a change before it: on the disk when this returns.
-    ///
-    /// - Throws: `AuditError`. The change must not be made then.
-    func attempt(_ record: AuditRecord) async throws {
-        if let error = await durable(text(of: record)) { throw error }
-    }
-
-    /// The record of a change after it; on the disk when this returns `nil`.
-    func outcome(_ record: AuditRecord) async -> AuditError? {
-        await durable(text(of: record))
-    }
-
-    /// Records a denial or a failure; what is like one of the last ten seconds is counted into one record.
-    func refused(_ record: AuditRecord) {
+    /// Records a denial or a failure, or counts it.
+    func writeOrCountRefusal(_ record: AuditRecord) {
         let now = clock.monotonic()
         let isOver = budget.withLock { $0.isOver(record.caller.uid, at: now) }
         let admitted = refusals.withLock { $0.admit(record, together: isOver, at: now) }
@@ -159,7 +141,7 @@ public final class AuditLog: Sendable {
         log.critical("what is done cannot be recorded", metadata: ["reason": "\(trouble)", "hint": "\(trouble.hint)"])
     }
 
-    private func text(of record: AuditRecord, count: Int? = nil) -> AuditText {
+    func text(of record: AuditRecord, count: Int? = nil) -> AuditText {
         let now = clock.monotonic()
         let text = AuditText(record, executable: executables.path(of: record.caller.pid, at: now), count: count)
         let isNewlyOver = budget.withLock { $0.charge(record.caller.uid, text.bytes.count + AuditChain.overhead, at: now) }
@@ -175,8 +157,8 @@ public final class AuditLog: Sendable {
         do {
             try await answered { [self] answer in
                 keeper.perform { [self] in
-                    submit(text) { [self] error in
-                        if let error { return answer.give(.failure(error)) }
+                    submit(text) { [self] receipt in
+                        if let error = receipt.error { return answer.give(.failure(error)) }
                         keeper.whenOnDisk { answer.give($0.map { .failure($0) } ?? .success(())) }
                     }
                 }
@@ -214,7 +196,7 @@ public final class AuditLog: Sendable {
         let (answers, records) = (waiting.withLock { Array($0.answers.values) }, queue.withLock { $0.takePendingRecords() })
         troubles.lose(records.count)
         for answer in answers { answer.give(.failure(AuditError.stalled)) }
-        for written in records { written(.stalled) }
+        answer(records, .stalled)
     }
 
     /// Returns once the log's thread has come round by itself since the call, or when the task is cancelled. Never while it, or
@@ -271,8 +253,8 @@ public final class AuditLog: Sendable {
 
     /// Writes a record that says what happened; when it is on the disk, the trouble is over.
     private func probe() {
-        submit(.note(troubles.account)) { [self] error in
-            guard error == nil else { return }
+        submit(.note(troubles.account)) { [self] receipt in
+            guard receipt.error == nil else { return }
             keeper.whenOnDisk { [self] error in
                 guard error == nil else { return }
                 troubles.end()

@@ -1,7 +1,7 @@
 /// What is to be written and by whom: one thread at a time, which alone uses the appender and the chain then.
 struct AuditQueue: Sendable {
     enum Item: Sendable {
-        case record(AuditText, written: @Sendable (AuditError?) -> Void)
+        case record(AuditText, written: @Sendable (borrowing AuditReceipt) -> Void)
         /// What comes after goes to another file, which begins with what is to be said of that.
         case file(any AuditFile, saying: [String], switched: @Sendable () -> Void)
         /// Looks whether somebody else has changed the file, and records that.
@@ -63,8 +63,8 @@ struct AuditQueue: Sendable {
     }
 
     /// Records that nobody has begun to write, to be answered: they will not be written.
-    mutating func takePendingRecords() -> [@Sendable (AuditError?) -> Void] {
-        var taken: [@Sendable (AuditError?) -> Void] = []
+    mutating func takePendingRecords() -> [@Sendable (borrowing AuditReceipt) -> Void] {
+        var taken: [@Sendable (borrowing AuditReceipt) -> Void] = []
         pending.removeAll { item in
             guard case .record(_, let written) = item else { return false }
             taken.append(written)

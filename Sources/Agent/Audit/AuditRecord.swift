@@ -1,5 +1,10 @@
 import AgentProtocol
 
+extension Method {
+    /// Whether what is done by it is recorded, and not done while that is impossible. Denials always are.
+    var isRecorded: Bool { ![.health, .version, .getDiscovery, .acknowledge].contains(self) }
+}
+
 /// What is recorded of one operation. Never a JWT, a signature, a PIN or a payload.
 struct AuditRecord: Sendable {
     enum Outcome: String, Sendable {

@@ -4,7 +4,12 @@ import AgentProtocol
 struct AuditEntry: Sendable {
     var record: AuditRecord
     /// When the request came, in nanoseconds of the monotonic clock.
-    fileprivate let began: Int64
+    private let began: Int64
+
+    init(_ caller: Caller, _ method: Method, at began: Int64) {
+        record = AuditRecord(caller: caller, method: method, outcome: .attempted)
+        self.began = began
+    }
 
     /// The record of the end, `error` being why nothing was done.
     fileprivate consuming func ended(_ error: ProtocolError? = nil, at now: Int64) -> AuditRecord {
@@ -17,21 +22,25 @@ struct AuditEntry: Sendable {
     }
 }
 
-extension AuditLog {
-    /// What a request that came then will be recorded as.
-    func entry(_ caller: Caller, _ method: Method, at began: Int64) -> AuditEntry {
-        AuditEntry(record: AuditRecord(caller: caller, method: method, outcome: .attempted), began: began)
-    }
+/// What came of a change, and the receipt of the record that says so.
+struct RecordedChange<Value: Sendable>: ~Copyable {
+    /// `AuditError` when it was not begun, since that could not be recorded.
+    let outcome: Result<Value, any Error>
+    /// Has the reason when a change that was made could not be recorded as made.
+    let receipt: AuditReceipt
+}
 
-    /// What a request that comes now will be recorded as.
-    func entry(_ caller: Caller, _ method: Method) -> AuditEntry {
-        entry(caller, method, at: clock.monotonic())
+/// How requests are recorded. Each of these gives the receipt for the reply.
+extension AuditLog {
+    /// What the agent's own process does now will be recorded as.
+    func ownEntry(_ method: Method) -> AuditEntry {
+        AuditEntry(.thisProcess, method, at: clock.monotonic())
     }
 
     /// Whether what the caller asks for may make the log grow. To be asked before anything is done that would be recorded.
     ///
     /// - Throws: `AUDIT_UNAVAILABLE` while nothing can be recorded, `RATE_LIMITED` for a user who has used up its share.
-    func admit(_ caller: Caller, _ method: Method, changing isChange: Bool) throws(ProtocolError) {
+    func checkRoom(for caller: Caller, _ method: Method, changing isChange: Bool) throws(ProtocolError) {
         guard method.isRecorded else { return }
         if let trouble { throw ProtocolError(trouble) }
         guard !hasRoom(for: caller.uid, changing: isChange) else { return }
@@ -40,50 +49,46 @@ extension AuditLog {
             hint: "ask less often; the share is audit.limitPerUser in the agent's configuration")
     }
 
-    /// Records that what the caller asked for was done. The reply must not leave before `written` is called, and with an error
-    /// not at all.
-    func allowed(_ entry: consuming AuditEntry, written: @escaping @Sendable (AuditError?) -> Void) {
+    /// Records that what the caller asked for was done. With an error in the receipt, the caller is told that instead.
+    ///
+    /// - Parameter written: called once, from whatever thread writes the record.
+    func recordDone(_ entry: consuming AuditEntry, written: @escaping @Sendable (borrowing AuditReceipt) -> Void) {
         record(entry.ended(at: clock.monotonic()), written: written)
     }
 
-    /// As `allowed(_:written:)`.
-    ///
-    /// - Throws: `AuditError`.
-    func allowed(_ entry: AuditEntry) async throws {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            allowed(entry) { error in
-                if let error { continuation.resume(throwing: error) } else { continuation.resume() }
-            }
-        }
+    /// As `recordDone(_:written:)`, where that is recorded at all.
+    func recordDone(_ entry: AuditEntry) async -> AuditReceipt {
+        if let exempt = exemption(for: entry.record.method) { return exempt }
+        return await recorded(entry.ended(at: clock.monotonic()))
     }
 
     /// Records that what the caller asked for was denied or failed, whether or not that can be written: nothing was done. What
     /// is like one of the last ten seconds is counted: a caller must not fill the disk with what it cannot have.
-    func refused(_ entry: AuditEntry, _ error: ProtocolError) {
-        guard error.isDenial || entry.record.method.isRecorded else { return }
-        refused(entry.ended(error, at: clock.monotonic()))
+    @discardableResult
+    func recordRefusal(_ entry: AuditEntry, _ error: ProtocolError) -> AuditReceipt {
+        if !error.isDenial, let exempt = exemption(for: entry.record.method) { return exempt }
+        return recordRefusal(entry.ended(error, at: clock.monotonic()))
     }
 
     /// Makes a change, with a record before it and one after it, each on the disk before what follows.
     ///
-    /// - Parameter complete: says what of the result the second record has to name.
-    /// - Returns: also why the second record could not be written, if it could not: the change has been made all the same.
-    /// - Throws: `AuditError` when the first could not be: nothing was changed; what `change` throws.
-    func recording<Value: Sendable>(
+    /// - Parameter completing: says what of the result the second record has to name.
+    func recordChange<Value: Sendable>(
         _ entry: AuditEntry, _ change: () async throws -> Value,
-        complete: (inout AuditRecord, Value) -> Void = { _, _ in }
-    ) async throws -> (Value, unrecorded: AuditError?) {
-        try await attempt(entry.record)
-        let value: Value
+        completing: (inout AuditRecord, Value) -> Void = { _, _ in }
+    ) async -> RecordedChange<Value> {
+        let attempted = await recordedOnDisk(entry.record)
+        if let error = attempted.error { return RecordedChange(outcome: .failure(error), receipt: attempted) }
         do {
-            value = try await change()
+            let value = try await change()
+            var entry = entry
+            completing(&entry.record, value)
+            let receipt = await recordedOnDisk(entry.ended(at: clock.monotonic()))
+            return RecordedChange(outcome: .success(value), receipt: receipt)
         } catch {
-            _ = await outcome(entry.ended(ProtocolError(mapping: error), at: clock.monotonic()))
-            throw error
+            let receipt = await recordedOnDisk(entry.ended(ProtocolError(mapping: error), at: clock.monotonic()))
+            return RecordedChange(outcome: .failure(error), receipt: receipt)
         }
-        var entry = entry
-        complete(&entry.record, value)
-        return (value, await outcome(entry.ended(at: clock.monotonic())))
     }
 }
 
@@ -97,9 +102,4 @@ extension ProtocolError {
             .auditUnavailable, "what is done cannot be recorded in the audit log just now, so it is not done",
             hint: "try again in a moment; the agent's log and privyseal health say what is wrong")
     }
-}
-
-extension Method {
-    /// Whether what is done by it is recorded, and not done while that is impossible. Denials always are.
-    var isRecorded: Bool { ![.health, .version, .getDiscovery, .acknowledge].contains(self) }
 }

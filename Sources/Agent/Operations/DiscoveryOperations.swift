@@ -9,7 +9,8 @@ struct GetDiscovery: Operation {
 
     func issuer(of parameters: GetDiscoveryParameters) -> String? { parameters.issuer }
 
-    func run(_ parameters: GetDiscoveryParameters, _ context: OperationContext) async throws -> DiscoveryResult {
+    func run(_ admission: Admission<GetDiscoveryParameters>, _ context: OperationContext) async throws -> DiscoveryResult {
+        let parameters = admission.parameters
         let issuer = try await registry.servingIssuer(named: parameters.issuer)
         var result = try IssuerDocuments.discovery(of: issuer, at: clock.wall())
         result.deployment = registry.store.deployment.id
@@ -26,7 +27,8 @@ struct Watch: Operation {
     let registry: IssuerRegistry
     let visibility: Visibility
 
-    func run(_ parameters: WatchParameters, _ context: OperationContext) async throws -> WatchSnapshot {
+    func run(_ admission: Admission<WatchParameters>, _ context: OperationContext) async throws -> WatchSnapshot {
+        let parameters = admission.parameters
         let shows: @Sendable (String) -> Bool = { visibility.shows($0, to: context, by: .watch) }
         let revision = registry.feed.subscribe(
             context.connection, sink: context.notifications, acknowledges: parameters.acknowledges == true, isShown: shows)
@@ -50,7 +52,8 @@ struct Watch: Operation {
 struct Acknowledge: Operation {
     let registry: IssuerRegistry
 
-    func run(_ parameters: AcknowledgeParameters, _ context: OperationContext) async throws -> AcknowledgeResult {
+    func run(_ admission: Admission<AcknowledgeParameters>, _ context: OperationContext) async throws -> AcknowledgeResult {
+        let parameters = admission.parameters
         // What is said of issuers that there are not would only take room.
         let known = await registry.knownNames(among: parameters.issuers.map(\.name))
         guard registry.feed.acknowledge(parameters.issuers.filter { known.contains($0.name) }, by: context.connection) else {

@@ -1,6 +1,6 @@
 import AgentProtocol
 
-/// From a line to its one reply line: decode, admit, carry out and record.
+/// From a line to its one reply line: decodes a request, asks whether it may go on at all, and has it answered.
 struct Dispatcher: Sendable {
     let gate: Gate
     let audit: AuditLog
@@ -14,11 +14,11 @@ struct Dispatcher: Sendable {
     enum Reading: Sendable {
         /// One that is answered with this line, and nothing is to be done.
         case answered([UInt8])
-        case admitted(AdmittedRequest)
+        case received(ReceivedRequest)
     }
 
     /// A request whose caller may call the method at all.
-    struct AdmittedRequest: Sendable {
+    struct ReceivedRequest: Sendable {
         fileprivate let request: Request
         /// When it came, in nanoseconds of the monotonic clock.
         fileprivate let began: Int64
@@ -29,18 +29,16 @@ struct Dispatcher: Sendable {
             let began = audit.clock.monotonic()
             let request = try Request(frame)
             do throws(ProtocolError) {
-                try gate.admit(caller, request.method)
+                try gate.checkCall(caller, request.method)
+                try audit.checkRoom(for: caller, request.method, changing: operations.isChange(request.method))
             } catch {
-                audit.refused(audit.entry(caller, request.method, at: began), error)
+                // While nothing can be recorded, that cannot be either.
+                if error.reason != .auditUnavailable {
+                    audit.recordRefusal(AuditEntry(caller, request.method, at: began), error)
+                }
                 return .answered(ReplyLine.failure(id: request.id, error))
             }
-            do throws(ProtocolError) {
-                try audit.admit(caller, request.method, changing: operations.isChange(request.method))
-            } catch {
-                if error.reason == .rateLimited { audit.refused(audit.entry(caller, request.method, at: began), error) }
-                return .answered(ReplyLine.failure(id: request.id, error))
-            }
-            return .admitted(AdmittedRequest(request: request, began: began))
+            return .received(ReceivedRequest(request: request, began: began))
         } catch {
             gate.noteUseless(caller)
             return .answered(ReplyLine.failure(id: error.id, error.error))
@@ -48,8 +46,8 @@ struct Dispatcher: Sendable {
     }
 
     /// Whether the request takes more of the agent than a place in the queue of signatures.
-    func isOperation(_ admitted: AdmittedRequest) -> Bool {
-        let method = admitted.request.method
+    func isOperation(_ received: ReceivedRequest) -> Bool {
+        let method = received.request.method
         if startGate.isOpenNow { return method != .sign }
         // What waits for the start keeps nobody from being told of it.
         return method != .health && method != .version
@@ -57,35 +55,32 @@ struct Dispatcher: Sendable {
 
     /// `reply` is called exactly once, from whatever thread finishes the work.
     func carryOut(
-        _ admitted: AdmittedRequest, _ context: OperationContext, reply: @escaping @Sendable ([UInt8]) -> Void
+        _ received: ReceivedRequest, _ context: OperationContext, reply: @escaping @Sendable ([UInt8]) -> Void
     ) {
-        let (request, began) = (admitted.request, admitted.began)
-        if request.method == .health || request.method == .version { return begin(request, context, began, reply) }
+        let method = received.request.method
+        if method == .health || method == .version { return answer(received, context, reply) }
         startGate.whenOpen { isOpen in
-            if isOpen { return begin(request, context, began, reply) }
-            reply(ReplyLine.failure(id: request.id, .ending))
+            if isOpen { return answer(received, context, reply) }
+            reply(ReplyLine.failure(id: received.request.id, .ending))
         }
     }
 
-    private func begin(
-        _ request: Request, _ context: OperationContext, _ began: Int64, _ reply: @escaping @Sendable ([UInt8]) -> Void
+    private func answer(
+        _ received: ReceivedRequest, _ context: OperationContext, _ reply: @escaping @Sendable ([UInt8]) -> Void
     ) {
-        if request.method == .sign { return sign.run(request, context.caller, at: began, reply: reply) }
-        let entry = audit.entry(context.caller, request.method, at: began)
+        let request = PendingRequest(received.request, context.caller, at: received.began, send: reply)
+        if request.method == .sign { return sign.answer(request) }
         guard let handler = operations[request.method] else {
-            let error = ProtocolError.unknown(request.method)
-            audit.refused(entry, error)
             gate.noteUseless(context.caller)
-            return reply(ReplyLine.failure(id: request.id, error))
+            return audit.refuse(request, .unknown(request.method))
         }
         underWay.begin()
         Task {
-            await handler(request, entry, context, reply)
+            await handler.handle(request, context)
             underWay.end()
         }
     }
 }
-
 extension Request {
     fileprivate init(_ frame: LineFramer.Frame) throws(RequestFailure) {
         switch frame {

@@ -8,7 +8,8 @@ struct CreateIssuer: ChangeOperation {
 
     func issuer(of parameters: IssuerCreateParameters) -> String? { parameters.issuer }
 
-    func run(_ parameters: IssuerCreateParameters, _ context: OperationContext) async throws -> IssuerChangeResult {
+    func run(_ admission: Admission<IssuerCreateParameters>, _ context: OperationContext) async throws -> IssuerChangeResult {
+        let parameters = admission.parameters
         let settings = try SettingsPatch(parameters).applied(to: IssuerSettings())
         let created = try await registry.create(
             parameters.issuer, settings: settings, enabled: parameters.enableOIDCIssuer ?? false)
@@ -33,7 +34,8 @@ struct UpdateIssuer: ChangeOperation {
 
     func issuer(of parameters: IssuerUpdateParameters) -> String? { parameters.issuer }
 
-    func run(_ parameters: IssuerUpdateParameters, _ context: OperationContext) async throws -> IssuerChangeResult {
+    func run(_ admission: Admission<IssuerUpdateParameters>, _ context: OperationContext) async throws -> IssuerChangeResult {
+        let parameters = admission.parameters
         let patch = SettingsPatch(parameters)
         let (before, after) = try await registry.update(
             parameters.issuer, ifGeneration: parameters.ifGeneration
@@ -77,7 +79,8 @@ struct DeleteIssuer: ChangeOperation {
 
     func issuer(of parameters: IssuerDeleteParameters) -> String? { parameters.issuer }
 
-    func run(_ parameters: IssuerDeleteParameters, _ context: OperationContext) async throws -> IssuerDeleteResult {
+    func run(_ admission: Admission<IssuerDeleteParameters>, _ context: OperationContext) async throws -> IssuerDeleteResult {
+        let parameters = admission.parameters
         let issuer = try await registry.delete(parameters.issuer, ifGeneration: parameters.ifGeneration)
         let now = clock.wall()
         return IssuerDeleteResult(
@@ -93,7 +96,8 @@ struct ShowIssuer: Operation {
 
     func issuer(of parameters: IssuerStatusParameters) -> String? { parameters.issuer }
 
-    func run(_ parameters: IssuerStatusParameters, _ context: OperationContext) async throws -> IssuerStatus {
+    func run(_ admission: Admission<IssuerStatusParameters>, _ context: OperationContext) async throws -> IssuerStatus {
+        let parameters = admission.parameters
         let issuer = try await registry.issuer(named: parameters.issuer)
         return views.status(issuer, await registry.standing.quarantine(of: issuer.name))
     }
@@ -105,7 +109,8 @@ struct ListIssuers: Operation {
     let views: IssuerViews
     let visibility: Visibility
 
-    func run(_ parameters: IssuerListParameters, _ context: OperationContext) async throws -> IssuerList {
+    func run(_ admission: Admission<IssuerListParameters>, _ context: OperationContext) async throws -> IssuerList {
+        let parameters = admission.parameters
         let shown = await registry.allIssuers.filter { visibility.shows($0.name.text, to: context, by: .issuerList) }
         let page = try Page(shown, parameters) { $0.name.text }
         let quarantine = await registry.quarantinedIssuers

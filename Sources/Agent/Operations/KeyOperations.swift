@@ -9,7 +9,8 @@ struct ListKeys: Operation {
 
     func issuer(of parameters: ListKeysParameters) -> String? { parameters.issuer }
 
-    func run(_ parameters: ListKeysParameters, _ context: OperationContext) async throws -> KeyList {
+    func run(_ admission: Admission<ListKeysParameters>, _ context: OperationContext) async throws -> KeyList {
+        let parameters = admission.parameters
         let issuers =
             if let name = parameters.issuer {
                 [try await registry.issuer(named: name)]
@@ -65,7 +66,8 @@ struct Rotate: ChangeOperation {
         record.revoked = result.plan.revoked
     }
 
-    func run(_ parameters: RotateParameters, _ context: OperationContext) async throws -> RotationResult {
+    func run(_ admission: Admission<RotateParameters>, _ context: OperationContext) async throws -> RotationResult {
+        let parameters = admission.parameters
         let order: RotationOrder =
             parameters.cancel == true
             ? .cancel(ifGeneration: parameters.ifGeneration)
@@ -103,7 +105,8 @@ struct RevokeKey: ChangeOperation {
         guard name != nil, isShown else { throw ProtocolError(LifecycleError.keyNotFound(parameters.kid)) }
     }
 
-    func run(_ parameters: RevokeKeyParameters, _ context: OperationContext) async throws -> RotationResult {
+    func run(_ admission: Admission<RevokeKeyParameters>, _ context: OperationContext) async throws -> RotationResult {
+        let parameters = admission.parameters
         if let key = await registry.quarantinedKey(named: parameters.kid) {
             return RotationResult(try await registry.revoke(key, dryRun: parameters.dryRun ?? false))
         }

@@ -13,7 +13,8 @@ struct Reconcile: ChangeOperation {
         if failed > 0 { record.reason = "\(failed) steps failed" }
     }
 
-    func run(_ parameters: ReconcileParameters, _ context: OperationContext) async throws -> ReconcileResult {
+    func run(_ admission: Admission<ReconcileParameters>, _ context: OperationContext) async throws -> ReconcileResult {
+        let parameters = admission.parameters
         let dryRun = parameters.dryRun ?? false
         let (plan, steps) = try await registry.reconcile(dryRun: dryRun)
         return ReconcileResult(plan, steps, quarantine: await registry.quarantinedIssuers, dryRun: dryRun)

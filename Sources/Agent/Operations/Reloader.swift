@@ -27,8 +27,8 @@ struct Reloader: Sendable {
     ///   force.
     func reloadRecorded() async throws -> (ReloadedConfiguration, warning: AuditError?) {
         let warning = await reopen()
-        let (reloaded, unrecorded) = try await audit.recording(audit.entry(.thisProcess, .reload)) { try await adopt() }
-        return (reloaded, unrecorded ?? warning)
+        let change = await audit.recordChange(audit.ownEntry(.reload)) { try await adopt() }
+        return (try change.outcome.get(), change.receipt.error ?? warning)
     }
 
     private func reopen() async -> AuditError? {

@@ -4,7 +4,7 @@ import AgentProtocol
 struct SaveStore: ChangeOperation {
     let registry: IssuerRegistry
 
-    func run(_ parameters: StoreSaveParameters, _ context: OperationContext) async throws -> StoreSaveResult {
+    func run(_ admission: Admission<StoreSaveParameters>, _ context: OperationContext) async throws -> StoreSaveResult {
         let path = try await registry.saveStore()
         return StoreSaveResult(saved: path != nil, path: path)
     }

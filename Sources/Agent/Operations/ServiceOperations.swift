@@ -63,7 +63,7 @@ struct ReportHealth: Operation {
         return problems + keys.quarantineProblems
     }
 
-    func run(_ parameters: HealthParameters, _ context: OperationContext) async throws -> Health {
+    func run(_ admission: Admission<HealthParameters>, _ context: OperationContext) async throws -> Health {
         let reading = hsm.status.reading
         let keyWork = KeyWorkHealth(hsm.keyWork)
         let keys = await registry.reading
@@ -136,7 +136,7 @@ extension HealthProblem {
 
 /// `version`.
 struct ReportVersion: Operation {
-    func run(_ parameters: VersionParameters, _ context: OperationContext) async throws -> VersionResult {
+    func run(_ admission: Admission<VersionParameters>, _ context: OperationContext) async throws -> VersionResult {
         VersionResult(
             agentVersion: ProtocolVersion.agent, protocolVersion: ProtocolVersion.current,
             oldestClient: ProtocolVersion.oldestClient)
@@ -147,7 +147,7 @@ struct ReportVersion: Operation {
 struct ReportMetrics: Operation {
     let text: @Sendable () -> String
 
-    func run(_ parameters: MetricsParameters, _ context: OperationContext) async throws -> MetricsResult {
+    func run(_ admission: Admission<MetricsParameters>, _ context: OperationContext) async throws -> MetricsResult {
         MetricsResult(text: text())
     }
 }
@@ -158,7 +158,8 @@ struct Reload: ChangeOperation {
     let reloader: Reloader
     let visibility: Visibility
 
-    func run(_ parameters: ReloadParameters, _ context: OperationContext) async throws -> ReloadResult {
+    func run(_ admission: Admission<ReloadParameters>, _ context: OperationContext) async throws -> ReloadResult {
+        let parameters = admission.parameters
         if parameters.acceptClock == true { await registry.acceptClock() }
         if parameters.acceptAudit == true { reloader.audit.acknowledgeIncidents() }
         if parameters.acceptToken == true { try await registry.acceptToken() }

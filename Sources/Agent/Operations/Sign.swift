@@ -3,7 +3,7 @@ import JOSE
 import KeyLifecycle
 import Metrics
 
-/// `sign`: reads the claims, judges them, queues the signature, records it. Runs on a thread that serves the sockets, and
+/// `sign`: reads the claims, judges them, queues the signature, records it. Called on a thread that serves the sockets, which
 /// does not wait there for the token.
 final class Sign: Sendable {
     private let gate: Gate
@@ -22,124 +22,101 @@ final class Sign: Sendable {
         self.clock = clock
     }
 
-    /// Signs what the request asks for. `reply` is called once with a whole line, from whatever thread finishes the work.
-    ///
-    /// - Parameter began: when the request came, in nanoseconds of the monotonic clock.
-    func run(_ request: Request, _ caller: Caller, at began: Int64, reply: @escaping @Sendable ([UInt8]) -> Void) {
-        let parameters: SignRequest
+    /// Signs what the request asks for. It is answered from whatever thread finishes the work.
+    func answer(_ request: PendingRequest) {
+        var request = request
+        let admission: Admission<SignRequest>
         do throws(ProtocolError) {
-            parameters = try SignRequest.decode(request.params)
+            let parameters = try SignRequest.decode(request.params)
+            request.entry.record.issuer = parameters.issuer
+            request.entry.record.sub = parameters.claims.subject
+            request.entry.record.aud = parameters.claims.audience
+            admission = try gate.admit(request, parameters, issuer: parameters.issuer)
+            try admission.decision.check(SignatureFacts(parameters.claims))
         } catch {
-            audit.refused(audit.entry(caller, .sign, at: began), error)
-            return fail(request.id, error, reply)
+            refusals.increment()
+            return audit.refuse(request, error)
         }
-        let wanted = SignatureRequest(id: request.id, caller: caller, began: began, parameters: parameters, reply: reply)
-        do throws(ProtocolError) {
-            let decision = try gate.authorize(caller, .sign, issuer: parameters.issuer)
-            try decision.check(SignatureFacts(parameters.claims))
-            begin(wanted, decision)
-        } catch {
-            refuse(wanted, error)
-        }
+        queue(admission)
     }
 
-    /// What a request wants signed.
-    private final class SignatureRequest: Sendable {
-        let id: RequestID
-        let caller: Caller
-        /// When it came, in nanoseconds of the monotonic clock.
-        let began: Int64
-        let parameters: SignRequest
-        let reply: @Sendable ([UInt8]) -> Void
-
-        init(
-            id: RequestID, caller: Caller, began: Int64, parameters: SignRequest, reply: @escaping @Sendable ([UInt8]) -> Void
-        ) {
-            self.id = id
-            self.caller = caller
-            self.began = began
-            self.parameters = parameters
-            self.reply = reply
-        }
-    }
-
-    /// What the audit log will say of it.
-    private func entry(for request: SignatureRequest) -> AuditEntry {
-        var entry = audit.entry(request.caller, .sign, at: request.began)
-        entry.record.issuer = request.parameters.issuer
-        entry.record.sub = request.parameters.claims.subject
-        entry.record.aud = request.parameters.claims.audience
-        return entry
-    }
-
-    /// - Parameter decision: of the access rules, which have nothing against it.
-    private func begin(_ request: SignatureRequest, _ decision: AccessDecision) {
+    /// Has the issuer's active key sign, as far as the issuer's policy allows it.
+    private func queue(_ admission: Admission<SignRequest>) {
+        let issuer = admission.parameters.issuer
         // The clock is read before the key is taken: see SigningBoard.freeze.
         let now = clock.wall()
         let state: SigningState
         do throws(SigningRefusal) {
-            state = try board.begin(request.parameters.issuer)
+            state = try board.begin(issuer)
         } catch {
-            return refuse(request, ProtocolError(error))
+            return refuse(admission, ProtocolError(error))
         }
-        let facts = ClaimsFacts(request.parameters)
+        let facts = ClaimsFacts(admission.parameters)
         do throws(LifecycleError) {
             let grant = try state.policy.grant(facts, at: min(now, state.datedAtMost ?? now))
             do throws(ProtocolError) {
-                try decision.check(lifetime: Int(grant.expiresAt - min(grant.issuedAt, now.seconds)))
+                try admission.decision.check(lifetime: Int(grant.expiresAt - min(grant.issuedAt, now.seconds)))
             } catch {
                 state.key.use.end()
-                return refuse(request, error)
+                return refuse(admission, error)
             }
             state.key.noteSigned(until: Timestamp(seconds: grant.expiresAt))
-            hsm.sign(Signature(of: request, by: self, state, grant))
+            hsm.sign(Signature(for: admission, by: self, state, grant))
         } catch {
             state.key.use.end()
             if state.datedAtMost != nil, (try? state.policy.grant(facts, at: now)) != nil {
                 // Right by the clock, but not by the frozen one: its turn comes with the next key.
-                return board.whenThawed(request.parameters.issuer) { self.begin(request, decision) }
+                return board.whenThawed(issuer) { self.queue(admission) }
             }
-            refuse(request, ProtocolError(error))
+            refuse(admission, ProtocolError(error))
         }
+    }
+
+    private func refuse(_ admission: Admission<SignRequest>, _ error: ProtocolError) {
+        refusals.increment()
+        audit.refuse(admission, error)
     }
 
     /// What an issuer's policy has granted, on its way through the token.
     private final class Signature: SigningJob {
         let key: KeyReference
-        var uid: UInt32 { request.caller.uid }
-        private let request: SignatureRequest
+        var uid: UInt32 { admission.caller.uid }
+        private let admission: Admission<SignRequest>
         private let sign: Sign
         private let issuerURL: String
         private let grant: ClaimsGrant
         private let tokenID: String?
 
-        init(of request: SignatureRequest, by sign: Sign, _ state: SigningState, _ grant: ClaimsGrant) {
-            self.request = request
+        init(for admission: Admission<SignRequest>, by sign: Sign, _ state: SigningState, _ grant: ClaimsGrant) {
+            self.admission = admission
             self.sign = sign
             key = state.key
             issuerURL = state.policy.issuerURL
             self.grant = grant
-            tokenID = request.parameters.tokenID()
+            tokenID = admission.parameters.tokenID()
         }
 
         func signingInput() -> [UInt8] {
-            CompactJWS.signingInput(key.header, payload: request.parameters.payload(grant, issuerURL, tokenID: tokenID))
+            CompactJWS.signingInput(key.header, payload: admission.parameters.payload(grant, issuerURL, tokenID: tokenID))
         }
 
         func end(_ result: Result<SignedInput, HSMError>) {
             switch result {
             case .success(let signed):
-                sign.audit.allowed(entry) { [self] error in
+                sign.audit.recordDone(entry) { [self] receipt in
                     // The reply is handed over first: a rotation that waits for the key must not overtake it.
                     defer { key.use.end() }
-                    if let error { return sign.fail(request.id, ProtocolError(error), request.reply) }
+                    if let error = receipt.error {
+                        sign.refusals.increment()
+                        return admission.reply.fail(ProtocolError(error), receipt)
+                    }
                     sign.signatures.increment()
-                    request.reply(line(of: signed))
+                    admission.reply.succeed(line: line(of: signed), receipt)
                 }
             case .failure(let error):
                 let error = ProtocolError(error)
-                sign.audit.refused(entry, error)
-                sign.fail(request.id, error, request.reply)
+                sign.refusals.increment()
+                admission.reply.fail(error, sign.audit.recordRefusal(entry, error))
                 key.use.end()
             }
         }
@@ -149,7 +126,7 @@ final class Sign: Sendable {
         }
 
         private var entry: AuditEntry {
-            var entry = sign.entry(for: request)
+            var entry = admission.entry
             entry.record.kid = key.kid
             entry.record.jti = tokenID
             entry.record.lifetime = Int(grant.expiresAt - grant.issuedAt)
@@ -158,18 +135,8 @@ final class Sign: Sendable {
 
         private func line(of signed: SignedInput) -> [UInt8] {
             ReplyLine.sign(
-                id: request.id, signingInput: signed.input, signature: Base64URL.encode(signed.signature), kid: key.kid,
+                id: admission.reply.id, signingInput: signed.input, signature: Base64URL.encode(signed.signature), kid: key.kid,
                 algorithm: key.algorithm.rawValue, expiration: grant.expiresAt)
         }
-    }
-
-    private func refuse(_ request: SignatureRequest, _ error: ProtocolError) {
-        audit.refused(entry(for: request), error)
-        fail(request.id, error, request.reply)
-    }
-
-    private func fail(_ id: RequestID, _ error: ProtocolError, _ reply: @Sendable ([UInt8]) -> Void) {
-        refusals.increment()
-        reply(ReplyLine.failure(id: id, error))
     }
 }

@@ -7,7 +7,7 @@ extension Connection {
     struct State {
         /// A request that waits for room.
         struct InHand {
-            let request: Dispatcher.AdmittedRequest
+            let request: Dispatcher.ReceivedRequest
             let weight: Int
         }
 
@@ -105,7 +105,7 @@ extension Connection {
         /// Keeps a request for when there is room.
         ///
         /// - Returns: whether there still is somebody to carry it out for.
-        mutating func take(_ request: Dispatcher.AdmittedRequest, _ weight: Int) -> Bool {
+        mutating func take(_ request: Dispatcher.ReceivedRequest, _ weight: Int) -> Bool {
             guard socket != nil else {
                 underWay -= 1
                 underWayWeight -= weight

@@ -33,7 +33,7 @@ final class Connection: Sendable {
     private enum Work {
         case line(LineFramer.Frame, weight: Int)
         /// One that had to wait.
-        case request(Dispatcher.AdmittedRequest, weight: Int)
+        case request(Dispatcher.ReceivedRequest, weight: Int)
     }
 
     /// What is to be done when the state is no longer locked.
@@ -83,13 +83,13 @@ final class Connection: Sendable {
             case .line(let line, let weight):
                 switch dependencies.dispatcher.read(line, caller) {
                 case .answered(let reply): finishRequest(weight, reply)
-                case .admitted(let request): begin(request, weight)
+                case .received(let request): begin(request, weight)
                 }
             }
         }
     }
 
-    private func begin(_ request: Dispatcher.AdmittedRequest, _ weight: Int) {
+    private func begin(_ request: Dispatcher.ReceivedRequest, _ weight: Int) {
         let context = OperationContext(caller: caller, connection: id, notifications: self)
         guard dependencies.dispatcher.isOperation(request) else {
             return dependencies.dispatcher.carryOut(request, context) { [self] in finishRequest(weight, $0) }
@@ -102,7 +102,7 @@ final class Connection: Sendable {
     }
 
     /// Whether there is room for an operation; if not, it stays in hand until there is.
-    private func beginOperation(_ request: Dispatcher.AdmittedRequest, _ weight: Int) -> Bool {
+    private func beginOperation(_ request: Dispatcher.ReceivedRequest, _ weight: Int) -> Bool {
         let mayAsk = state.withLock { state in
             guard state.take(request, weight), state.hasRoomForOperation else { return false }
             // Before anybody can call.

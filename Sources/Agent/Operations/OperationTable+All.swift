@@ -1,0 +1,32 @@
+import Logging
+
+extension OperationTable {
+    /// Every operation there is, beside `sign`.
+    ///
+    /// - Parameter metrics: the metrics of the process in Prometheus text format.
+    init(
+        registry: IssuerRegistry, hsm: HSM, gate: Gate, audit: AuditLog, reloader: Reloader, health: ReportHealth,
+        metrics: @escaping @Sendable () -> String, clock: AgentClock, log: Logger
+    ) {
+        let views = IssuerViews(clock: clock, hsm: hsm)
+        let visibility = Visibility(gate: gate)
+        self.init(gate: gate, audit: audit, log: log)
+        add(ListKeys(registry: registry, custody: hsm.custody, visibility: visibility))
+        add(Rotate(registry: registry, audit: audit))
+        add(RevokeKey(registry: registry, audit: audit, visibility: visibility))
+        add(ShowIssuer(registry: registry, views: views))
+        add(CreateIssuer(registry: registry, views: views))
+        add(UpdateIssuer(registry: registry, views: views))
+        add(DeleteIssuer(registry: registry, clock: clock))
+        add(ListIssuers(registry: registry, views: views, visibility: visibility))
+        add(GetDiscovery(registry: registry, clock: clock))
+        add(Watch(registry: registry, visibility: visibility))
+        add(Acknowledge(registry: registry))
+        add(health)
+        add(ReportVersion())
+        add(ReportMetrics(text: metrics))
+        add(Reconcile(registry: registry))
+        add(SaveStore(registry: registry))
+        add(Reload(registry: registry, reloader: reloader, visibility: visibility))
+    }
+}
