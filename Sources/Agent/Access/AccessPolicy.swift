@@ -1,11 +1,11 @@
 public import AgentProtocol
 
-/// Who may do what: the first rule that matches decides; without one, nothing is allowed. Root has no rights of its own.
+/// What which caller may do: the first rule that matches decides; without one, nothing is allowed. Root has no rights of its own.
 public struct AccessPolicy: Sendable {
     public let rules: [AccessRule]
-    /// The uid that stands for users of another user namespace: nobody knows who that is.
+    /// The uid that stands for users of another user namespace: which of them cannot be told.
     private let overflowUID: UInt32
-    /// The gid that stands for groups of another user namespace, which make nobody a member of anything here.
+    /// The gid that stands for groups of another user namespace, which make no caller a member of anything here.
     private let overflowGID: UInt32
 
     public init(rules: [AccessRule], overflowUID: UInt32, overflowGID: UInt32) {
@@ -16,7 +16,7 @@ public struct AccessPolicy: Sendable {
 
     /// The policy of an agent without access rules: its own uid may do everything, others nothing.
     public static func ownUser(_ uid: UInt32) -> AccessPolicy {
-        // Whoever runs the agent as the overflow uid has been warned by the kernel's documentation.
+        // An operator who runs the agent as the overflow uid has been warned by the kernel's documentation.
         AccessPolicy(
             rules: [AccessRule(name: "the agent's own user", user: uid, methods: nil)], overflowUID: .max, overflowGID: .max)
     }

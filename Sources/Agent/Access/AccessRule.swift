@@ -79,3 +79,12 @@ public struct AccessRule: Hashable, Sendable {
         case methods([Method])
     }
 }
+
+extension Method {
+    /// Whether every caller may call it that may connect: it says nothing that the socket does not, and a client that asks whether
+    /// the agent is there needs no rule for it.
+    public var isOpenToAll: Bool { self == .version }
+
+    /// The method that a rule has to allow for it.
+    var permission: Method { self == .acknowledge ? .watch : self }
+}

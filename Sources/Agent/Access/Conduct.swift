@@ -1,15 +1,15 @@
 import Platform
 import Synchronization
 
-/// What lines that were of no use to anybody have cost, by party: those that are empty, cannot be read, or are denied.
+/// What lines that were of no use have cost, by party: those that are empty, cannot be read, or are denied.
 ///
-/// Some are everybody's right; who goes on is read more and more rarely, on all of its connections, until it has been
+/// Every party may send some; one that goes on is read more and more rarely, on all of its connections, until it has been
 /// quiet for a while.
 final class Conduct: Sendable {
     private let accounts = Locked<[Party: Account]>([:])
     private let clock: AgentClock
 
-    /// Accounts before those that nobody needs are forgotten.
+    /// Accounts before those are forgotten that no connection holds and that are clear.
     private static let limit = 1_024
 
     init(clock: AgentClock) {
@@ -21,7 +21,7 @@ final class Conduct: Sendable {
             if let account = accounts[party] { return account }
             if accounts.count >= Self.limit {
                 let now = clock.monotonic()
-                // Who looks at an account must see what is noted in it.
+                // A connection that holds an account must see what is noted in it.
                 for party in Array(accounts.keys) where isKnownUniquelyReferenced(&accounts[party]!) {
                     if accounts[party]?.isClear(at: now) == true { accounts[party] = nil }
                 }

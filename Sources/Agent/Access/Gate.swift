@@ -103,7 +103,7 @@ final class Gate: Sendable {
 
     /// The caller has sent a line that no operation came of.
     func noteUseless(_ caller: Caller) {
-        // Whoever has come in under other rules is the one that is read more rarely.
+        // A party that has come in under other rules is the one that is read more rarely.
         conduct.note(caller.party ?? party(of: caller))
     }
 

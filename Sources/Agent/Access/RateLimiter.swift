@@ -50,7 +50,7 @@ final class RateLimiter: Sendable {
     }
 
     /// Other rules are in force. A rule that is for the same requests as one before goes on with its buckets, wherever it stands,
-    /// so that nobody gets a burst by a reload; another rate or another bound leaves in them what was in them, as far as there is
+    /// so that no user gets a burst by a reload; another rate or another bound leaves in them what was in them, as far as there is
     /// room.
     func carryOver(from former: [AccessRule], to rules: [AccessRule]) {
         let now = clock.monotonic()

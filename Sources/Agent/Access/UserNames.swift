@@ -1,13 +1,13 @@
 import Platform
 
 /// The names of users who have connected, for the audit log. The user database may be far away: no thread that serves
-/// sockets asks it, and nobody waits for it long.
+/// sockets asks it, and no connection waits for it long.
 final class UserNames: Sendable {
     fileprivate enum Name {
         case known(String?)
         /// It is being looked up, by the look-up of this number, and these wait.
         case asked(Int, [OneAnswer<String?>])
-        /// Looking it up has taken longer than anybody waits, and goes on.
+        /// Looking it up has taken longer than a connection waits, and goes on.
         case late
     }
 
@@ -18,7 +18,7 @@ final class UserNames: Sendable {
 
     private let state = Locked(State())
     private let lookUp: @Sendable (UInt32) -> String?
-    /// Returns when nobody waits for a name any longer.
+    /// Returns when no connection waits for a name any longer.
     private let patience: @Sendable () async throws -> Void
 
     /// Users remembered at a time.
@@ -83,7 +83,7 @@ final class UserNames: Sendable {
         for answer in waiting { answer.give(.success(name)) }
     }
 
-    /// Answers who waits for a look-up, if it has not ended. What it found meanwhile stays, and so does that it is forgotten, or
+    /// Answers the connections that wait for a look-up, if it has not ended. What it found meanwhile stays, and so does that it is forgotten, or
     /// asked for anew.
     private func giveUp(_ uid: UInt32, _ lookUp: Int) {
         let waiting = state.withLock { state -> [OneAnswer<String?>] in
