@@ -109,13 +109,13 @@ public final class AgentServer: Service {
         // Replies come out of records, so those written together are sent together.
         let writes = WriteGathering()
         let audit = try AuditLog(
-            configuration.audit, clock: environment.clock, log: environment.log, answering: writes.gathering)
+            configuration.audit, clock: environment.clock, log: environment.log, sendingRepliesTogether: writes.gathering)
         return try await start(configuration, store: store, audit: audit, writes: writes, environment: environment)
     }
 
     /// As `start(_:store:environment:)`, with an audit log that is closed at the end.
     ///
-    /// - Parameter writes: what gathers the answers of the audit log.
+    /// - Parameter writes: what has the replies leave together that records of the audit log let go.
     static func start(
         _ configuration: AgentConfiguration, store: any IssuerStorage, audit: AuditLog, writes: WriteGathering,
         environment: AgentEnvironment
@@ -183,7 +183,7 @@ public final class AgentServer: Service {
         let underWay = InFlightCounter()
         self.underWay = underWay
         auditWatch = Task {
-            while (try? await Task.sleep(for: Self.tick)) != nil { audit.watchOver() }
+            while (try? await Task.sleep(for: Self.tick)) != nil { audit.watchDisk() }
         }
         let dispatcher = Dispatcher(
             gate: gate, audit: audit,

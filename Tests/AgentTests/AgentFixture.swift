@@ -94,7 +94,8 @@ final class AgentFixture: Sendable {
         let writes = WriteGathering()
         let audit = try AuditLog(
             configuration.audit, clock: environment.clock, log: environment.log,
-            open: { [auditFaults] in FaultyAuditFile(try AppendedFile(path: $0), auditFaults) }, answering: writes.gathering)
+            open: { [auditFaults] in FaultyAuditFile(try AppendedFile(path: $0), auditFaults) },
+            sendingRepliesTogether: writes.gathering)
         let server = try await AgentServer.start(
             configuration, store: FailingStore(store: store, failures: failures), audit: audit, writes: writes,
             environment: environment)

@@ -381,7 +381,7 @@ struct AuditLogTests {
                 for _ in 0..<1_000 { log.recordRefusal(denial) }
                 #expect(try audit.lines().count == 2)
                 audit.clock.pass(10)
-                log.look()
+                log.doWhatIsDue()
                 #expect(try audit.lines().count == 3)
                 #expect(try audit.lines()[2].hasSuffix("\"reason\":\"not allowed\",\"micros\":412,\"count\":999}"))
                 var other = denial
@@ -418,7 +418,7 @@ struct AuditLogTests {
             try await audit.logged { log async throws in
                 log.recordRefusal(.sample(outcome: .denied))
                 audit.clock.pass(10)
-                log.look()
+                log.doWhatIsDue()
                 log.recordRefusal(.sample(outcome: .denied))
                 #expect(try audit.lines().count == 3)
             }
@@ -434,7 +434,7 @@ struct AuditLogTests {
             try await audit.logged { log async throws in
                 log.signHeads(with: signer)
                 audit.clock.pass(3_600)
-                log.look()
+                log.doWhatIsDue()
                 while try audit.lines().count < 2 { await Task.yield() }
                 await log.signHead()
                 #expect(try audit.lines().count == 2)

@@ -35,7 +35,7 @@ struct AuditPlaceTests {
             try await audit.logged { log async throws in
                 try await log.written(.sample(1))
                 try audit.rotate()
-                log.look()
+                log.doWhatIsDue()
                 // Whoever rotates says so in a moment: until then nothing is wrong.
                 try await log.written(.sample(2))
                 #expect(log.incidents.unseen.isEmpty && !FileManager.default.fileExists(atPath: audit.path))
@@ -55,7 +55,7 @@ struct AuditPlaceTests {
             try await audit.logged { log async throws in
                 for (rotation, seconds) in [("audit.log.1", 30), ("audit.log.2", 61)] {
                     try audit.rotate(to: rotation)
-                    log.look()
+                    log.doWhatIsDue()
                     audit.clock.pass(1)
                     await audit.untilAtPath(log)
                     audit.clock.pass(seconds)
@@ -79,11 +79,11 @@ struct AuditPlaceTests {
                     try audit.replace([], ending: "")
                     try FileMode.set(0o600, of: audit.path)
                 }
-                log.look()
+                log.doWhatIsDue()
                 try await log.reopen()
-                log.look()
+                log.doWhatIsDue()
                 audit.clock.pass(10)
-                log.look()
+                log.doWhatIsDue()
                 try await log.written(.sample(2))
                 #expect(log.incidents.unseen.isEmpty)
             }
@@ -129,7 +129,7 @@ struct AuditPlaceTests {
                 let lines = try audit.lines()
                 #expect(log.incidents.unseen.count == 1)
                 #expect(lines.last?.contains(#""seq":2,"#) == true && lines.last?.contains("\"type\":\"note\"") == true)
-                log.look()
+                log.doWhatIsDue()
                 #expect(try audit.lines() == lines)
             }
             #expect(
@@ -146,7 +146,7 @@ struct AuditPlaceTests {
                 for number in 1...4 { try await log.written(.sample(number)) }
                 try FileManager.default.copyItem(atPath: audit.path, toPath: audit.path + ".1")
                 try audit.truncate(to: 0)
-                log.look()
+                log.doWhatIsDue()
                 try await log.reopen()
                 try await log.written(.sample(5))
                 #expect(log.incidents.unseen.count == 1)
@@ -168,7 +168,7 @@ struct AuditPlaceTests {
                 if !isRemoved { try audit.rotate() }
                 let isSaved = unsafe rename(saved, audit.path) == 0
                 #expect(isSaved)
-                log.look()
+                log.doWhatIsDue()
                 audit.clock.pass(1)
                 await audit.untilAtPath(log)
                 try await log.written(.sample(5))
@@ -191,7 +191,7 @@ struct AuditPlaceTests {
                 try await log.written(.sample(1))
                 try FileManager.default.moveItem(atPath: audit.directory, toPath: audit.directory + "-old")
                 try FileManager.default.createDirectory(atPath: audit.directory, withIntermediateDirectories: false)
-                log.look()
+                log.doWhatIsDue()
                 audit.clock.pass(1)
                 await audit.untilAtPath(log)
                 try await log.written(.sample(2))
@@ -213,7 +213,7 @@ struct AuditPlaceTests {
                 await #expect(throws: AuditError(.notWritten, "", hint: "")) { try await log.attempt(.sample(2)) }
                 // Time alone ends nothing.
                 audit.clock.pass(10)
-                log.look()
+                log.doWhatIsDue()
                 #expect(log.trouble != nil)
                 try FileManager.default.createDirectory(atPath: audit.directory, withIntermediateDirectories: false)
                 await audit.untilOver(log)
@@ -232,10 +232,10 @@ struct AuditPlaceTests {
             try await audit.logged { log async throws in
                 try audit.rotate()
                 let other = try AppendedFile(path: audit.path)
-                log.look()
+                log.doWhatIsDue()
                 audit.clock.pass(1)
                 await audit.until(log) { !log.incidents.unseen.isEmpty }
-                log.look()
+                log.doWhatIsDue()
                 try await log.written(.sample(1))
                 #expect(log.incidents.unseen.count == 1)
                 #expect(log.incidents.unseen[0].contains("another process writes to"))
@@ -286,13 +286,13 @@ struct AuditPlaceTests {
 extension AuditFixture {
     /// Looks until the log writes to the file at its path.
     func untilAtPath(_ log: AuditLog) async {
-        await until(log) { AppendedFile.identity(of: path) == log.fileInUse.identity }
+        await until(log) { AppendedFile.identity(of: path) == log.writer.fileInUse.identity }
     }
 
     /// Lets the log look until something is so; its own thread looks too.
     func until(_ log: AuditLog, _ isSo: () throws -> Bool) async {
         while (try? isSo()) != true {
-            log.look()
+            log.doWhatIsDue()
             await Task.yield()
         }
     }

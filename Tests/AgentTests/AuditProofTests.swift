@@ -92,10 +92,10 @@ struct AuditProofTests {
                 for hours in [1, 30, 2] {
                     audit.clock.pass(hours * 3_600)
                     // Nothing is new: nothing is signed.
-                    log.look()
+                    log.doWhatIsDue()
                     try await log.written(.sample(hours))
                     let before = try audit.lines().count
-                    log.look()
+                    log.doWhatIsDue()
                     while try audit.lines().count == before { await Task.yield() }
                     #expect(try audit.verification(keys: signer.publicKeys).verdict == .proven)
                 }

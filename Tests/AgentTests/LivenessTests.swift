@@ -34,7 +34,7 @@ struct LivenessTests {
                     try await second.logged { held in
                         await held.heartbeat()
                         second.faults.set { $0.isSyncHanging = true }
-                        let record = Task { await held.durable(.note("for the disk")) }
+                        let record = Task { await held.writer.writeToDisk(.note("for the disk")) }
                         while second.faults.switches.withLock({ $0.syncs }) == 0 { await Task.yield() }
                         let sign = Task {
                             await held.heartbeat()

@@ -106,7 +106,7 @@ struct RecordingTests {
             for _ in 1...30 { _ = try await refusal { try await client.rotate() } }
             _ = try await refusal { _ = try await client.sign("other") }
             await agent.pass(11)
-            agent.server?.audit.look()
+            agent.server?.audit.doWhatIsDue()
             let denied = try agent.audited("rotate").filter { $0["outcome"]?.string == "denied" }
             #expect(denied.count == 2)
             #expect(denied[0]["reason"]?.string == "PERMISSION_DENIED" && denied[0]["count"] == nil)
@@ -179,7 +179,7 @@ struct RecordingTests {
             let server = try #require(agent.server)
             // As `run()` does once a second.
             while server.audit.trouble == nil {
-                server.audit.watchOver()
+                server.audit.watchDisk()
                 await Task.yield()
             }
             #expect(try await rotation.reason == .auditUnavailable)
@@ -215,7 +215,7 @@ struct RecordingTests {
             let server = try #require(agent.server)
             try await agent.connected { other in
                 while server.audit.trouble == nil {
-                    server.audit.watchOver()
+                    server.audit.watchDisk()
                     _ = try await other.health()
                 }
                 #expect(try await other.health().audit.state != "ok")
@@ -263,7 +263,7 @@ struct RecordingTests {
                 #expect(try await client.health().status == "degraded")
                 try token.set()
                 agent.clock.pass(61)
-                agent.server?.audit.look()
+                agent.server?.audit.doWhatIsDue()
                 #expect(await eventually { try await !client.health().problems.contains { $0.component == "audit" } })
                 try await client.create(standby: false)
                 _ = try await client.sign()
@@ -280,7 +280,7 @@ struct RecordingTests {
                 _ = try await refusal { _ = try await client.discovery("nothing") }
             }
             await agent.pass(11)
-            agent.server?.audit.look()
+            agent.server?.audit.doWhatIsDue()
             let failed = try agent.audited("issuer-status")
             #expect(failed.map { $0["count"]?.integer } == [nil, 19] && failed.allSatisfy { $0["outcome"]?.string == "failed" })
             #expect(try agent.audited("get-discovery").isEmpty)

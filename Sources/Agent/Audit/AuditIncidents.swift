@@ -1,7 +1,8 @@
 import Foundation
+import Logging
 import Platform
 
-/// What was done to the log's file by somebody else while it was in use. Each is recorded in the log; here it is kept until an operator
+/// What other processes have done to the log's file while it was in use. Each is recorded in the log; here it is kept until an operator
 /// has taken note of it, over a restart too.
 final class AuditIncidents: Sendable {
     private struct State {
@@ -12,25 +13,39 @@ final class AuditIncidents: Sendable {
         var isSaved = true
     }
 
+    /// The lines that are kept, and whether their file is as they are.
     private let state: Locked<State>
     /// Where they are kept for the next start. Not a name that a rotated file of the log could have.
     private let path: String
+    private let logger: Logger
 
     /// Further ones are in the log, and not kept here.
     private static let most = 16
 
-    init(of log: String, trusting trusted: TrustedDirectories) {
-        path = log + "~unseen"
-        let kept = try? RegularFile.readTrusted(path: path, limit: 1 << 16, trusting: trusted)
+    /// - Parameters:
+    ///   - path: that of the audit log.
+    ///   - log: the agent's own.
+    init(of path: String, trusting trusted: TrustedDirectories, log: Logger) {
+        self.path = path + "~unseen"
+        logger = log
+        let kept = try? RegularFile.readTrusted(path: self.path, limit: 1 << 16, trusting: trusted)
         let text = kept.map { String(decoding: $0, as: UTF8.self) } ?? ""
         state = Locked(State(lines: text.split(separator: "\n").prefix(Self.most).map(String.init)))
     }
 
     var unseen: [String] { state.withLock { $0.lines } }
 
+    /// Keeps it for health, and says it in the agent's own log where it is new.
+    ///
     /// - Returns: whether it is none of those that are known.
     @discardableResult
-    func add(_ line: String) -> Bool {
+    func report(_ line: String) -> Bool {
+        let isNew = add(line)
+        if isNew { logger.critical("somebody has changed the audit log while it was written", metadata: ["what": "\(line)"]) }
+        return isNew
+    }
+
+    private func add(_ line: String) -> Bool {
         state.withLock { state in
             guard !state.lines.contains(line) else { return false }
             guard state.lines.count < Self.most else {

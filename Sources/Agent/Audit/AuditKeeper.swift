@@ -4,8 +4,12 @@ import Platform
 final class AuditKeeper: Sendable {
     private struct State {
         var jobs: [@Sendable () -> Void] = []
-        /// Who waits until what has been written is on the disk.
-        var waiting: [@Sendable (AuditError?) -> Void] = []
+        /// Called once what has been written is on the disk.
+        var untilOnDisk: [@Sendable (AuditError?) -> Void] = []
+        /// Callers that wait for what a job of theirs answers.
+        var callers: [UInt64: OneAnswer<Void>] = [:]
+        /// Counts those callers.
+        var lastCaller: UInt64 = 0
         var isClosed = false
         var hasStarted = false
         /// Counts how often the thread has gone round.
@@ -14,11 +18,12 @@ final class AuditKeeper: Sendable {
         var hasEnded = false
     }
 
+    /// What the thread is to do, and which callers wait for it.
     private let state = Locked(State())
-    /// Heartbeat of the thread, none of which anybody has to ask for.
+    /// Heartbeat of the thread, which beats without being asked.
     let beats = Heartbeat()
     private let bell = Signal()
-    private let end = Signal()
+    private let hasEnded = Signal()
 
     /// Seconds between looks at what time has made due.
     private static let interval = 0.25
@@ -27,8 +32,8 @@ final class AuditKeeper: Sendable {
 
     /// - Parameters:
     ///   - synchronize: brings to the disk what has been written.
-    ///   - look: does what time has made due.
-    func start(synchronize: @escaping @Sendable () -> AuditError?, look: @escaping @Sendable () -> Void) {
+    ///   - doWhatIsDue: does what time has made due.
+    func start(synchronize: @escaping @Sendable () -> AuditError?, doWhatIsDue: @escaping @Sendable () -> Void) {
         state.withLock { $0.hasStarted = true }
         NamedThread.start("audit log") { [self] in
             while true {
@@ -39,24 +44,24 @@ final class AuditKeeper: Sendable {
                 }
                 for job in jobs { job() }
                 // After the jobs, so that their records share one fsync.
-                let waiting = state.withLock { state in
-                    defer { state.waiting = [] }
-                    return state.waiting
+                let untilOnDisk = state.withLock { state in
+                    defer { state.untilOnDisk = [] }
+                    return state.untilOnDisk
                 }
-                if !waiting.isEmpty {
+                if !untilOnDisk.isEmpty {
                     let error = synchronize()
-                    for answer in waiting { answer(error) }
+                    for answer in untilOnDisk { answer(error) }
                 }
-                look()
-                let hasEnded = state.withLock { state in
+                doWhatIsDue()
+                let isLast = state.withLock { state in
                     state.round += 1
-                    state.hasEnded = isClosed && state.jobs.isEmpty && state.waiting.isEmpty
+                    state.hasEnded = isClosed && state.jobs.isEmpty && state.untilOnDisk.isEmpty
                     return state.hasEnded
                 }
                 beats.beat()
-                if hasEnded { break }
+                if isLast { break }
             }
-            end.send()
+            hasEnded.send()
         }
     }
 
@@ -70,10 +75,33 @@ final class AuditKeeper: Sendable {
         return isTaken
     }
 
+    /// Does the work on the thread, and returns once that has answered, or is given up.
+    ///
+    /// - Throws: `AuditError`.
+    func performAnswered(_ work: @escaping @Sendable (OneAnswer<Void>) -> Void) async throws {
+        var number: UInt64?
+        defer { if let number { state.withLock { _ = $0.callers.removeValue(forKey: number) } } }
+        try await withCheckedThrowingContinuation { continuation in
+            let answer = OneAnswer<Void>(continuation)
+            number = state.withLock { state in
+                state.lastCaller += 1
+                state.callers[state.lastCaller] = answer
+                return state.lastCaller
+            }
+            if !perform({ work(answer) }) { answer.give(.failure(AuditError.logClosed)) }
+        }
+    }
+
+    /// Tells every caller that waits for an answer that there will be none.
+    func giveUpCallers(_ error: AuditError) {
+        let callers = state.withLock { Array($0.callers.values) }
+        for answer in callers { answer.give(.failure(error)) }
+    }
+
     /// Calls once what has been written by now is on the disk, or with the reason why it is not.
     func whenOnDisk(_ answer: @escaping @Sendable (AuditError?) -> Void) {
         let isTaken = state.withLock { state in
-            if !state.hasEnded { state.waiting.append(answer) }
+            if !state.hasEnded { state.untilOnDisk.append(answer) }
             return !state.hasEnded
         }
         guard isTaken else { return answer(.logClosed) }
@@ -88,8 +116,8 @@ final class AuditKeeper: Sendable {
         }
         guard !wasClosed else { return ended() }
         bell.send()
-        NamedThread.start("audit log end") { [end] in
-            end.wait()
+        NamedThread.start("audit log end") { [hasEnded] in
+            hasEnded.wait()
             ended()
         }
     }

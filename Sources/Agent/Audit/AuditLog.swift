@@ -1,150 +1,119 @@
-import KeyLifecycle
 public import Logging
-import Platform
+public import Platform
+
+/// Where the audit log is, and how often what happens to it by itself happens.
+public struct AuditConfiguration: Hashable, Sendable {
+    public var path: String
+    /// Seconds after which a signature's record is on the disk at the latest.
+    public var fsyncInterval: Int
+    /// Seconds between two signatures of the head; `nil` when it is not signed, for a token that cannot have the key.
+    public var headInterval: Int?
+    /// Bytes by which what one user has done may make the log grow in a day; `nil` without a bound.
+    public var limitPerUser: Int?
+    /// Directories in which others could put files by their mode, and do not.
+    public var trusted = TrustedDirectories.none
+
+    /// A day's share of one user: some two million signatures.
+    public static let usualLimitPerUser = 1 << 30
+
+    public init(
+        path: String, fsyncInterval: Int = 1, headInterval: Int? = 3_600,
+        limitPerUser: Int? = AuditConfiguration.usualLimitPerUser
+    ) {
+        self.limitPerUser = limitPerUser
+        self.path = path
+        self.fsyncInterval = fsyncInterval
+        self.headInterval = headInterval
+    }
+}
 
 /// The record of who had what done, in a file to which lines are only added, each with the SHA-256 of the one before.
 ///
-/// Records that come at once are written together by the first thread that came, or by the last that gathers some; nobody
-/// waits for a thread that waits for anything but the file.
+/// Its parts have a lock each, which says there what it guards. None is held while another one is taken, nor while a file, the
+/// token or a caller may be waited for: what a lock guards is changed, or read, and let go.
 public final class AuditLog: Sendable {
-    /// When what happens by itself last happened, in nanoseconds of the monotonic clock.
-    private struct Times {
-        var synchronized: Int64
-        var probed: Int64
-        var signed: Int64
-    }
-
-    let configuration: AuditConfiguration
     let clock: AgentClock
-    let log: Logger
-    let open: @Sendable (String) throws -> any AuditFile
-    /// Runs the answers to what was written together.
-    let answering: @Sendable (() -> Void) -> Void
-    let queue: Locked<AuditQueue>
-    let heads = Locked(AuditHeads())
-    let place = Locked(AuditPlace())
+    let writer: AuditWriter
+    let health: AuditHealth
+    let place: AuditPlace
+    let heads: AuditHeads
     let incidents: AuditIncidents
-    private let times: Locked<Times>
-    private let refusals = Locked(RefusalFold())
-    private let budget: Locked<AuditBudget>
+    /// What each user has had the log grow by, and the refusals that are only counted.
+    private let growth: Locked<AuditGrowth>
     private let executables = CallerExecutables()
-    let keeper = AuditKeeper()
-    let troubles = AuditTrouble()
-    private let stall = Locked(AuditStall())
-    /// Who waits for a record to be on the disk.
-    private let waiting = Locked<(count: UInt64, answers: [UInt64: OneAnswer<Void>])>((0, [:]))
+    private let keeper = AuditKeeper()
+    private let configuration: AuditConfiguration
+    private let log: Logger
 
-    /// Batches a thread writes for others before it leaves them to the log's own thread.
-    static let longestService = 32
-    /// Nanoseconds between attempts to write again.
-    private static let probeInterval: Int64 = 1_000_000_000
     private static let second: Int64 = 1_000_000_000
-    /// Seconds after which a head is tried again that could not be signed.
-    private static let headRetry = 60
 
     /// Opens the log, making it where there is none, and goes on with the chain of its last record; in an empty file, with
     /// that of the file a rotation has left beside it.
     ///
     /// - Throws: `AuditError`: the file is not to be used, or does not end in a record.
     ///
-    /// - Parameter answering: runs the answers to records that were written together.
+    /// - Parameter sendingRepliesTogether: does what lets replies go, and sends those of one caller at once.
     public convenience init(
         _ configuration: AuditConfiguration, clock: AgentClock, log: Logger,
-        answering: @escaping @Sendable (() -> Void) -> Void = { $0() }
+        sendingRepliesTogether: @escaping @Sendable (() -> Void) -> Void = { $0() }
     ) throws {
         let open: @Sendable (String) throws -> any AuditFile = { path in
             let file = try AppendedFile(path: path, trusting: configuration.trusted)
             try FileTrust.checkPlace(of: path, "the audit log", trusting: configuration.trusted)
             return file
         }
-        try self.init(configuration, clock: clock, log: log, open: open, answering: answering)
+        try self.init(configuration, clock: clock, log: log, open: open, sendingRepliesTogether: sendingRepliesTogether)
     }
 
     init(
         _ configuration: AuditConfiguration, clock: AgentClock, log: Logger,
         open: @escaping @Sendable (String) throws -> any AuditFile,
-        answering: @escaping @Sendable (() -> Void) -> Void = { $0() }
+        sendingRepliesTogether: @escaping @Sendable (() -> Void) -> Void = { $0() }
     ) throws {
         self.configuration = configuration
         self.clock = clock
         self.log = log
-        self.open = open
-        self.answering = answering
-        let (file, ownLast, cut) = try Self.opened(configuration.path, open)
-        let last = ownLast ?? AuditTail.ofRotated(configuration.path)
-        queue = Locked(AuditQueue(file, after: last))
-        incidents = AuditIncidents(of: configuration.path, trusting: configuration.trusted)
-        budget = Locked(AuditBudget(limit: configuration.limitPerUser))
-        let now = clock.monotonic()
-        times = Locked(Times(synchronized: now, probed: now, signed: now))
-        if last == nil { submit(.start) }
-        if cut > 0 { submit(.note(Self.note(ofCut: cut))) }
+        let path = configuration.path
+        let (file, ownLast, cut) = try AuditPlace.opened(path, open)
+        let last = ownLast ?? AuditTail.ofRotated(path)
+        growth = Locked(AuditGrowth(limit: configuration.limitPerUser))
+        health = AuditHealth(clock: clock, log: log)
+        incidents = AuditIncidents(of: path, trusting: configuration.trusted, log: log)
+        writer = AuditWriter(
+            file, after: last, health, incidents, keeper, clock: clock, sendingRepliesTogether: sendingRepliesTogether)
+        place = AuditPlace(path, open: open, writer, health, incidents, keeper, clock: clock, log: log)
+        heads = AuditHeads(every: configuration.headInterval, writer, at: clock.monotonic(), log: log)
+        if last == nil { writer.submit(.start) }
+        if cut > 0 { writer.submit(.note(AuditPlace.note(ofCut: cut))) }
         if let trouble { throw trouble }
         keeper.start(
-            synchronize: { [weak self] in self?.synchronize() },
-            look: { [weak self] in self?.look() })
+            synchronize: { [weak self] in self?.writer.synchronize() },
+            doWhatIsDue: { [weak self] in self?.doWhatIsDue() })
     }
 
     deinit {
         keeper.close {}
     }
 
-    static func note(ofCut bytes: Int) -> String {
-        "\(bytes) bytes of a record that was cut short were removed"
-    }
-
-    /// - Returns: the file, its own last record, and how many bytes of a record that was cut short have been taken off its end.
-    static func opened(
-        _ path: String, _ open: (String) throws -> any AuditFile
-    ) throws(AuditError) -> (file: any AuditFile, last: AuditLink?, cut: Int) {
-        do {
-            let file = try open(path)
-            let tail = try AuditTail(of: file, at: path)
-            if tail.remains > 0 { try file.truncate(to: try file.size() - tail.remains) }
-            return (file, tail.last, tail.remains)
-        } catch let error as AuditError {
-            throw error
-        } catch let error as PlatformError {
-            throw AuditError(.unusable, "the audit log cannot be used: \(error.message)", hint: error.hint)
-        } catch {
-            throw AuditError(.unusable, "the audit log \(path) cannot be used: \(error)", hint: "check the file")
-        }
-    }
-
-    // MARK: - Recording
-
-    /// Records a denial or a failure, or counts it.
-    func writeOrCountRefusal(_ record: AuditRecord) {
-        let now = clock.monotonic()
-        let isOver = budget.withLock { $0.isOver(record.caller.uid, at: now) }
-        let admitted = refusals.withLock { $0.admit(record, together: isOver, at: now) }
-        if let record = admitted { submit(text(of: record)) }
-    }
-
-    /// Whether the user has had the log grow by no more than it may; a change, of which there cannot be many, may go on for as much
-    /// again.
-    func hasRoom(for uid: UInt32, changing isChange: Bool) -> Bool {
-        !budget.withLock { $0.isOver(uid, at: clock.monotonic(), times: isChange ? 2 : 1) }
-    }
-
     /// Why nothing can be recorded just now; costs next to nothing while it can.
-    var trouble: AuditError? { troubles.current }
+    var trouble: AuditError? { health.trouble }
 
-    /// The last record that was written; nil before the first.
-    var last: AuditLink? { queue.withLock { $0.chain.last } }
+    // MARK: - Records of requests; the ways to one stand with the receipt
 
-    var fileInUse: any AuditFile { queue.withLock { $0.appender.file } }
+    /// Does something from which many records come, and writes them together.
+    func gathering(_ work: () -> Void) {
+        writer.gathering(work)
+    }
 
-    func begin(_ trouble: AuditError) {
-        guard troubles.begin(trouble) else { return }
-        times.withLock { [now = clock.monotonic()] in $0.probed = now }
-        log.critical("what is done cannot be recorded", metadata: ["reason": "\(trouble)", "hint": "\(trouble.hint)"])
+    /// Whether the user has had the log grow by no more than it may; a change may go on for as much again.
+    func hasRoom(for uid: UInt32, changing isChange: Bool) -> Bool {
+        growth.withLock { [now = clock.monotonic()] in $0.hasRoom(for: uid, changing: isChange, at: now) }
     }
 
     func text(of record: AuditRecord, count: Int? = nil) -> AuditText {
         let now = clock.monotonic()
         let text = AuditText(record, executable: executables.path(of: record.caller.pid, at: now), count: count)
-        let isNewlyOver = budget.withLock { $0.charge(record.caller.uid, text.bytes.count + AuditChain.overhead, at: now) }
+        let isNewlyOver = growth.withLock { $0.charge(record.caller.uid, text.bytes.count + AuditChain.overhead, at: now) }
         if isNewlyOver {
             log.warning(
                 "a user has had the audit log grow by its share: signatures and reading are refused to it for a while",
@@ -153,50 +122,75 @@ public final class AuditLog: Sendable {
         return text
     }
 
-    func durable(_ text: AuditText) async -> AuditError? {
-        do {
-            try await answered { [self] answer in
-                keeper.perform { [self] in
-                    submit(text) { [self] receipt in
-                        if let error = receipt.error { return answer.give(.failure(error)) }
-                        keeper.whenOnDisk { answer.give($0.map { .failure($0) } ?? .success(())) }
-                    }
-                }
-            }
-            return nil
-        } catch {
-            return error as? AuditError ?? .stalled
-        }
+    func writeOrCount(refusal record: AuditRecord) {
+        let now = clock.monotonic()
+        if let record = growth.withLock({ $0.admitRefusal(record, at: now) }) { writer.submit(text(of: record)) }
     }
 
-    /// Waits for the log's thread, or until it counts as held up.
+    // MARK: - What the agent does by itself
+
+    /// Records it, and returns once that is on the disk.
     ///
-    /// - Parameter begin: has the thread do something; returns whether it takes anything any more.
-    /// - Throws: `AuditError`.
-    func answered(_ begin: @Sendable (OneAnswer<Void>) -> Bool) async throws {
-        var number: UInt64?
-        defer { if let number { waiting.withLock { _ = $0.answers.removeValue(forKey: number) } } }
-        try await withCheckedThrowingContinuation { continuation in
-            let answer = OneAnswer<Void>(continuation)
-            number = waiting.withLock { waiting in
-                waiting.count += 1
-                waiting.answers[waiting.count] = answer
-                return waiting.count
-            }
-            if !begin(answer) { answer.give(.failure(AuditError.logClosed)) }
+    /// - Throws: `AuditError`: it must not be done then.
+    func recordOnDisk(note: String) async throws {
+        if let trouble { throw trouble }
+        if let error = await writer.writeToDisk(.note(note)) { throw error }
+    }
+
+    /// Records it, if that can be, and has the head signed after it.
+    func record(note: String) {
+        writer.submit(.note(note))
+        signHeadSoon()
+    }
+
+    /// An operator has taken note of what was done to the file; that is recorded.
+    func acknowledgeIncidents() {
+        let count = incidents.acknowledge()
+        if count > 0 {
+            writer.submit(.note("an operator has taken note of what was done to the file: \(count) in all"))
         }
     }
 
-    /// Whether the disk still answers; to be called once a second. Whoever waits for one that does not is told so.
-    func watchOver() {
+    /// Goes on in the file that is at the path now, for a rotation that has moved the one before. The chain goes on too.
+    ///
+    /// - Throws: `AuditError`; then the log goes on in the file it had.
+    func reopen() async throws {
+        try await place.reopen()
+    }
+
+    // MARK: - Heads
+
+    /// Why the head was not signed the last time it was due.
+    var headTrouble: AuditError? { heads.trouble }
+
+    /// Whether heads are to be signed, and there is no signer.
+    var lacksSigner: Bool { heads.lacksSigner }
+
+    /// Has heads signed from now on.
+    func signHeads(with signer: any HeadSigner) {
+        heads.use(signer)
+    }
+
+    /// Signs the last record and records that. Returns when it is done, and does nothing while there is no new record.
+    func signHead() async {
+        await heads.signLast()
+    }
+
+    /// As `signHead()`, without waiting for it.
+    func signHeadSoon() {
+        Task { await signHead() }
+    }
+
+    // MARK: - Time
+
+    /// Whether the disk still answers; to be called once a second. Callers that wait for one that does not are told so.
+    func watchDisk() {
         let round = keeper.round
-        let (batches, isDue) = queue.withLock { ($0.batches, $0.isDue) }
-        guard stall.withLock({ $0.look(AuditStall.Progress(round: round, batches: batches), isDue: isDue) }) else { return }
-        begin(.stalled)
-        let (answers, records) = (waiting.withLock { Array($0.answers.values) }, queue.withLock { $0.takePendingRecords() })
-        troubles.lose(records.count)
-        for answer in answers { answer.give(.failure(AuditError.stalled)) }
-        answer(records, .stalled)
+        let (batches, isDue) = writer.progress
+        guard health.isStalled(AuditStall.Progress(round: round, batches: batches), isDue: isDue) else { return }
+        health.report(.stalled)
+        keeper.giveUpCallers(.stalled)
+        writer.giveUpPending(.stalled)
     }
 
     /// Returns once the log's thread has come round by itself since the call, or when the task is cancelled. Never while it, or
@@ -205,60 +199,28 @@ public final class AuditLog: Sendable {
         await keeper.beats.next()
     }
 
-    // MARK: - On the log's thread
-
-    /// Brings to the disk what has been written.
-    private func synchronize() -> AuditError? {
+    /// Does what time has made due; the log's thread calls it by itself.
+    func doWhatIsDue() {
         let now = clock.monotonic()
-        times.withLock { $0.synchronized = now }
-        let files = queue.withLock { $0.takeDirty() }
-        do throws(PlatformError) {
-            for file in files { try file.synchronize() }
-            queue.withLock { $0.synchronized(files) }
-            return nil
-        } catch {
-            let trouble = AuditError(
-                .notWritten, "the audit log cannot be brought to the disk: \(error.message)", hint: "have the disk examined")
-            queue.withLock { $0.notSynchronized() }
-            begin(trouble)
-            return trouble
-        }
+        writeCounted(at: now)
+        place.check()
+        try? incidents.save()
+        // In a file that has no name, a record that is written ends nothing.
+        if !writer.isFileLost, health.takeProbe(at: now) { probe() }
+        if writer.isSynchronizationDue(at: now, every: Int64(configuration.fsyncInterval) * Self.second) { writer.synchronize() }
+        if heads.takeDue(at: now) { signHeadSoon() }
     }
 
-    /// Does what time has made due; the log's thread calls it by itself.
-    func look() {
-        let now = clock.monotonic()
-        for folded in refusals.withLock({ $0.due(at: now) }) { submit(text(of: folded.record, count: folded.count)) }
-        watchPlace()
-        // In a file that nobody will find, a record that is written ends nothing.
-        let isTroubled = trouble != nil && !place.withLock { $0.isLost }
-        let signEvery = configuration.headInterval.map { headTrouble == nil ? $0 : min($0, Self.headRetry) }
-        let isUnsigned = hasUnsignedRecords
-        let due = times.withLock { times in
-            let due = (
-                synchronize: now - times.synchronized >= Int64(configuration.fsyncInterval) * Self.second,
-                probe: isTroubled && now - times.probed >= Self.probeInterval,
-                // After a quiet time the first record is signed at once: no record is younger than the last head by more than
-                // the interval, which is what verification goes by.
-                sign: isUnsigned && (signEvery.map { now - times.signed >= Int64($0) * Self.second } ?? false)
-            )
-            if due.probe { times.probed = now }
-            if due.sign { times.signed = now }
-            return due
-        }
-        if due.probe { probe() }
-        if due.synchronize { _ = synchronize() }
-        if due.sign { signHeadSoon() }
+    private func writeCounted(at now: Int64) {
+        for folded in growth.withLock({ $0.takeCounted(at: now) }) { writer.submit(text(of: folded.record, count: folded.count)) }
     }
 
     /// Writes a record that says what happened; when it is on the disk, the trouble is over.
     private func probe() {
-        submit(.note(troubles.account)) { [self] receipt in
+        writer.submit(.note(health.account)) { [self] receipt in
             guard receipt.error == nil else { return }
             keeper.whenOnDisk { [self] error in
-                guard error == nil else { return }
-                troubles.end()
-                log.notice("the audit log is written again")
+                if error == nil { health.endTrouble() }
             }
         }
     }
@@ -267,18 +229,14 @@ public final class AuditLog: Sendable {
 
     /// Writes what has been counted, brings everything to the disk and takes no more.
     func close() async {
-        await heads.withLock { $0.signing }?.value
+        await heads.settled()
         let now = clock.monotonic()
-        for folded in refusals.withLock({ $0.due(at: now, all: true) }) {
-            _ = await durable(text(of: folded.record, count: folded.count))
+        for folded in growth.withLock({ $0.takeCounted(at: now, all: true) }) {
+            _ = await writer.writeToDisk(text(of: folded.record, count: folded.count))
         }
         await withCheckedContinuation { continuation in
             keeper.close { continuation.resume() }
         }
-        queue.withLock { $0.close() }
-        // Who began to write before is let finish: the file is another's from then on.
-        while queue.withLock({ !$0.isAtRest }) { try? await Task.sleep(for: .milliseconds(5)) }
-        _ = synchronize()
-        queue.withLock { $0.letGo() }
+        await writer.close()
     }
 }

@@ -1,14 +1,15 @@
-/// What is to be written and by whom: one thread at a time, which alone uses the appender and the chain then.
+/// Group commit: what is to be written and by whom. One thread at a time is the writer, which alone uses the appender and the
+/// chain then. Says what is to be done and does none of it.
 struct AuditQueue: Sendable {
     enum Item: Sendable {
         case record(AuditText, written: @Sendable (borrowing AuditReceipt) -> Void)
         /// What comes after goes to another file, which begins with what is to be said of that.
         case file(any AuditFile, saying: [String], switched: @Sendable () -> Void)
-        /// Looks whether somebody else has changed the file, and records that.
+        /// Looks whether another process has changed the file, and records that.
         case check
     }
 
-    /// What the writing thread goes on with.
+    /// What the writer goes on with.
     struct Batch: Sendable {
         let items: [Item]
         let appender: AuditAppender
@@ -16,31 +17,45 @@ struct AuditQueue: Sendable {
         let isClosed: Bool
     }
 
-    private(set) var pending: [Item] = []
-    /// Whether a thread is writing.
-    private(set) var isWriting = false
+    /// What the writer does next.
+    enum Step: Sendable {
+        case write(Batch)
+        /// Leaves its role to the log's own thread, with what is pending.
+        case handOver
+        /// Nothing: it is the writer no more.
+        case rest
+    }
+
+    private var pending: [Item] = []
+    /// Whether a thread is the writer.
+    private var isWriting = false
     /// How many threads gather records, which are written when the last of them is done.
     private var gathering = 0
-    /// Counts the batches that a thread has begun to write.
+    /// Counts the batches that a writer has begun with.
     private(set) var batches: UInt64 = 0
     private(set) var appender: AuditAppender
     private(set) var chain: AuditChain
+    /// Whether the file is one that has no name any more: what is written to it is in none that will be found.
+    private(set) var isFileLost = false
     /// Whether anything has been written since the last fsync.
     private var isDirty = false
+    /// When the last fsync was begun, in nanoseconds of the monotonic clock.
+    private var synchronizedAt: Int64
     /// Files of before a rotation, not yet brought to the disk for the last time.
     private var former: [any AuditFile] = []
-    private(set) var isClosed = false
+    private var isClosed = false
 
-    init(_ file: any AuditFile, after last: AuditLink?) {
+    init(_ file: any AuditFile, after last: AuditLink?, at now: Int64) {
         appender = AuditAppender(file)
         chain = AuditChain(after: last)
+        synchronizedAt = now
     }
 
     /// Whether something is to be written or is being written.
     var isDue: Bool { isWriting || !pending.isEmpty }
     var isAtRest: Bool { !isWriting && gathering == 0 }
 
-    // MARK: - What comes in. Each returns whether the calling thread is to write what is pending.
+    // MARK: - What comes in. Each returns whether the calling thread is the writer from now on.
 
     mutating func add(_ item: Item) -> Bool {
         pending.append(item)
@@ -62,7 +77,7 @@ struct AuditQueue: Sendable {
         return true
     }
 
-    /// Records that nobody has begun to write, to be answered: they will not be written.
+    /// Records that no writer has begun with, to be answered: they will not be written.
     mutating func takePendingRecords() -> [@Sendable (borrowing AuditReceipt) -> Void] {
         var taken: [@Sendable (borrowing AuditReceipt) -> Void] = []
         pending.removeAll { item in
@@ -73,20 +88,18 @@ struct AuditQueue: Sendable {
         return taken
     }
 
-    // MARK: - For the writing thread
+    // MARK: - For the writer
 
-    /// What is pending; `nil` when nothing is, and the thread is not the writing one any more.
-    ///
-    /// - Parameter isTaking: whether the items are taken, or only the rest is looked at.
-    mutating func next(taking isTaking: Bool) -> Batch? {
+    /// - Parameter isRelieved: whether the thread has written for others long enough.
+    mutating func nextStep(isRelieved: Bool) -> Step {
         guard !pending.isEmpty else {
             isWriting = false
-            return nil
+            return .rest
         }
-        guard isTaking else { return Batch(items: [], appender: appender, chain: chain, isClosed: isClosed) }
+        guard !isRelieved else { return .handOver }
         defer { pending = [] }
         batches += 1
-        return Batch(items: pending, appender: appender, chain: chain, isClosed: isClosed)
+        return .write(Batch(items: pending, appender: appender, chain: chain, isClosed: isClosed))
     }
 
     mutating func appended(_ appender: AuditAppender, _ chain: AuditChain) {
@@ -100,15 +113,26 @@ struct AuditQueue: Sendable {
         self.appender = appender
     }
 
-    mutating func go(on appender: AuditAppender) {
+    mutating func switchTo(_ appender: AuditAppender) {
         former.append(self.appender.file)
         self.appender = appender
+        isFileLost = false
+    }
+
+    /// The file has lost its name, and there is no other to go on in.
+    mutating func loseFile() {
+        isFileLost = true
     }
 
     // MARK: - Bringing to the disk, and the end
 
+    func isSynchronizationDue(at now: Int64, every interval: Int64) -> Bool {
+        now - synchronizedAt >= interval
+    }
+
     /// The files that something was written to since they were last brought to the disk, the one in use last.
-    mutating func takeDirty() -> [any AuditFile] {
+    mutating func takeDirty(at now: Int64) -> [any AuditFile] {
+        synchronizedAt = now
         guard isDirty || !former.isEmpty else { return [] }
         isDirty = false
         return former + [appender.file]
@@ -127,7 +151,7 @@ struct AuditQueue: Sendable {
         isClosed = true
     }
 
-    mutating func letGo() {
+    mutating func releaseFiles() {
         // A thread that wrote the last record may still be about to let go of the file.
         for file in former + [appender.file] { file.unlock() }
         appender = AuditAppender(ClosedAuditFile())

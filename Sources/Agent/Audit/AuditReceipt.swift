@@ -16,7 +16,7 @@ extension AuditLog {
     ///
     /// - Parameter written: called once, from whatever thread has written the record or given it up.
     func record(_ record: AuditRecord, written: @escaping @Sendable (borrowing AuditReceipt) -> Void) {
-        submit(text(of: record), written)
+        writer.submit(text(of: record), written)
     }
 
     /// As `record(_:written:)`: returns once the record is written, or cannot be.
@@ -29,14 +29,14 @@ extension AuditLog {
 
     /// Returns once the record is on the disk, or cannot be brought there.
     func recordedOnDisk(_ record: AuditRecord) async -> AuditReceipt {
-        AuditReceipt(await durable(text(of: record)))
+        AuditReceipt(await writer.writeToDisk(text(of: record)))
     }
 
     /// Records a denial or a failure, whether or not that can be written; what is like one of the last ten seconds is counted into
     /// one record.
     @discardableResult
     func recordRefusal(_ record: AuditRecord) -> AuditReceipt {
-        writeOrCountRefusal(record)
+        writeOrCount(refusal: record)
         return AuditReceipt()
     }
 
@@ -44,7 +44,9 @@ extension AuditLog {
     func exemption(for method: Method) -> AuditReceipt? {
         method.isRecorded ? nil : AuditReceipt()
     }
+}
 
+extension AuditWriter {
     /// Tells all whose records were written together, or could not be, what came of that.
     func answer(_ waiting: [@Sendable (borrowing AuditReceipt) -> Void], _ error: AuditError?) {
         let receipt = AuditReceipt(error)

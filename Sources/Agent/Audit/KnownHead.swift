@@ -1,4 +1,4 @@
-/// A record as somebody noted it away from the log: its number and the SHA-256 of its line, `4711:9f86…`. Whoever has it sees whether
+/// A record as an operator noted it away from the log: its number and the SHA-256 of its line, `4711:9f86…`. With it one sees whether
 /// the log up to that record is still the one it was.
 public struct KnownHead: Hashable, Sendable, CustomStringConvertible {
     let link: AuditLink

@@ -1,12 +1,10 @@
-/// What the agent does by itself is a note: nobody asked for it.
+/// What the agent does to keys by itself is recorded as a note: no caller has asked for it.
 extension AuditLog: KeyJournal {
     func attempt(_ deed: String) async throws {
-        if let trouble { throw trouble }
-        if let error = await durable(.note(deed)) { throw error }
+        try await recordOnDisk(note: deed)
     }
 
     func note(_ deed: String) {
-        submit(.note(deed))
-        signHeadSoon()
+        record(note: deed)
     }
 }

@@ -104,7 +104,8 @@ final class Sign: Sendable {
             switch result {
             case .success(let signed):
                 sign.audit.recordDone(entry) { [self] receipt in
-                    // The reply is handed over first: a rotation that waits for the key must not overtake it.
+                    // The reply is handed over first: a rotation that waits for the key must not overtake it. It leaves with the
+                    // others of its batch, by what the log was given as `sendingRepliesTogether`.
                     defer { key.use.end() }
                     if let error = receipt.error {
                         sign.refusals.increment()
