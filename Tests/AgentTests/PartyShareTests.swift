@@ -39,8 +39,7 @@ import Testing
         share.endOperation()
         #expect(called.withLock { $0 } == [9, 10])
         // One that was called, and ended before it came.
-        share.beginConnection()
-        share.endConnection(id(10))
+        share.forget(id(10))
         share.callForOperations()
         #expect(called.withLock { $0 } == [9, 10, 11])
     }

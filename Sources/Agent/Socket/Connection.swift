@@ -2,9 +2,10 @@ import AgentProtocol
 import Glibc
 import Platform
 
-/// One connection: cuts what comes in into lines, hands each to the dispatcher, writes the replies.
+/// One connection: cuts what comes in into lines, hands each to the dispatcher, writes the replies. When it does what, says its
+/// `State`.
 ///
-/// A caller that has many requests under way, does not read its replies, or has used up its party's share is not read from until
+/// A caller that has many requests in flight, does not read its replies, or has used up its party's share is not read from until
 /// that has passed. What a caller sent before it closed its side is answered. Lines are read by one thread at a time, and
 /// written by whatever thread has them.
 final class Connection: Sendable {
@@ -22,14 +23,17 @@ final class Connection: Sendable {
         let ended: @Sendable (ConnectionID) -> Void
     }
 
-    /// What a thread does for a connection before it is another one's turn.
-    private struct Turn {
-        var ready: Poller.Interest
-        /// Lines that may be dispatched, whatever they are.
-        var lines = Connection.linesInATurn
+    /// The state, and what it is about.
+    private struct Guarded {
+        var state = State()
+        /// `nil` once the connection has been closed.
+        var socket: StreamSocket?
+        var registration = Poller.Registration()
+        /// The request in hand, which waits for room.
+        var inHand: Dispatcher.ReceivedRequest?
     }
 
-    /// What is to be done next.
+    /// What a thread is to do next for the connection it serves.
     private enum Work {
         case line(LineFramer.Frame, weight: Int)
         /// One that had to wait.
@@ -41,43 +45,69 @@ final class Connection: Sendable {
         var taken: [@Sendable () -> Void] = []
         /// Bytes that are held more than before.
         var held = 0
-        var resumes = false
+        var rest = State.Rest()
         var hasEnded = false
     }
 
     let id: ConnectionID
     private let caller: Caller
     private let dependencies: Dependencies
-    private let state: Locked<State>
-
-    /// Lines that are dispatched before it is another connection's turn, however short they are.
-    private static let linesInATurn = 8
+    /// Nothing else is locked with it: whatever calls others is done afterwards. What is done with the socket meanwhile, read(2),
+    /// send(2) and epoll_ctl(2), never waits, and no two threads can change the order of what one of them reads or sends.
+    private let guarded: Locked<Guarded>
 
     init(_ socket: StreamSocket, id: ConnectionID, caller: Caller, _ dependencies: Dependencies) {
         self.id = id
         self.caller = caller
         self.dependencies = dependencies
-        state = Locked(State(socket: socket))
+        guarded = Locked(Guarded(socket: socket))
     }
 
     /// Whose turn it is when this connection is served.
     var party: Party { dependencies.share.party }
 
     /// Bytes that are held for it, as far as they have been counted.
-    var held: Int { state.withLock { $0.counted } }
+    var held: Int { guarded.withLock { $0.state.counted } }
 
-    /// Whether nothing is under way and nothing waits to be taken.
-    var isQuiet: Bool { state.withLock { $0.underWay == 0 && $0.outgoing.count == 0 } }
+    /// Whether nothing is in flight and nothing waits to be taken.
+    var isQuiet: Bool { guarded.withLock { $0.state.isQuiet } }
 
     /// Begins to read.
     func begin() {
-        change { _, _ in }
+        change { _ in }
     }
+
+    /// Reads no more, answers what has been read and closes.
+    func finish() {
+        change { $0.finish() }
+    }
+
+    /// Closes at once.
+    func abort() {
+        change { $0.abort() }
+    }
+
+    /// The share calls: there may be room for what the connection waits with.
+    func callAgain() {
+        change { $0.callAgain() }
+    }
+
+    /// Closes the connection when it has been of no use for so many looks in a row: one that sends a byte now and then is not.
+    func closeIfIdle(_ mostLooks: Int, isWatching: Bool) {
+        change { $0.closeIfIdle(mostLooks, isWatching: isWatching) }
+    }
+
+    // MARK: - Serving
 
     /// Does what the socket is ready for, for one turn.
     func serve(_ ready: Poller.Interest) {
-        var turn = Turn(ready: ready)
-        while let work = next(&turn) {
+        var visit = State.Visit.serving(by: pthread_self())
+        var next = perform(&visit) { guarded, visit in
+            // What an event said may have passed.
+            guarded.state.beginTurn(&visit, ready: ready.intersection(guarded.registration.interest))
+            if !ready.isEmpty { guarded.registration.disarm() }
+        }
+        while let work = next {
             switch work {
             case .request(let request, let weight): begin(request, weight)
             case .line(let line, let weight):
@@ -86,6 +116,7 @@ final class Connection: Sendable {
                 case .received(let request): begin(request, weight)
                 }
             }
+            next = perform(&visit)
         }
     }
 
@@ -103,115 +134,101 @@ final class Connection: Sendable {
 
     /// Whether there is room for an operation; if not, it stays in hand until there is.
     private func beginOperation(_ request: Dispatcher.ReceivedRequest, _ weight: Int) -> Bool {
-        let mayAsk = state.withLock { state in
-            guard state.take(request, weight), state.hasRoomForOperation else { return false }
-            // Before anybody can call.
-            state.isWaiting = true
-            return true
+        let mayAsk = guarded.withLock { guarded in
+            let mayAsk = guarded.state.takeInHand(weight)
+            if guarded.state.isOpen { guarded.inHand = request }
+            return mayAsk
         }
         guard mayAsk, dependencies.share.beginOperation(id) else { return false }
-        let isStillThere = state.withLock { state in
-            guard state.inHand != nil else { return false }
-            state.inHand = nil
-            state.isWaiting = false
-            state.operations += 1
-            return true
+        let isStillThere = guarded.withLock { guarded in
+            guarded.inHand = nil
+            return guarded.state.beginOperation()
         }
         if !isStillThere { dependencies.share.endOperation() }
         return isStillThere
     }
 
-    /// Reads and writes what is ready, and returns what is to be done next; without it, sees what is to be waited for.
-    private func next(_ turn: inout Turn) -> Work? {
-        var effects = Effects()
-        let work = state.withLock { state -> Work? in
-            // What an event said may have passed.
-            let possible = turn.ready.intersection(state.registration.interest)
-            if !turn.ready.isEmpty { state.registration.disarm() }
-            turn.ready = []
-            state.isInLine = false
-            // It sees what else there is before it goes.
-            if let server = state.server, server != pthread_self() { return nil }
-            // What it sent is more than its party may have done, and nobody would read the replies.
-            if possible.contains(.end), state.isWaiting { end(&state, &effects) }
-            if possible.contains(.write) { write(&state, &effects) }
-            if possible.contains(.read), goesOn(&state) { state.read() }
-            if turn.lines > 0, let work = nextWork(&state) {
-                turn.lines -= 1
-                state.server = pthread_self()
-                return work
-            }
-            state.server = nil
-            writeNew(&state, &effects)
-            settle(&state, &effects)
-            return nil
-        }
-        finish(effects)
-        return work
-    }
+    // MARK: - Lines that go out
 
     /// Sends the reply to one request.
     private func finishRequest(_ weight: Int, _ line: [UInt8], isOperation: Bool = false) {
-        add { state in
-            state.outgoing.append(line)
-        } always: { state in
-            state.underWay -= 1
-            state.underWayWeight -= weight
-            if isOperation { state.operations -= 1 }
-        }
+        add(line, after: { $0.finishRequest(weight, isOperation: isOperation) })
     }
 
-    /// What is added is written when this returns, if there is room for it and nobody gathers. What comes while a thread
-    /// dispatches, from itself, is written together.
+    /// What is added is written when this returns, if there is room for it and the calling thread gathers nothing.
     private func add(
-        _ change: (inout sending State) -> Void, always: (inout sending State) -> Void = { _ in }
+        _ line: [UInt8], taken: (@Sendable () -> Void)? = nil, after event: (inout State) -> Void = { _ in }
     ) {
         var held = 0
-        let isToBeWritten = state.withLock { state in
-            always(&state)
-            guard state.socket != nil else {
-                held = state.count()
-                return false
-            }
-            change(&state)
-            return state.server != pthread_self()
+        let isToBeWritten = guarded.withLock { guarded in
+            event(&guarded.state)
+            // Nothing else would count what a connection that has ended holds no more.
+            if !guarded.state.isOpen { held = guarded.state.count() }
+            return guarded.state.add(line, taken: taken, by: pthread_self())
         }
         dependencies.share.hold(held)
         if isToBeWritten { dependencies.writes.write(self) }
     }
 
-    /// Reads no more, answers what has been read and closes.
-    func finish() {
-        change { state, _ in state.isFinishing = true }
+    // MARK: - Doing what the state says
+
+    private func change(_ change: (inout State) -> Void) {
+        var visit = State.Visit.passing
+        _ = perform(&visit) { guarded, _ in change(&guarded.state) }
     }
 
-    /// Closes at once.
-    func abort() {
-        change { state, effects in end(&state, &effects) }
-    }
-
-    /// There may be room for what it waits with.
-    func callAgain() {
-        change { state, _ in state.isWaiting = false }
-    }
-
-    /// Closes the connection when it has been of no use for so many looks in a row: one that sends a byte now and then is not.
-    func closeIfIdle(_ mostLooks: Int, isWatching: Bool) {
-        change { state, effects in
-            let isUsed = state.hasSentLine || state.underWay > 0 || isWatching
-            state.hasSentLine = false
-            state.idleLooks = isUsed ? 0 : state.idleLooks + 1
-            if state.idleLooks >= mostLooks { end(&state, &effects) }
-        }
-    }
-
-    private func change(_ change: (inout sending State, inout Effects) -> Void) {
+    /// Notes what has happened, does what the state then says, and returns what the thread that serves is to do next.
+    private func perform(
+        _ visit: inout State.Visit, after event: (inout Guarded, inout State.Visit) -> Void = { _, _ in }
+    ) -> Work? {
         var effects = Effects()
-        state.withLock { state in
-            change(&state, &effects)
-            settle(&state, &effects)
+        let work = guarded.withLock { guarded in
+            event(&guarded, &visit)
+            let work = perform(&visit, &guarded, &effects)
+            effects.held = guarded.state.count()
+            return work
         }
         finish(effects)
+        return work
+    }
+
+    /// Does one thing after the other, with the state locked, until there is nothing, or something that is done without.
+    private func perform(_ visit: inout State.Visit, _ guarded: inout Guarded, _ effects: inout Effects) -> Work? {
+        let room = dependencies.share.room
+        while true {
+            switch guarded.state.next(&visit, room) {
+            case .read(let most):
+                guarded.state.hasRead(guarded.socket?.read(atMost: most) ?? .ended)
+            case .send:
+                let outcome = guarded.socket?.write(guarded.state.outgoing.bytes, from: guarded.state.outgoing.start)
+                guarded.state.hasSent(outcome ?? .ended, taken: &effects.taken)
+            case .dispatch(let line, let weight):
+                return .line(line, weight: weight)
+            case .carryOut(let weight):
+                guard let request = guarded.inHand.take() else { continue }
+                return .request(request, weight: weight)
+            case .rest(let rest):
+                guard wait(for: rest.interest, &guarded) else {
+                    guarded.state.abort()
+                    continue
+                }
+                effects.rest = rest
+                return nil
+            case .close:
+                _ = wait(for: [], &guarded)
+                guarded.socket = nil
+                guarded.inHand = nil
+                effects.hasEnded = true
+                return nil
+            case .leave:
+                return nil
+            }
+        }
+    }
+
+    private func wait(for interest: Poller.Interest, _ guarded: inout Guarded) -> Bool {
+        guard let socket = guarded.socket else { return false }
+        return dependencies.poller.wait(for: interest, on: socket, id.number, &guarded.registration)
     }
 
     private func finish(_ effects: Effects) {
@@ -219,94 +236,21 @@ final class Connection: Sendable {
         // Before others are called, who might look for connections to close.
         if effects.hasEnded { dependencies.ended(id) }
         dependencies.share.hold(effects.held)
-        if effects.resumes { dependencies.resume(self) }
+        if effects.rest.takesTurn { dependencies.resume(self) }
+        if effects.rest.asksForRoom, dependencies.share.admits(id, isHeldAnyway: effects.rest.isHeldAnyway) { callAgain() }
         if effects.held > 0, dependencies.share.isMemoryExhausted { dependencies.exhausted() }
-    }
-
-    // MARK: - With the state locked
-
-    /// Whether more may be read, and be dispatched.
-    private func goesOn(_ state: inout State) -> Bool {
-        guard state.hasRoom else { return false }
-        let isHeldAnyway = state.inHand != nil || state.holdsNothingElse
-        guard state.socket == nil || dependencies.share.admits(id, isHeldAnyway: isHeldAnyway) else {
-            state.isWaiting = true
-            return false
-        }
-        return true
-    }
-
-    private func nextWork(_ state: inout State) -> Work? {
-        guard state.mayHaveWork, goesOn(&state) else { return nil }
-        if let inHand = state.inHand {
-            state.inHand = nil
-            return .request(inHand.request, weight: inHand.weight)
-        }
-        return state.nextLine().map { .line($0, weight: $1) }
-    }
-
-    /// Writes what has been added; a socket that is full says when it is not.
-    private func writeNew(_ state: inout State, _ effects: inout Effects) {
-        if state.outgoing.count > 0, !state.outgoing.isHeldUp { write(&state, &effects) }
-    }
-
-    private func write(_ state: inout State, _ effects: inout Effects) {
-        guard let socket = state.socket else { return }
-        if !state.outgoing.write(to: socket, taken: &effects.taken) {
-            // A broken connection has nobody to tell.
-            end(&state, &effects)
-        }
-    }
-
-    /// Waits for what is possible next, or closes.
-    private func settle(_ state: inout State, _ effects: inout Effects) {
-        guard let socket = state.socket, state.server == nil else {
-            // Whoever serves it counts when it is done.
-            if state.server == nil { effects.held += state.count() }
-            return
-        }
-        if state.isFinishing, state.underWay == 0, !state.mayHaveLine, state.outgoing.count == 0 {
-            return end(&state, &effects)
-        }
-        // Whether it has to wait any longer is asked below.
-        if state.isWaiting, state.inHand == nil, state.holdsNothingElse { state.isWaiting = false }
-        var wanted = Poller.Interest()
-        if state.outgoing.isHeldUp { wanted.insert(.write) }
-        if state.mayHaveWork {
-            if !state.isInLine, goesOn(&state) {
-                state.isInLine = true
-                effects.resumes = true
-            }
-        } else if !state.isFinishing, goesOn(&state) {
-            wanted.insert(.read)
-        }
-        if state.isWaiting { wanted.insert(.end) }
-        effects.held += state.count()
-        guard dependencies.poller.wait(for: wanted, on: socket, id.number, &state.registration) else {
-            return end(&state, &effects)
-        }
-    }
-
-    private func end(_ state: inout State, _ effects: inout Effects) {
-        guard let socket = state.socket else { return }
-        _ = dependencies.poller.wait(for: [], on: socket, id.number, &state.registration)
-        state.end()
-        effects.held += state.count()
-        effects.hasEnded = true
     }
 }
 
 extension Connection: Writable {
     func write() {
-        change { state, effects in
-            writeNew(&state, &effects)
-        }
+        var visit = State.Visit.sending
+        _ = perform(&visit)
     }
 }
 
 extension Connection: NotificationSink {
     func notify(_ changes: IssuerChanges, written: @escaping @Sendable () -> Void) {
-        let line = ReplyLine.notification(changes)
-        add { $0.outgoing.append(line, taken: written) }
+        add(ReplyLine.notification(changes), taken: written)
     }
 }

@@ -2,19 +2,16 @@ import AgentProtocol
 import Logging
 import Platform
 
-/// The open connections, and who may have another.
+/// The open connections: takes them in, closes those that have to go, and ends them all.
 final class Connections: Sendable {
     private struct State {
         var open: [UInt64: Connection] = [:]
-        /// Connections that are open or are being taken in.
-        var count = 0
+        /// Of connections that are open or are being taken in.
+        var places: ConnectionPlaces
         var shares: [Party: PartyShare] = [:]
-        /// Connections of strangers, by user.
-        var strangers: [UInt32: Int] = [:]
-        /// Connections there have been; the number of the last one.
+        /// The number of the last connection.
         var number: UInt64 = 0
         var isClosing = false
-        var whenEmpty: CheckedContinuation<Void, Never>?
     }
 
     private let limits: ConnectionLimits
@@ -24,10 +21,10 @@ final class Connections: Sendable {
     private let names: UserNames
     private let log: Logger
     private let memory = SharedMemory()
-    private let state = Locked(State())
-
-    /// Connections of all strangers together.
-    private static let mostOfStrangers = 16
+    /// With it a party's share is asked whether it is of use yet; nothing else is locked with it, and no connection called.
+    private let state: Locked<State>
+    /// Connections that are open.
+    private let open = InFlightCounter()
 
     init(
         _ limits: ConnectionLimits, dispatcher: Dispatcher, writes: WriteGathering, feed: ChangeFeed, names: UserNames,
@@ -39,6 +36,7 @@ final class Connections: Sendable {
         self.feed = feed
         self.names = names
         self.log = log
+        state = Locked(State(places: ConnectionPlaces(total: limits.total)))
     }
 
     /// The connection with this number, which is its `ConnectionID`'s.
@@ -47,20 +45,21 @@ final class Connections: Sendable {
     }
 
     /// Connections that are open or are being taken in.
-    var count: Int { state.withLock { $0.count } }
+    var count: Int { state.withLock { $0.places.count } }
 
     /// Bytes that are held for all connections.
     var heldBytes: Int { memory.bytes }
 
+    private var all: [Connection] { state.withLock { Array($0.open.values) } }
+
     // MARK: - Coming in
 
-    /// What has been found out about somebody who wants a connection.
-    private enum Answer {
-        case place(PartyShare)
-        /// There is one if this connection goes.
-        case placeOf(Connection)
-        case refusal(PartyShare, ProtocolError)
-        case none
+    /// One that is being taken in.
+    private struct Newcomer: Sendable {
+        let caller: Caller
+        let share: PartyShare
+        /// Its own only with a place.
+        let id: ConnectionID
     }
 
     /// Takes a connection in, or says why not and closes it.
@@ -68,39 +67,38 @@ final class Connections: Sendable {
         let caller = Caller(socket.credentials, socket.groups, user: nil)
         let party = dispatcher.gate.party(of: caller)
         let allowed = dispatcher.gate.connectionLimit(caller) ?? limits.perUser
-        func ask(_ mayDisplace: Bool) -> Answer {
-            state.withLock { state in
-                guard !state.isClosing else { return .none }
-                let share = self.share(of: party, &state)
-                return self.answer(caller, share, allowed: allowed, mayDisplace: mayDisplace, &state)
-            }
-        }
-        var answer = ask(true)
-        if case .placeOf(let other) = answer {
+        guard var (newcomer, answer) = askForPlace(caller, of: party, allowed: allowed) else { return }
+        if case .full(_, let most?) = answer, let other = newest(of: most) {
             other.abort()
-            // Its place may have been taken by others meanwhile.
-            answer = ask(false)
+            // A connection that came meanwhile may have taken its place.
+            guard let again = askForPlace(caller, of: party, allowed: allowed) else { return }
+            (newcomer, answer) = again
         }
         switch answer {
-        case .place(let share):
-            names.name(of: caller.uid) { [self] name in
-                open(socket, Caller(socket.credentials, socket.groups, user: name), share, poller, turns)
-            }
-        case .refusal(let share, let refusal):
-            if let unlogged = share.countRefusal(at: dispatcher.audit.clock.monotonic()) {
-                log.notice(
-                    "refuses connections",
-                    metadata: ["caller": "\(caller)", "reason": "\(refusal.message)", "notLoggedBefore": "\(unlogged)"])
-            }
-            // Its buffer is empty: there is room.
-            _ = socket.write(ReplyLine.failure(id: nil, refusal), from: 0)
-        case .placeOf, .none: break
+        case .taken:
+            names.name(of: caller.uid) { [self, newcomer] in open(socket, newcomer, user: $0, poller, turns) }
+        case .refused(let reason), .full(let reason, _):
+            refuse(socket, newcomer, reason)
         }
     }
 
-    private func share(of party: Party, _ state: inout State) -> PartyShare {
+    /// `nil` when all connections are being closed.
+    private func askForPlace(
+        _ caller: Caller, of party: Party, allowed: Int
+    ) -> (Newcomer, ConnectionPlaces.Answer)? {
+        let account = dispatcher.gate.conduct.account(of: party)
+        return state.withLock { state in
+            guard !state.isClosing else { return nil }
+            let answer = state.places.take(for: party, uid: caller.uid, allowed: allowed)
+            if answer == .taken { state.number += 1 }
+            let share = self.share(of: party, account, &state)
+            return (Newcomer(caller: caller, share: share, id: ConnectionID(number: state.number)), answer)
+        }
+    }
+
+    private func share(of party: Party, _ account: Conduct.Account, _ state: inout State) -> PartyShare {
         if let share = state.shares[party] { return share }
-        let share = PartyShare(party, dispatcher.gate.conduct.account(of: party), memory: memory) { [weak self] in
+        let share = PartyShare(party, account, memory: memory) { [weak self] in
             guard let connection = self?[$0.number] else { return false }
             connection.callAgain()
             return true
@@ -109,84 +107,59 @@ final class Connections: Sendable {
         return share
     }
 
-    /// Gives a place, which is counted at once, or says why there is none.
-    private func answer(
-        _ caller: Caller, _ share: PartyShare, allowed: Int, mayDisplace: Bool, _ state: inout State
-    ) -> Answer {
-        func refusal(_ message: String) -> Answer {
-            .refusal(
-                share,
-                ProtocolError(.rateLimited, message, hint: "close connections that are not needed, or try again in a moment"))
-        }
-        let isStranger = share.party == .strangers
-        let own = isStranger ? state.strangers[caller.uid, default: 0] : share.connections
-        if own >= allowed { return refusal("uid \(caller.uid) has \(allowed) connections already") }
-        if isStranger, share.connections >= Self.mostOfStrangers {
-            return refusal("users without an access rule have \(Self.mostOfStrangers) connections already")
-        }
-        if state.count >= limits.total {
-            if mayDisplace, let other = displaced(by: own, state) { return .placeOf(other) }
-            return refusal("the agent has \(limits.total) connections already")
-        }
-        state.count += 1
-        share.beginConnection()
-        if isStranger { state.strangers[caller.uid, default: 0] += 1 }
-        return .place(share)
+    /// The newest connection of a party: one that nothing is in flight on if there is one.
+    private func newest(of party: Party) -> Connection? {
+        let connections = all.filter { $0.party == party }
+        return (connections.filter(\.isQuiet).max { $0.id.number < $1.id.number })
+            ?? connections.max { $0.id.number < $1.id.number }
     }
 
-    /// The newest connection of the party with the most, one that nothing is under way on if there is one; `nil` when no party
-    /// has so many more that it would be fair.
-    private func displaced(by own: Int, _ state: State) -> Connection? {
-        guard let most = state.shares.values.max(by: { $0.connections < $1.connections }), most.connections > own + 1
-        else { return nil }
-        let others = state.open.values.filter { $0.party == most.party }
-        return (others.filter(\.isQuiet).max { $0.id.number < $1.id.number }) ?? others.max { $0.id.number < $1.id.number }
+    private func refuse(_ socket: StreamSocket, _ newcomer: Newcomer, _ reason: String) {
+        if let unlogged = newcomer.share.countRefusal(at: dispatcher.audit.clock.monotonic()) {
+            log.notice(
+                "refuses connections",
+                metadata: ["caller": "\(newcomer.caller)", "reason": "\(reason)", "notLoggedBefore": "\(unlogged)"])
+        }
+        let refusal = ProtocolError(
+            .rateLimited, reason, hint: "close connections that are not needed, or try again in a moment")
+        // Its buffer is empty: there is room.
+        _ = socket.write(ReplyLine.failure(id: nil, refusal), from: 0)
     }
 
     private func open(
-        _ socket: StreamSocket, _ caller: Caller, _ share: PartyShare, _ poller: Poller, _ turns: ServingTurns
+        _ socket: StreamSocket, _ newcomer: Newcomer, user: String?, _ poller: Poller, _ turns: ServingTurns
     ) {
-        var caller = caller
+        let (id, share, uid) = (newcomer.id, newcomer.share, newcomer.caller.uid)
+        var caller = Caller(socket.credentials, socket.groups, user: user)
         caller.party = share.party
-        let connection = state.withLock { [caller] state -> Connection? in
-            guard !state.isClosing else {
-                leave(nil, share, uid: caller.uid, &state)
-                return nil
-            }
-            state.number += 1
-            let connection = Connection(
-                socket, id: ConnectionID(number: state.number), caller: caller,
-                Connection.Dependencies(
-                    poller: poller, dispatcher: dispatcher, writes: writes, share: share, resume: turns.add,
-                    exhausted: { [weak self] in self?.relieve() },
-                    ended: { [weak self] in self?.remove($0, share, uid: caller.uid) }))
-            state.open[state.number] = connection
-            feed.connected(connection.id)
-            return connection
+        let connection = Connection(
+            socket, id: id, caller: caller,
+            Connection.Dependencies(
+                poller: poller, dispatcher: dispatcher, writes: writes, share: share, resume: turns.add,
+                exhausted: { [weak self] in self?.relieve() },
+                ended: { [weak self] in self?.remove($0, share, uid: uid) }))
+        // Before it can be found, and so can end.
+        open.begin()
+        feed.connected(id)
+        let isTakenIn = state.withLock { state in
+            if !state.isClosing { state.open[id.number] = connection }
+            return !state.isClosing
         }
-        connection?.begin()
+        if isTakenIn { connection.begin() } else { remove(id, share, uid: uid) }
     }
 
     // MARK: - Going
 
+    /// A connection has ended, or was not taken in after all.
     private func remove(_ id: ConnectionID, _ share: PartyShare, uid: UInt32) {
         feed.disconnected(id)
-        let waiting = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            if state.open.removeValue(forKey: id.number) != nil { leave(id, share, uid: uid, &state) }
-            guard state.open.isEmpty else { return nil }
-            defer { state.whenEmpty = nil }
-            return state.whenEmpty
+        state.withLock { state in
+            state.open[id.number] = nil
+            state.places.giveBack(share.party, uid: uid)
         }
+        share.forget(id)
         share.callForOperations()
-        waiting?.resume()
-    }
-
-    private func leave(_ id: ConnectionID?, _ share: PartyShare, uid: UInt32, _ state: inout State) {
-        state.count -= 1
-        share.endConnection(id)
-        guard share.party == .strangers else { return }
-        let left = state.strangers[uid, default: 1] - 1
-        state.strangers[uid] = left > 0 ? left : nil
+        open.end()
     }
 
     /// Closes connections until there is memory again: of the party that has most of it, those for which most is held.
@@ -209,28 +182,17 @@ final class Connections: Sendable {
             connection.closeIfIdle(limits.idleSeconds, isWatching: feed.isWatching(connection.id))
         }
         state.withLock { state in
-            state.shares = state.shares.filter { !$0.value.isUnused }
+            state.shares = state.shares.filter { state.places.count(of: $0.key) > 0 || !$0.value.isUnused }
         }
     }
-
-    private var all: [Connection] { state.withLock { Array($0.open.values) } }
 
     /// Answers what has been read, closes every connection and admits no more; one that does not take its replies in time is
     /// closed without.
     func close(within time: Duration) async {
         state.withLock { $0.isClosing = true }
         for connection in all { connection.finish() }
-        let patience = Task {
-            try await Task.sleep(for: time)
-            for connection in all { connection.abort() }
-        }
-        await withCheckedContinuation { continuation in
-            let isEmpty = state.withLock { state in
-                if !state.open.isEmpty { state.whenEmpty = continuation }
-                return state.open.isEmpty
-            }
-            if isEmpty { continuation.resume() }
-        }
-        patience.cancel()
+        await forAtMost(time) { [open] in await open.drained() }
+        for connection in all { connection.abort() }
+        await open.drained()
     }
 }

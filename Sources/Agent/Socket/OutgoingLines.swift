@@ -1,10 +1,8 @@
-import Platform
-
 /// Lines on their way out of a connection, as far as its socket has not taken them.
 struct OutgoingLines: Sendable {
-    private var bytes: [UInt8] = []
+    private(set) var bytes: [UInt8] = []
     /// Where what has not been taken begins.
-    private var start = 0
+    private(set) var start = 0
     /// Who is to be told once the bytes before a place have been taken.
     private var waiting: [(place: Int, taken: @Sendable () -> Void)] = []
     /// Whether the socket had no room for all of it.
@@ -16,35 +14,35 @@ struct OutgoingLines: Sendable {
     /// Bytes that have not been taken.
     var count: Int { bytes.count - start }
 
-    mutating func append(_ line: [UInt8]) {
-        // The usual line is alone, and is then not copied.
-        if bytes.isEmpty { bytes = line } else { bytes += line }
-    }
+    /// Whether the socket may take something.
+    var isSendable: Bool { count > 0 && !isHeldUp }
 
     /// - Parameter taken: called once the socket has taken the line.
-    mutating func append(_ line: [UInt8], taken: @escaping @Sendable () -> Void) {
-        append(line)
-        waiting.append((bytes.count, taken))
+    mutating func append(_ line: [UInt8], taken: (@Sendable () -> Void)? = nil) {
+        // The usual line is alone, and is then not copied.
+        if bytes.isEmpty { bytes = line } else { bytes += line }
+        if let taken { waiting.append((bytes.count, taken)) }
     }
 
-    /// Gives the socket what it takes.
+    /// The socket has taken so many bytes. It may take more.
     ///
     /// - Parameter taken: gets who is to be told.
-    /// - Returns: false when the connection is broken.
-    mutating func write(to socket: StreamSocket, taken: inout [@Sendable () -> Void]) -> Bool {
-        while count > 0 {
-            switch socket.write(bytes, from: start) {
-            case .done(let number): start += number
-            case .notNow:
-                isHeldUp = true
-                noteTaken(&taken)
-                return true
-            case .ended: return false
-            }
-        }
-        isHeldUp = false
+    mutating func hasSent(_ number: Int, taken: inout [@Sendable () -> Void]) {
+        start += number
+        if count == 0 { noteTaken(&taken) }
+    }
+
+    /// The socket has no room for the rest.
+    ///
+    /// - Parameter taken: gets who is to be told.
+    mutating func hasNoRoom(taken: inout [@Sendable () -> Void]) {
+        isHeldUp = true
         noteTaken(&taken)
-        return true
+    }
+
+    /// The socket says that it has room again.
+    mutating func hasRoom() {
+        isHeldUp = false
     }
 
     private mutating func noteTaken(_ taken: inout [@Sendable () -> Void]) {
