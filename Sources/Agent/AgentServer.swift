@@ -2,69 +2,10 @@ import AgentProtocol
 import Foundation
 public import IssuerStore
 import KeyLifecycle
-public import Logging
+import Logging
 import PKCS11
-public import Platform
+import Platform
 public import ServiceLifecycle
-
-/// What an agent needs to run.
-public struct AgentConfiguration: Sendable {
-    public var socket: UnixSocketPath
-    /// The socket that the service manager has made; `nil` when the agent makes its own.
-    public var activated: ActivatedSocket?
-    /// Permission bits of the socket file.
-    public var socketMode: UInt32
-    /// Group of the socket file; that of the process when `nil`.
-    public var socketGroup: UInt32?
-    public var hsm: HSMConfiguration
-    public var pin: PINSource
-    /// The origin under which documents are served, without a trailing slash.
-    public var publicBaseURL: String
-    public var access: AccessPolicy
-    public var limits = ConnectionLimits()
-    public var audit: AuditConfiguration
-    /// How long changes wait for the frontends at most.
-    var feed = ChangeFeed.Limits()
-
-    public init(
-        socket: UnixSocketPath, activated: ActivatedSocket? = nil, socketMode: UInt32, socketGroup: UInt32?,
-        hsm: HSMConfiguration, pin: PINSource,
-        publicBaseURL: String, access: AccessPolicy, audit: AuditConfiguration
-    ) {
-        self.audit = audit
-        self.socket = socket
-        self.activated = activated
-        self.socketMode = socketMode
-        self.socketGroup = socketGroup
-        self.hsm = hsm
-        self.pin = pin
-        self.publicBaseURL = publicBaseURL
-        self.access = access
-    }
-
-    /// The path of the socket that is served.
-    public var servedSocket: UnixSocketPath { activated?.path ?? socket }
-}
-
-/// What the process around an agent does for it.
-public struct AgentEnvironment: Sendable {
-    public var clock: AgentClock
-    public var log: Logger
-    /// The metrics of the process in Prometheus text format.
-    public var metrics: @Sendable () -> String
-    /// Reads the configuration again. Errors should be `ProtocolError`.
-    public var reload: @Sendable () async throws -> ReloadedConfiguration
-
-    public init(
-        clock: AgentClock, log: Logger, metrics: @escaping @Sendable () -> String,
-        reload: @escaping @Sendable () async throws -> ReloadedConfiguration
-    ) {
-        self.clock = clock
-        self.log = log
-        self.metrics = metrics
-        self.reload = reload
-    }
-}
 
 /// A running agent: token, store, audit log and socket put together.
 public final class AgentServer: Service {
@@ -73,13 +14,8 @@ public final class AgentServer: Service {
     let registry: IssuerRegistry
     let audit: AuditLog
     let listener: Listener
+    let pins: PINWatch
     private let store: any IssuerStorage
-    private let pin: PINSource
-    /// The state of the PIN's source when it was last tried.
-    private let triedPIN: Locked<String>
-    /// Whether the store remembers a refusal that happened while the agent ran.
-    private let isRefusalNoted = Locked(false)
-    private let clock: AgentClock
     private let log: Logger
     private let startGate: StartGate
     /// Requests that are carried out.
@@ -94,10 +30,10 @@ public final class AgentServer: Service {
 
     /// How often time is looked at.
     private static let tick = Duration.seconds(1)
-    /// How long the end waits for what may never come: a caller, the token's signature, a disk.
-    private static let patience = Duration.seconds(5)
-    /// How long an agent whose module hangs takes to answer what it can.
-    private static let farewell = Duration.seconds(5)
+    /// How long a stop waits for each thing that may never come: a caller, the token's signature, a disk.
+    private static let stepTimeout = Duration.seconds(5)
+    /// How long the stop of an agent whose module hangs may take in all.
+    private static let shutdownTimeout = Duration.seconds(5)
 
     /// Opens the audit log, logs in to the token, reads the store, serves the socket, and brings token and store together.
     ///
@@ -122,7 +58,7 @@ public final class AgentServer: Service {
     ) async throws -> AgentServer {
         let hsm: HSM
         do {
-            hsm = try await logIn(configuration, store: store, environment)
+            hsm = try await PINWatch.logIn(configuration, store: store, environment)
         } catch {
             await audit.close()
             throw error
@@ -182,9 +118,7 @@ public final class AgentServer: Service {
         self.startGate = startGate
         let underWay = InFlightCounter()
         self.underWay = underWay
-        auditWatch = Task {
-            while (try? await Task.sleep(for: Self.tick)) != nil { audit.watchDisk() }
-        }
+        auditWatch = every(Self.tick) { audit.watchDisk() }
         let dispatcher = Dispatcher(
             gate: gate, audit: audit,
             sign: Sign(gate: gate, board: registry.board, hsm: hsm, audit: audit, clock: environment.clock),
@@ -199,23 +133,18 @@ public final class AgentServer: Service {
                 dispatcher: dispatcher, writes: writes, feed: registry.feed, names: names, log: environment.log),
             workers: hsm.idleWorkers, log: environment.log)
         self.store = store
-        pin = configuration.pin
-        triedPIN = Locked(hsm.pinIdentity)
-        clock = environment.clock
+        pins = PINWatch(hsm, source: configuration.pin, store: store, clock: environment.clock, log: environment.log)
     }
 
     /// Serves until graceful shutdown, then answers what is under way and finalises the module.
     ///
     /// - Throws: `HSMError` with `.stuck` when the process has to end because calls into the module do not return.
     public func run() async throws {
-        let ticker = Task {
-            while !Task.isCancelled {
-                await registry.tick()
-                await lookAfterPIN()
-                await signHeadsOfKnownToken()
-                beats.beat()
-                try? await Task.sleep(for: Self.tick)
-            }
+        let ticker = every(Self.tick) { [self] in
+            await registry.tick()
+            await pins.look()
+            await signHeadsOfKnownToken()
+            beats.beat()
         }
         let failure = await cancelWhenGracefulShutdown { await self.hsm.stuck() }
         if let failure { log.critical("the agent ends", metadata: ["reason": "\(failure)", "hint": "\(failure.hint)"]) }
@@ -225,11 +154,21 @@ public final class AgentServer: Service {
             return await stop()
         }
         // What waits for the module may wait for ever.
-        await forAtMost(Self.farewell) {
+        await forAtMost(Self.shutdownTimeout) {
             await ticker.value
             await self.stop()
         }
         throw failure
+    }
+
+    /// Logs in to the token and out again, to see whether an agent could start.
+    ///
+    /// - Parameter store: where a refused PIN is remembered; `nil` when there is no store yet.
+    /// - Throws: `HSMError`, `StoreError`.
+    public static func rehearse(
+        _ configuration: AgentConfiguration, store: (any IssuerStorage)?, environment: AgentEnvironment
+    ) async throws {
+        try await PINWatch.logIn(configuration, store: store, environment).end()
     }
 
     /// Whether a call into the PKCS#11 module has not returned: whoever ends the process must not run its destructors.
@@ -280,55 +219,20 @@ public final class AgentServer: Service {
             metadata: ["applied": "\(reloaded.applied)", "needsRestart": "\(reloaded.needsRestart)"])
     }
 
-    /// A PIN the token has refused while the agent ran is not sent again, after a restart neither, until its source changes.
-    /// `run()` calls it once a second.
-    public func lookAfterPIN() async {
-        guard hsm.isLatched || hsm.refusedPIN != nil else {
-            // Only a PIN that was taken ends the memory of one that was not.
-            guard isRefusalNoted.withLock({ $0 }), hsm.isPINProven else { return }
-            guard (try? await store.setRefusedPIN(nil)) != nil else { return }
-            return isRefusalNoted.withLock { $0 = false }
-        }
-        await noteRefusedPIN()
-        // Before the recovery has taken note of a refusal, another PIN would not be tried.
-        guard hsm.isLatched else { return }
-        do {
-            let identity = try pin.identity()
-            guard identity != triedPIN.withLock({ $0 }) else { return }
-            let corrected = try pin.read()
-            // One that is being written just now is looked at the next time.
-            guard try pin.identity() == identity else { return }
-            triedPIN.withLock { $0 = identity }
-            log.notice("the source of the PIN has changed: trying it")
-            hsm.use(corrected)
-        } catch {
-            log.debug("the source of the PIN cannot be read", metadata: ["reason": "\(error)"])
-        }
-    }
-
-    private func noteRefusedPIN() async {
-        let tried = triedPIN.withLock { $0 }
-        guard let returnValue = hsm.refusedPIN, (try? await store.refusedPIN())?.source != tried else { return }
-        let refused = RefusedPIN(source: tried, returnValue: returnValue.name, at: clock.wall())
-        guard await Self.note(refused, in: store, log) else { return }
-        isRefusalNoted.withLock { $0 = true }
-        log.error("the token refused the PIN: it is not sent again", metadata: ["reason": "\(returnValue.name)"])
-    }
-
     /// Stops accepting, answers what is under way, ends changes that have begun, has the head of the audit log signed, finalises
     /// the module.
     public func stop() async {
         log.info("shutting down")
         // A refusal of the last second has to be remembered too.
-        await noteRefusedPIN()
+        await pins.noteRefusal()
         startGate.close()
         await listener.stop()
         // Connections may have ended before what was asked for on them.
-        await forAtMost(Self.patience) { [underWay] in await underWay.drained() }
-        await registry.end(destroyingFor: Self.patience)
-        await forAtMost(Self.patience) { [audit] in await audit.signHead() }
+        await forAtMost(Self.stepTimeout) { [underWay] in await underWay.drained() }
+        await registry.end(destroyingFor: Self.stepTimeout)
+        await forAtMost(Self.stepTimeout) { [audit] in await audit.signHead() }
         await hsm.shutdown()
-        await forAtMost(Self.patience) { [audit] in await audit.close() }
+        await forAtMost(Self.stepTimeout) { [audit] in await audit.close() }
         auditWatch.cancel()
     }
 }

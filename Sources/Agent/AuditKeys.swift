@@ -16,7 +16,7 @@ extension AuditPublicKey {
             }
         }
         if !visible.isEmpty { return visible }
-        let hsm = try await AgentServer.logIn(configuration, store: store, environment)
+        let hsm = try await PINWatch.logIn(configuration, store: store, environment)
         do {
             let keys = try await hsm.headSigner(deployment: deployment).publicKeys()
             await hsm.shutdown()

@@ -20,7 +20,7 @@ public struct OfflineAgent: Sendable {
     ) async throws -> Value {
         var configuration = configuration
         configuration.hsm.sessions = 1
-        let hsm = try await AgentServer.logIn(configuration, store: store, environment)
+        let hsm = try await PINWatch.logIn(configuration, store: store, environment)
         let registry = IssuerRegistry(
             store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: environment.clock,
             publicBaseURL: configuration.publicBaseURL, log: environment.log)

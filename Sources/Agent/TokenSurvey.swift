@@ -13,7 +13,7 @@ public struct TokenSurvey: Sendable {
     ) async throws -> TokenSurvey {
         var configuration = configuration
         configuration.hsm.sessions = 1
-        let hsm = try await AgentServer.logIn(configuration, store: nil, environment)
+        let hsm = try await PINWatch.logIn(configuration, store: nil, environment)
         do {
             let survey = TokenSurvey(inventory: try await hsm.custody.inventory(knowing: []))
             try await hsm.end()

@@ -135,7 +135,7 @@ final class AgentFixture: Sendable {
 
     /// Lets the agent look after its PIN, as it does once a second.
     func lookAfterPIN() async {
-        await running.withLock { $0 }?.lookAfterPIN()
+        await running.withLock { $0 }?.pins.look()
     }
 
     /// Lets time pass on both clocks, and the agent do what that makes due.

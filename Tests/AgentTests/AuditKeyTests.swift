@@ -187,7 +187,7 @@ struct AuditKeyTests {
 extension AgentFixture {
     /// Logs in as the agent does, and calls with the signer of its heads.
     func withHeadSigner<Value: Sendable>(_ body: (TokenHeadSigner) async throws -> Value) async throws -> Value {
-        let hsm = try await AgentServer.logIn(configuration.withLock { $0 }, store: store, environment)
+        let hsm = try await PINWatch.logIn(configuration.withLock { $0 }, store: store, environment)
         do {
             let value = try await body(hsm.headSigner(deployment: deployment))
             await hsm.shutdown()

@@ -24,7 +24,7 @@ final class ChangeFeed: Sendable {
     }
 
     /// Under it a watcher's `isShown` is called, which takes the lock of the gate's policy: that one is the inner one, and
-    /// nothing of this class may be called under it. `connected` is called under the lock of the connections.
+    /// nothing of this class may be called under it.
     let state = Locked(State())
     let limits: Limits
 

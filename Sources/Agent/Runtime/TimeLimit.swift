@@ -1,4 +1,6 @@
-/// Returns when the work has ended or the time is over, whichever is first.
+import Platform
+
+/// Returns when the work has ended or the time is over, whichever is first. Work that has not ended goes on.
 func forAtMost(_ time: Duration, _ work: @escaping @Sendable () async -> Void) async {
     let (ends, end) = AsyncStream<Never>.makeStream()
     let working = Task {
@@ -12,4 +14,26 @@ func forAtMost(_ time: Duration, _ work: @escaping @Sendable () async -> Void) a
     for await _ in ends {}
     waiting.cancel()
     _ = working
+}
+
+/// Runs work that may block on a thread of its own, not on the cooperative pool.
+///
+/// - Parameters:
+///   - name: that of the thread.
+///   - overdue: thrown when the work has not ended in its time; it goes on then, and nothing comes of it.
+/// - Throws: what the work throws.
+func onThread<Value: Sendable>(
+    _ name: String, atMost time: Duration, orElse overdue: any Error, _ work: @escaping @Sendable () throws -> Value
+) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        let answer = OneAnswer(continuation)
+        let timer = Task {
+            try await Task.sleep(for: time)
+            answer.give(.failure(overdue))
+        }
+        NamedThread.start(name) {
+            answer.give(Result(catching: work))
+            timer.cancel()
+        }
+    }
 }

@@ -1,19 +1,19 @@
 import Platform
 
-/// Writes to connections. What a worker has for one of them while it gathers is written together: a system call each is what that
-/// saves.
+/// Has connections write their lines, those that one worker adds in one piece of work together: a system call for each line is
+/// what that saves. The audit log, which answers for many records at a time, does so within `gathering(_:)`.
 final class WriteGathering: Sendable {
-    /// A worker that gathers, and where it is to write afterwards.
+    /// A worker that gathers, and the connections that are to write afterwards.
     private struct Gatherer {
         let worker: Worker
         var due: [any Writable] = []
     }
 
+    /// No connection writes with it locked.
     private let gatherers = Locked<[Gatherer]>([])
 
-    /// Has a connection write: at once, or, while the calling worker gathers, when that has ended.
-    ///
-    /// What other workers gather holds up no write of this one.
+    /// Has a connection write: at once, or when the calling worker has done what it gathers for. That another worker
+    /// gathers makes no difference.
     func write(_ connection: any Writable) {
         let worker = Worker.current
         let isNow = gatherers.withLock { gatherers in
@@ -24,7 +24,7 @@ final class WriteGathering: Sendable {
         if isNow { connection.write() }
     }
 
-    /// Does something from which many lines come, and writes them. Not within itself.
+    /// Does work that adds many lines, and has them written when it is done. Not within itself.
     func gathering(_ work: () -> Void) {
         let worker = Worker.current
         gatherers.withLock { $0.append(Gatherer(worker: worker)) }
@@ -37,8 +37,8 @@ final class WriteGathering: Sendable {
     }
 }
 
-/// What lines are written to.
+/// A connection, to `WriteGathering`.
 protocol Writable: AnyObject, Sendable {
-    /// Writes what has been added to it. Never waits.
+    /// Writes the lines that have been added to it. Never waits.
     func write()
 }

@@ -1,8 +1,8 @@
 import Logging
 import Platform
 
-/// Where connections come in: accepts some at a time, so that one caller cannot keep the kernel's line full, and none for a while
-/// when that fails.
+/// Accepts connections: some at a time, so that one caller cannot keep the kernel's line full, and none for a while when that
+/// fails.
 final class Acceptor: Sendable {
     private struct State {
         /// `nil` once it is closed.
@@ -14,11 +14,12 @@ final class Acceptor: Sendable {
 
     /// What the poller calls the listening socket; connections have other numbers.
     static let number: UInt64 = 0
-    /// Connections that are accepted before it is the others' turn.
+    /// Connections that are accepted before it is the turn of those that are open.
     private static let most = 64
 
     private let poller: Poller
     private let log: Logger
+    /// Nothing else is locked with it. accept(2) and epoll_ctl(2), which are called with it locked, never wait here.
     private let state: Locked<State>
 
     init(_ socket: ListeningSocket, _ poller: Poller, log: Logger) {
@@ -27,12 +28,12 @@ final class Acceptor: Sendable {
         state = Locked(State(socket: socket))
     }
 
-    /// Accepts connections again.
-    func open() {
+    /// Has the poller say when a connection waits to be accepted, as at first, after some have been, and a while after that failed.
+    func resume() {
         state.withLock { wait(for: .read, &$0) }
     }
 
-    /// The next connections, one after the other until nobody waits or it is the others' turn.
+    /// Accepts the next connections, one after the other, until none waits or it is the turn of those that are open.
     func accept(_ body: (StreamSocket) -> Void) {
         state.withLock { $0.registration.disarm() }
         for _ in 0..<Self.most {
@@ -41,13 +42,13 @@ final class Acceptor: Sendable {
                 state.withLock { $0.isNoted = false }
                 body(connection)
             case .failed(let error):
-                // They wait in the kernel meanwhile: the socket would be ready for ever.
+                // Connections wait in the kernel meanwhile: the socket would be ready for ever.
                 return note(error)
             case .gone: continue
-            case .nobody, nil: return open()
+            case .nobody, nil: return resume()
             }
         }
-        open()
+        resume()
     }
 
     private func note(_ error: PlatformError) {
@@ -60,7 +61,7 @@ final class Acceptor: Sendable {
         }
     }
 
-    /// Accepts no more. Whoever waits is refused by the kernel, unless others hold the listening socket too.
+    /// Accepts no more. The kernel refuses a caller that waits, unless another process holds the listening socket too.
     func close() {
         state.withLock { state in
             wait(for: [], &state)

@@ -25,8 +25,8 @@ final class Listener: Sendable {
     /// Connections that wait to be accepted.
     private static let backlog: CInt = 4_096
     private static let tick = Duration.seconds(1)
-    /// How long an ending agent waits for a caller.
-    private static let farewell = Duration.seconds(5)
+    /// How long an ending agent waits for callers to take their replies.
+    private static let closeTimeout = Duration.seconds(5)
 
     init(_ path: UnixSocketPath, connections: Connections, workers: any IdleWorkers, log: Logger) {
         self.path = path
@@ -80,12 +80,10 @@ final class Listener: Sendable {
             case .connection(let connection, let ready): connection.serve(ready)
             }
         }
-        acceptor.open()
-        let ticker = Task { [connections] in
-            while (try? await Task.sleep(for: Self.tick)) != nil {
-                acceptor.open()
-                connections.closeIfIdle()
-            }
+        acceptor.resume()
+        let ticker = every(Self.tick) { [connections] in
+            acceptor.resume()
+            connections.closeIfIdle()
         }
         service.withLock { $0 = Service(acceptor: acceptor, lock: lock, thread: thread, ticker: ticker) }
     }
@@ -102,7 +100,7 @@ final class Listener: Sendable {
         if service.lock != nil { removeFile() }
         service.ticker.cancel()
         service.acceptor.close()
-        await connections.close(within: Self.farewell)
+        await connections.close(within: Self.closeTimeout)
         await service.thread.stop()
         self.service.withLock { $0 = nil }
     }
