@@ -22,9 +22,9 @@ private struct ScriptedConnection {
     /// Who has been told that a line has been taken.
     let told = Locked<[String]>([])
 
-    /// The thread that serves unless a test says otherwise.
-    static let serving: UInt = 1
-    static let other: UInt = 2
+    /// The worker that serves unless a test says otherwise.
+    static let serving = Worker(number: 1)
+    static let other = Worker(number: 2)
 
     /// A line as short as a dispatched one can be.
     static let weight = Connection.State.requestWeight + 1
@@ -64,10 +64,10 @@ private struct ScriptedConnection {
 
     /// Serves one turn and does with each line what `dispatch` says. Returns the lines, and how the turn ended.
     mutating func serve(
-        _ ready: Poller.Interest = .read, by thread: UInt = serving,
+        _ ready: Poller.Interest = .read, by worker: Worker = serving,
         _ dispatch: (inout ScriptedConnection, String) -> Void = { _, _ in }
     ) -> (lines: [String], end: Action) {
-        var visit = Connection.State.Visit.serving(by: thread)
+        var visit = Connection.State.Visit.serving(by: worker)
         state.beginTurn(&visit, ready: ready)
         var lines: [String] = []
         while true {
@@ -92,17 +92,17 @@ private struct ScriptedConnection {
     }
 
     /// Answers a request. Returns what is to be done then; nothing when the thread that serves will do it.
-    mutating func reply(_ text: String, isOperation: Bool = false, by thread: UInt = other) -> Action? {
+    mutating func reply(_ text: String, isOperation: Bool = false, by worker: Worker = other) -> Action? {
         state.finishRequest(Self.weight, isOperation: isOperation)
-        return add(text, by: thread)
+        return add(text, by: worker)
     }
 
     mutating func notify(_ text: String) -> Action? {
         add(text, taken: { [told] in told.withLock { $0.append(text) } }, by: Self.other)
     }
 
-    private mutating func add(_ text: String, taken: (@Sendable () -> Void)? = nil, by thread: UInt) -> Action? {
-        guard state.add(Array(text.utf8), taken: taken, by: thread) else { return nil }
+    private mutating func add(_ text: String, taken: (@Sendable () -> Void)? = nil, by worker: Worker) -> Action? {
+        guard state.add(Array(text.utf8), taken: taken, by: worker) else { return nil }
         var visit = Connection.State.Visit.sending
         return step(&visit)
     }

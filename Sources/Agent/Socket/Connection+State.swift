@@ -1,5 +1,4 @@
 import AgentProtocol
-import Glibc
 import Platform
 
 extension Connection {
@@ -23,8 +22,8 @@ extension Connection {
         private var isInLine = false
         /// Whether nothing is read or dispatched until half of what is in flight has been answered and taken.
         private var isHeldBack = false
-        /// The thread that dispatches lines. It writes what it replies to them, and sees what is to be waited for.
-        private var servingThread: pthread_t?
+        /// The worker that dispatches lines. It writes what it replies to them, and sees what is to be waited for.
+        private var server: Worker?
         private(set) var outgoing = OutgoingLines()
         /// Requests that have not been answered, the one in hand included.
         private var inFlight = 0
@@ -92,7 +91,7 @@ extension Connection {
         /// One thread's look at the connection: what it may do, and how far it has come.
         struct Visit: Sendable {
             /// The thread that serves the connection; `nil` for one that only has an event for it.
-            fileprivate var servingThread: pthread_t?
+            fileprivate var server: Worker?
             /// What the socket is ready for and has not been looked after.
             fileprivate var ready: Poller.Interest = []
             /// Lines it may still dispatch, whatever they are.
@@ -109,8 +108,8 @@ extension Connection {
             static var sending: Visit { Visit(sendsFirst: true) }
 
             /// A thread serves the connection for one turn, which it begins with `beginTurn(_:ready:)`.
-            static func serving(by thread: pthread_t) -> Visit {
-                Visit(servingThread: thread, lines: linesInATurn)
+            static func serving(by worker: Worker) -> Visit {
+                Visit(server: worker, lines: linesInATurn)
             }
         }
 
@@ -118,12 +117,12 @@ extension Connection {
         /// `.dispatch` and `.carryOut` say has been done.
         mutating func next(_ visit: inout Visit, _ room: PartyShare.Room) -> Action {
             guard isOpen else {
-                if servingThread == visit.servingThread { servingThread = nil }
+                if server == visit.server { server = nil }
                 guard mustClose else { return .leave }
                 mustClose = false
                 return .close
             }
-            if let servingThread, servingThread != visit.servingThread {
+            if let server, server != visit.server {
                 return visit.sendsFirst && outgoing.isSendable ? .send : .leave
             }
             // What the caller sent is more than its party may have done, and it will not read the replies.
@@ -140,12 +139,12 @@ extension Connection {
             if visit.lines > 0 {
                 if let work = nextWork(&visit, room) {
                     visit.lines -= 1
-                    servingThread = visit.servingThread
+                    server = visit.server
                     return work
                 }
                 visit.lines = 0
             }
-            servingThread = nil
+            server = nil
             return outgoing.isSendable ? .send : rest(&visit, room)
         }
 
@@ -294,10 +293,10 @@ extension Connection {
         /// - Parameter taken: called once the socket has taken it.
         /// - Returns: whether the thread that adds it is to have it written. What comes from the thread that dispatches is
         ///   written together when that has done with the connection.
-        mutating func add(_ line: [UInt8], taken: (@Sendable () -> Void)? = nil, by thread: pthread_t) -> Bool {
+        mutating func add(_ line: [UInt8], taken: (@Sendable () -> Void)? = nil, by worker: Worker) -> Bool {
             guard isOpen else { return false }
             outgoing.append(line, taken: taken)
-            return servingThread != thread
+            return server != worker
         }
 
         // MARK: - What happens: the rest
@@ -332,7 +331,7 @@ extension Connection {
         ///
         /// - Returns: how many bytes more than when it was last counted.
         mutating func count() -> Int {
-            if isOpen, servingThread != nil { return 0 }
+            if isOpen, server != nil { return 0 }
             let now = framer.count + outgoing.count + inFlightWeight
             defer { counted = now }
             return now - counted
@@ -341,7 +340,7 @@ extension Connection {
         private mutating func close() -> Action {
             end()
             mustClose = false
-            servingThread = nil
+            server = nil
             return .close
         }
 
@@ -351,7 +350,7 @@ extension Connection {
             var ended = State()
             ended.isOpen = false
             ended.mustClose = true
-            ended.servingThread = servingThread
+            ended.server = server
             ended.inFlight = inFlight
             ended.inFlightWeight = inFlightWeight
             ended.operations = operations

@@ -1,5 +1,4 @@
 import AgentProtocol
-import Glibc
 import Platform
 
 /// One connection: cuts what comes in into lines, hands each to the dispatcher, writes the replies. When it does what, says its
@@ -101,7 +100,7 @@ final class Connection: Sendable {
 
     /// Does what the socket is ready for, for one turn.
     func serve(_ ready: Poller.Interest) {
-        var visit = State.Visit.serving(by: pthread_self())
+        var visit = State.Visit.serving(by: .current)
         var next = perform(&visit) { guarded, visit in
             // What an event said may have passed.
             guarded.state.beginTurn(&visit, ready: ready.intersection(guarded.registration.interest))
@@ -164,7 +163,7 @@ final class Connection: Sendable {
             event(&guarded.state)
             // Nothing else would count what a connection that has ended holds no more.
             if !guarded.state.isOpen { held = guarded.state.count() }
-            return guarded.state.add(line, taken: taken, by: pthread_self())
+            return guarded.state.add(line, taken: taken, by: .current)
         }
         dependencies.share.hold(held)
         if isToBeWritten { dependencies.writes.write(self) }
