@@ -138,8 +138,8 @@ struct ChangeFeedTests {
         case 1: feed.disconnected(one)
         default: feed.unsubscribe(one)
         }
-        #expect(await outcome == (how == 0 ? .published(frontends: 1) : .unserved))
         #expect(feed.state.withLock { $0.continuations.isEmpty })
+        #expect(await outcome == (how == 0 ? .published(frontends: 1) : .unserved))
     }
 
     @Test("a change that has waited as long as it may is waited for no more, and says who has not served it")

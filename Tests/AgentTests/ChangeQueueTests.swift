@@ -63,7 +63,10 @@ struct ChangeQueueTests {
         let queue = makeQueue()
         await queue.enqueue(demo) { [stage, other] in
             await stage.open("later")
-            await queue.enqueue(other) { await stage.perform("later") }
+            await queue.enqueue(other) {
+                for _ in 1...1_000 { await Task.yield() }
+                await stage.perform("later")
+            }
         }
         await queue.drain()
         #expect(await stage.steps == ["later"])

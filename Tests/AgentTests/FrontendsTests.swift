@@ -11,7 +11,7 @@ import Testing
 struct FrontendsTests {
     @Test("creating an issuer returns once its standby key is published, and says that nobody serves it where that is so")
     func creation() async throws {
-        try await AgentFixture.with { agent, client in
+        try await AgentFixture.with({ $0.feed = .patient }) { agent, client in
             let parameters = IssuerCreateParameters(issuer: "demo", algorithm: "ES256", enableOIDCIssuer: true)
             let created = try await client.call(parameters)
             #expect(created.issuer.keyCounts.standby == 1)
@@ -114,7 +114,7 @@ struct FrontendsTests {
 
     @Test("an issuer that was deleted is said to have been, up to which generation, and one that never was is not")
     func deletion() async throws {
-        try await AgentFixture.with { agent, client in
+        try await AgentFixture.with({ $0.feed = .patient }) { agent, client in
             try await client.create()
             let last = try await client.status().generation
             _ = try await client.call(IssuerDeleteParameters(issuer: "demo"))

@@ -17,7 +17,7 @@ struct RotationOrderTests {
         ]
         for order in stale {
             let error = #expect(throws: LifecycleError.self) { try order.plan(for: issuer, at: later, trusted) }
-            #expect(error?.code == .conflict)
+            #expect(error?.code == .conflict && error?.generation == 5)
         }
         #expect(try RotationOrder.rotate(ifGeneration: 5).plan(for: issuer, at: later, trusted).generation == 5)
     }

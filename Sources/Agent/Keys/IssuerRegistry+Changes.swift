@@ -123,8 +123,7 @@ extension IssuerRegistry {
     /// Mints URLs under the origin of a configuration that was read again; URLs in force stay.
     func adopt(_ read: @Sendable () async throws -> ReloadedConfiguration) async throws -> ReloadedConfiguration {
         var reloaded = try await read()
-        guard reloaded.publicBaseURL != urls.publicBaseURL else { return reloaded }
-        urls.publicBaseURL = reloaded.publicBaseURL
+        guard urls.move(to: reloaded.publicBaseURL) else { return reloaded }
         reloaded.issuersElsewhere = urls.elsewhere(among: allIssuers)
         if !reloaded.issuersElsewhere.isEmpty {
             log.warning(

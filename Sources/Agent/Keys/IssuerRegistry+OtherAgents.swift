@@ -3,7 +3,7 @@ import KeyLifecycle
 import Logging
 import PKCS11
 
-/// Another agent of the same deployment on the token: a copy of the store that somebody has started.
+/// Another agent of the same deployment on the token: an agent that was started on a copy of the store.
 extension IssuerRegistry {
     /// Looks whether another agent of the deployment uses the token, and says to it that this one does.
     ///

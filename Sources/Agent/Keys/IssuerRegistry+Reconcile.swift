@@ -22,7 +22,7 @@ extension IssuerRegistry {
     /// - Throws: `HSMError`, `StoreError`. What fails of the execution is in the steps.
     func reconcile(dryRun: Bool) async throws -> (plan: ReconciliationPlan, steps: [ReconciliationStep]) {
         let plan = try await planReconciliation()
-        return (plan, dryRun ? plan.steps : await carryOut(plan.steps))
+        return (plan, dryRun ? plan.steps : await take(plan.steps))
     }
 
     /// What token and store ask for, as both are now.
@@ -44,15 +44,15 @@ extension IssuerRegistry {
         return plan
     }
 
-    /// Carries steps out that a caller or the start waits for, each among the other changes of its issuer. Issuers in quarantine are left
+    /// Takes steps that a caller or the start waits for, each among the other changes of its issuer. Issuers in quarantine are left
     /// alone, and on a token that shows none of the store's keys nothing happens.
-    func carryOut(_ planned: [ReconciliationStep]) async -> [ReconciliationStep] {
+    func take(_ planned: [ReconciliationStep]) async -> [ReconciliationStep] {
         var steps: [ReconciliationStep] = []
         for planned in planned {
             var step = planned
             if standing.quarantine(of: planned.issuer) == nil && standing.standstill == nil {
                 do {
-                    step.isDone = try await queue.run(planned.issuer) { try await self.carryOutInTurn(planned.kind) }
+                    step.isDone = try await queue.run(planned.issuer) { try await self.takeInTurn(planned.kind) }
                 } catch {
                     step.failure = "\(error)"
                 }
@@ -62,7 +62,7 @@ extension IssuerRegistry {
         return steps
     }
 
-    private func carryOutInTurn(_ step: ReconciliationStep.Kind) async throws -> Bool {
+    private func takeInTurn(_ step: ReconciliationStep.Kind) async throws -> Bool {
         switch step {
         case .intent(let item):
             guard item.step != .keep, mayTouchToken else { return false }

@@ -34,7 +34,7 @@ extension IssuerRegistry {
         for _ in 1...Self.mostFirstLooks where !standing.agents.hasBegun { await lookForOtherAgents() }
         let plan = try await planReconciliation()
         adoptFirstLook(plan)
-        return (plan, await carryOut(isDestroying ? plan.steps : plan.steps.filter { !$0.isDestruction }))
+        return (plan, await take(isDestroying ? plan.steps : plan.steps.filter { !$0.isDestruction }))
     }
 
     private func adoptFirstLook(_ plan: ReconciliationPlan) {

@@ -121,6 +121,12 @@ actor IssuerRegistry {
         issuers.values.sorted { $0.name < $1.name }
     }
 
+    /// An issuer as callers are shown it: with why it does nothing, if it does not.
+    func shownIssuer(named text: String) throws -> (issuer: Issuer, quarantine: Quarantine?) {
+        let issuer = try issuer(named: text)
+        return (issuer, standing.quarantine(of: issuer.name))
+    }
+
     /// Every issuer that does nothing, and why.
     var quarantinedIssuers: [IssuerName: Quarantine] { standing.quarantine(among: issuers.keys) }
 

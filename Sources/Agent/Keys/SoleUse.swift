@@ -2,13 +2,13 @@
 ///
 /// Each agent keeps a note on the token and removes the others'. One whose note is gone looks for who has done it. An agent
 /// that started later than this one is answered by putting the note back: it learns so that this one is alive. An agent that
-/// started earlier and answers makes this one the later of two. No clock is asked, and a note that nobody answers for is one
+/// started earlier and answers makes this one the later of two. No clock is asked, and a note that no agent answers for is one
 /// of a process that has ended.
 ///
 /// A pure value: it says what to write, and does nothing.
 struct SoleUse: Sendable {
     enum Standing: Hashable, Sendable {
-        /// Nobody else is known.
+        /// No other agent is known.
         case alone
         /// Another agent has started after this one and uses the token as well. This one goes on; a person has to look.
         case earlier(than: AgentNote)
@@ -41,7 +41,7 @@ struct SoleUse: Sendable {
         guard var own else { return nil }
         for other in others {
             // One that is older, or a former start of this store, may be shown only now: another one has just put its own note in
-            // that one's place, or the token was restored. It is somebody's once it answers.
+            // that one's place, or the token was restored. It is of an agent that runs once it answers.
             if !other.isLater(than: own) || known.contains(other.agent) {
                 let seen = baseline[other.agent] ?? other.answers
                 baseline[other.agent] = seen
@@ -62,10 +62,10 @@ struct SoleUse: Sendable {
     private mutating func begin(_ others: [AgentNote]) -> AgentNote? {
         hasBegun = true
         baseline = Dictionary(others.map { ($0.agent, $0.answers) }) { first, _ in first }
-        // Whoever left it has used the token since this store was last in use: one of the two is a copy, or an older state.
+        // The agent that left it has used the token since this store was last in use: one of the two is a copy, or an older state.
         if let stranger = others.first(where: { !known.contains($0.agent) }) { standing = .later(than: stranger) }
         // Also then: the other one is to learn of it.
-        // Never a lower one than before: whoever was there before it would take itself for the later one.
+        // Never a lower one than before: an agent that was there before it would take itself for the later one.
         if let number = own?.number { own?.number = max(number, (others.first?.number ?? 0) + 1) }
         return own
     }

@@ -97,9 +97,8 @@ struct ShowIssuer: Operation {
     func issuer(of parameters: IssuerStatusParameters) -> String? { parameters.issuer }
 
     func run(_ admission: Admission<IssuerStatusParameters>, _ context: OperationContext) async throws -> IssuerStatus {
-        let parameters = admission.parameters
-        let issuer = try await registry.issuer(named: parameters.issuer)
-        return views.status(issuer, await registry.standing.quarantine(of: issuer.name))
+        let (issuer, quarantine) = try await registry.shownIssuer(named: admission.parameters.issuer)
+        return views.status(issuer, quarantine)
     }
 }
 

@@ -99,7 +99,7 @@ extension ReportHealth {
 }
 
 extension KeyWorkHealth {
-    /// Seconds for which somebody may wait for the token before that is a problem.
+    /// Seconds for which a request may wait for the token before that is a problem.
     private static let patience = 5
 
     fileprivate init(_ lengths: [WorkClass: LineLength]) {
