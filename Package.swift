@@ -122,17 +122,18 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CPlatform"),
 
+        library("StrictJSON"),
         library("Platform", ["CPlatform", "CZlib"]),
         library("PKCS11", ["CCryptoki", "Platform"]),
         library("TokenProvisioning", ["CLibP11", "Platform"]),
-        library("JOSE", [.crypto, .cryptoExtras]),
+        library("JOSE", ["StrictJSON", .crypto, .cryptoExtras]),
         library("KeyLifecycle"),
         library("IssuerStore", ["KeyLifecycle", "Platform", .grdb]),
-        library("AgentProtocol"),
+        library("AgentProtocol", ["StrictJSON"]),
         library(
             "Agent",
             [
-                "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
+                "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform", "StrictJSON",
                 .crypto, .dequeModule, .logging, .metrics, .serviceLifecycle,
             ]),
         library("AgentClient", ["AgentProtocol", "Platform", .nioCore, .nioPosix]),
@@ -144,16 +145,16 @@ let package = Package(
                 "AgentClient", "AgentProtocol", "Platform",
                 .hummingbirdCore, .hummingbirdTLS, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle,
             ]),
-        library("DaemonKit", ["Platform", .coreMetrics, .logging, .serviceLifecycle, .unixSignals, .yams]),
+        library("DaemonKit", ["Platform", "StrictJSON", .coreMetrics, .logging, .serviceLifecycle, .unixSignals, .yams]),
         library("AgentSettings", ["Agent", "AgentProtocol", "DaemonKit", "PKCS11", "Platform"]),
 
         executable(
             "privyseald",
             [
                 "Agent", "AgentClient", "AgentProtocol", "AgentSettings", "DaemonKit", "IssuerStore", "KeyLifecycle", "PKCS11",
-                "Platform", "TokenProvisioning", .argumentParser, .logging, .metrics, .serviceLifecycle,
+                "Platform", "StrictJSON", "TokenProvisioning", .argumentParser, .logging, .metrics, .serviceLifecycle,
             ]),
-        executable("privyseal", ["AgentClient", "AgentProtocol", "RelyingParty", "Platform", .argumentParser]),
+        executable("privyseal", ["AgentClient", "AgentProtocol", "RelyingParty", "Platform", "StrictJSON", .argumentParser]),
         executable(
             "privyseal-issuer",
             ["DaemonKit", "OIDCFrontend", "Platform", .argumentParser, .coreMetrics, .logging, .serviceLifecycle]),
@@ -177,6 +178,7 @@ let package = Package(
             ]),
         tests("PKCS11Tests", ["PKCS11", "SoftHSMSupport", .crypto, .cryptoExtras]),
         tests("TokenProvisioningTests", ["TokenProvisioning", "PKCS11", "SoftHSMSupport", "TestSupport", .subprocess]),
+        tests("StrictJSONTests", ["StrictJSON"]),
         tests("PlatformTests", ["Platform", "TestSupport"]),
         tests("JOSETests", ["JOSE", .crypto]),
         tests("KeyLifecycleTests", ["KeyLifecycle", "TestSupport"]),

@@ -1,3 +1,5 @@
+public import StrictJSON
+
 /// A JSON-RPC error as it goes over the wire: `{code, message, data: {reason, retryable, hint?, ...}}`.
 ///
 /// Equal by reason. The message says what happened and the hint what to do, a line each; neither carries a PIN, a payload

@@ -1,3 +1,6 @@
+// The protocol is JSON: who imports it has the values that its messages are made of.
+@_exported public import StrictJSON
+
 /// Versions this build speaks for. The protocol version changes its first number only when an old client would break.
 public enum ProtocolVersion {
     /// The release of PrivySeal, `major.minor.patch`.
@@ -15,7 +18,7 @@ public enum ProtocolLimits {
     /// Bytes of one reply line, its LF not counted.
     public static let replyLine = 1_048_576
     /// Objects and arrays inside each other.
-    public static let depth = 32
+    public static let depth = JSONScanner.depthLimit
     /// Entries on one page of a list, unless the request asks for fewer.
     public static let defaultPage = 100
     public static let maximumPage = 500

@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// base64url without padding, as JOSE has it (RFC 4648 §5, RFC 7515 §2).
 public enum Base64URL {
     /// The base64url text of `bytes`, as ASCII bytes.
@@ -56,33 +58,17 @@ public enum Base64URL {
     ///
     /// - Throws: ``JOSEError/Code/base64URLInvalid``.
     public static func decode(_ text: ArraySlice<UInt8>) throws(JOSEError) -> [UInt8] {
-        guard text.count % 4 != 1 else {
-            throw JOSEError(.base64URLInvalid, "base64url text of \(text.count) characters is cut short")
+        do throws(Base64URLText.Fault) {
+            return try Base64URLText.decode(text)
+        } catch {
+            let message =
+                switch error {
+                case .cutShort: "base64url text of \(text.count) characters is cut short"
+                case .foreignCharacter: "text has a character that base64url without padding does not have"
+                case .trailingBits: "base64url text ends in bits that are not zero"
+                }
+            throw JOSEError(.base64URLInvalid, message)
         }
-        var bytes = [UInt8](repeating: 0, count: text.count * 3 / 4)
-        let input = text.span
-        let values = Self.values.span
-        var output = bytes.mutableSpan
-        var position = 0
-        var bits: UInt32 = 0
-        var bitCount: UInt32 = 0
-        for index in 0..<input.count {
-            let value = values[Int(input[index])]
-            guard value != invalid else {
-                throw JOSEError(.base64URLInvalid, "text has a character that base64url without padding does not have")
-            }
-            bits = bits << 6 | UInt32(value)
-            bitCount += 6
-            if bitCount >= 8 {
-                bitCount -= 8
-                output[position] = UInt8(truncatingIfNeeded: bits >> bitCount)
-                position += 1
-            }
-        }
-        guard bits & ((1 << bitCount) - 1) == 0 else {
-            throw JOSEError(.base64URLInvalid, "base64url text ends in bits that are not zero")
-        }
-        return bytes
     }
 
     /// The bytes that `text` stands for; as the same for a slice.
@@ -95,20 +81,10 @@ public enum Base64URL {
         try decode(Array(text.utf8)[...])
     }
 
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+    private static let alphabet = Base64URLText.alphabet
 
     /// The two characters for each 12 bits, the first in the low byte: half the look-ups of the alphabet itself.
     private static let pairsOfCharacters: [UInt16] = (0..<4096).map {
         UInt16(alphabet[$0 >> 6]) | UInt16(alphabet[$0 & 0x3F]) << 8
     }
-
-    private static let invalid: UInt8 = 0xFF
-
-    private static let values: [UInt8] = {
-        var values = [UInt8](repeating: invalid, count: 256)
-        for (value, character) in alphabet.enumerated() {
-            values[Int(character)] = UInt8(value)
-        }
-        return values
-    }()
 }

@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// An issuer's discovery document (OpenID Connect Discovery 1.0 §3), with what Kubernetes and AKS serve and nothing else.
 public struct DiscoveryDocument: Sendable, Equatable {
     /// The issuer's URL, equal to `iss` character by character.
@@ -16,14 +18,13 @@ public struct DiscoveryDocument: Sendable, Equatable {
 
     /// The JSON that is served: compact, members in the order Kubernetes writes them; media type `application/json`.
     public var encoded: [UInt8] {
-        var text = JSONText()
-        text.appendObject([
-            ("issuer", .string(issuer)),
-            ("jwks_uri", .string(jwksURI)),
-            ("response_types_supported", .strings(["id_token"])),
-            ("subject_types_supported", .strings(["public"])),
-            ("id_token_signing_alg_values_supported", .strings(algorithms.map(\.rawValue))),
-        ])
-        return text.bytes
+        let document: JSONValue = [
+            "issuer": .string(issuer),
+            "jwks_uri": .string(jwksURI),
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": .array(algorithms.map { .string($0.rawValue) }),
+        ]
+        return document.encoded()
     }
 }

@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// A public key as a JSON Web Key (RFC 7517 §4, RFC 7518 §6.2.1 and §6.3.1, RFC 8037 §2), as it is published and shown.
 public struct JWK: Codable, Sendable, Equatable {
     /// What the key is for, always `sig` here (RFC 7517 §4.2).
@@ -50,13 +52,27 @@ public struct JWK: Codable, Sendable, Equatable {
     }
 
     /// The JSON that is published: compact, members in the order `use`, `kty`, `kid`, `alg`, then `n`, `e` or `crv`, `x`, `y`.
-    public var encoded: [UInt8] {
-        var text = JSONText()
-        text.appendObject([
-            ("use", .string(use)), ("kty", .string(kty)), ("kid", .string(kid)), ("alg", .string(alg)),
-            ("n", n.map { .string($0) }), ("e", e.map { .string($0) }),
-            ("crv", crv.map { .string($0) }), ("x", x.map { .string($0) }), ("y", y.map { .string($0) }),
-        ])
-        return text.bytes
+    public var encoded: [UInt8] { json.encoded() }
+
+    /// What is published; members that the type of key does not have are absent.
+    var json: JSONValue {
+        let members = [
+            ("use", use), ("kty", kty), ("kid", kid), ("alg", alg), ("n", n), ("e", e), ("crv", crv), ("x", x), ("y", y),
+        ]
+        return .object(members.compactMap { name, value in value.map { JSONValue.Member(name, .string($0)) } })
+    }
+}
+
+/// A JSON Web Key Set (RFC 7517 §5): the document relying parties take an issuer's keys from.
+public enum JWKSet {
+    /// The document `{"keys":[…]}` with the keys in the order given; media type `application/jwk-set+json`.
+    ///
+    /// - Throws: ``JOSEError/Code/algorithmMismatch`` when an algorithm belongs to another key type than its key.
+    public static func encode(_ keys: [(key: PublicKey, algorithm: JWSAlgorithm)]) throws(JOSEError) -> [UInt8] {
+        var members: [JSONValue] = []
+        for (key, algorithm) in keys {
+            members.append(try JWK(key, algorithm).json)
+        }
+        return JSONValue.object([JSONValue.Member("keys", .array(members))]).encoded()
     }
 }

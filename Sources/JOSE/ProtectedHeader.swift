@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// The JWS protected header of every JWT that one key signs (RFC 7515 §4), encoded once.
 ///
 /// It holds `alg`, `kid` and `typ: "JWT"` and nothing else: whatever else a header may say, a relying party may obey.
@@ -9,9 +11,8 @@ public struct ProtectedHeader: Sendable, Equatable {
 
     /// The header for JWTs signed with `algorithm` by the key called `kid`.
     public init(algorithm: JWSAlgorithm, kid: String) {
-        var text = JSONText()
-        text.appendObject([("alg", .string(algorithm.rawValue)), ("kid", .string(kid)), ("typ", .string("JWT"))])
-        json = text.bytes
-        base64URL = Base64URL.encode(text.bytes)
+        let header: JSONValue = ["alg": .string(algorithm.rawValue), "kid": .string(kid), "typ": "JWT"]
+        json = header.encoded()
+        base64URL = Base64URL.encode(json)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import StrictJSON
 
 /// A record as people read it.
 struct AuditRow: CustomStringConvertible {
@@ -22,9 +23,10 @@ struct AuditRow: CustomStringConvertible {
     private static func printable(_ text: String) -> String {
         var shown = ""
         for scalar in text.unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator: shown += "\\u{\(String(scalar.value, radix: 16))}"
-            default: shown.unicodeScalars.append(scalar)
+            if scalar.isHidden {
+                shown += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                shown.unicodeScalars.append(scalar)
             }
         }
         return String(shown.reversed().drop { $0 == " " }.reversed())

@@ -169,12 +169,4 @@ struct SignRequestTests {
         }
         #expect(error.map { "\($0)\($0.hint ?? "")".contains("secret") } == false)
     }
-
-    @Test("base64url is read as Foundation reads it", arguments: 0..<40)
-    func base64URL(_ count: Int) {
-        var random = SeededGenerator(seed: UInt64(count))
-        let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
-        let text = Data(bytes).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
-        #expect(Base64URLText.decode(Array(text.utf8)[...]) == bytes)
-    }
 }

@@ -54,4 +54,15 @@ struct WireTimeTests {
     func order() {
         #expect(WireTime(seconds: 1) < WireTime(seconds: 2))
     }
+
+    @Test("a time that is none names its form")
+    func wrongTime() {
+        struct Timed: Decodable { let at: WireTime }
+        let error = #expect(throws: DecodingError.self) { try JSONValue.object([.init("at", "now")]).decode(Timed.self) }
+        guard case .dataCorrupted(let context) = error else {
+            Issue.record("not corrupted")
+            return
+        }
+        #expect(context.debugDescription == "a UTC time such as \"2026-11-24T10:00:00Z\"")
+    }
 }

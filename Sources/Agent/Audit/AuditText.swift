@@ -1,4 +1,5 @@
 import AgentProtocol
+import StrictJSON
 
 /// The members of a record after `prev`, as JSON text in their fixed order: `,"uid":…}`.
 ///
@@ -84,7 +85,7 @@ struct AuditText: Sendable {
     private mutating func add(_ name: String, whole value: String) {
         bytes += name.utf8
         bytes.append(UInt8(ascii: "\""))
-        append(escaping: value)
+        bytes.append(value, escaping: .numbers)
         bytes.append(UInt8(ascii: "\""))
     }
 
@@ -108,39 +109,18 @@ struct AuditText: Sendable {
         bytes.append(UInt8(ascii: "\""))
         let length = string.utf8.count
         if length <= Self.longestString {
-            append(escaping: string)
+            bytes.append(string, escaping: .numbers)
         } else {
             var end = string.utf8.index(string.utf8.startIndex, offsetBy: Self.longestString)
             while string.utf8[end] & 0xC0 == 0x80 { end = string.utf8.index(before: end) }
-            append(escaping: String(string[..<end]))
+            bytes.append(String(string[..<end]), escaping: .numbers)
             bytes += "…+\(string.utf8.distance(from: end, to: string.utf8.endIndex))".utf8
         }
         bytes.append(UInt8(ascii: "\""))
     }
-
-    private mutating func append(escaping text: String) {
-        let start = bytes.count
-        if bytes.append(ifPlain: text), !bytes[start...].contains(0x7F) { return }
-        bytes.removeSubrange(start...)
-        for byte in text.utf8 { append(escaping: byte) }
-    }
-
-    private mutating func append(escaping byte: UInt8) {
-        switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-            bytes.append(UInt8(ascii: "\\"))
-            bytes.append(byte)
-        case 0..<0x20, 0x7F:
-            bytes += "\\u00".utf8
-            bytes.append(hexadecimalDigit(byte >> 4))
-            bytes.append(hexadecimalDigit(byte & 15))
-        default:
-            bytes.append(byte)
-        }
-    }
 }
 
-func hexadecimalDigit(_ value: UInt8) -> UInt8 {
+private func hexadecimalDigit(_ value: UInt8) -> UInt8 {
     value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
 }
 

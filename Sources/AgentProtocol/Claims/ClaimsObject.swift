@@ -1,3 +1,5 @@
+public import StrictJSON
+
 /// The claims of a JWT to be (RFC 7519 §4), as the bytes they came in and what of them policy looks at.
 ///
 /// Whoever has one knows: it is a JSON object that all parsers read alike, with an audience.

@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// The names that RFC 7519 §4.1 registers, and what some parsers take for them.
 public enum RegisteredClaimName {
     static let all = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]

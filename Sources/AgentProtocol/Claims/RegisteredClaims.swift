@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// What is wrong with claims, and what to do about it where that is not the same in other words; a line each.
 struct ClaimsFailure: Error {
     let message: String

@@ -1,3 +1,5 @@
+public import StrictJSON
+
 /// The `params` of `sign`, read so that the claims keep their bytes.
 public struct SignRequest: Sendable {
     /// The name of an issuer, not looked into.
@@ -77,7 +79,7 @@ private struct SignMembers {
     }
 
     private static func object(_ payload: ArraySlice<UInt8>) throws(ProtocolError) -> ClaimsObject {
-        guard let text = Base64URLText.decode(payload) else {
+        guard let text = try? Base64URLText.decode(payload) else {
             throw ClaimsObject.invalid("the payload is not base64url without padding")
         }
         return try ClaimsObject(parsing: text)

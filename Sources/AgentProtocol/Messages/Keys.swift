@@ -1,3 +1,5 @@
+public import StrictJSON
+
 /// `list-keys`: the keys of one issuer or of all, ended ones included, with what the token says about each.
 public struct ListKeysParameters: PagedParameters {
     public typealias Result = KeyList

@@ -1,3 +1,5 @@
+public import StrictJSON
+
 /// `sign`: one JWT by the active key of an issuer.
 ///
 /// The agent reads these params with its scanner, not with `Decodable`, so that the claims keep their bytes; this type is

@@ -1,3 +1,5 @@
+public import StrictJSON
+
 /// One line from the agent, as a client reads it.
 ///
 /// Members, reasons and error codes that this version does not know are let through.

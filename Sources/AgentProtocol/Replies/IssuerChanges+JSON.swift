@@ -1,3 +1,5 @@
+import StrictJSON
+
 extension IssuerChanges {
     /// The notification's `params`. Written out, since a type of integers and strings leaves nothing to fail.
     var json: JSONValue {

@@ -1,3 +1,5 @@
+public import StrictJSON
+
 extension ProtocolError {
     /// The value of a reply's `error` (JSON-RPC 2.0 §5.1).
     public var json: JSONValue {

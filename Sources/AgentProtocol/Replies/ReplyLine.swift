@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// Reply and notification lines as bytes, each with its LF. Always a whole line of at most ``ProtocolLimits/replyLine``
 /// bytes: what cannot be encoded, or is too long, becomes an `INTERNAL` error.
 public enum ReplyLine {

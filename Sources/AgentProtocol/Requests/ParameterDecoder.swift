@@ -1,3 +1,5 @@
+public import StrictJSON
+
 /// Reads the `params` of every method but `sign`, whose claims must keep their bytes.
 public enum ParameterDecoder {
     /// The parameters that `params` hold; absent `params` are an empty object, and a member that is `null` is an absent one.

@@ -1,3 +1,5 @@
+public import StrictJSON
+
 /// One request line, its envelope read and its `params` left as they came.
 public struct Request: Sendable {
     public let id: RequestID

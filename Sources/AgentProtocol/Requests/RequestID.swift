@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// The `id` of a request: a string or an integer, echoed in the reply as it was written (JSON-RPC 2.0 §4).
 public struct RequestID: Hashable, Sendable, CustomStringConvertible {
     private enum Storage: Hashable, Sendable {

@@ -1,3 +1,4 @@
+import StrictJSON
 import Yams
 
 /// A YAML mapping whose keys are all known to `Key`.
@@ -56,7 +57,7 @@ struct MappingContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     private static func unknown(_ name: String, at place: NodeDecoder) -> ConfigurationError {
         let known = knownKeys
-        let nearest = EditDistance.nearest(to: name, in: known).map { "; did you mean \"\($0)\"?" } ?? ""
+        let nearest = nearest(to: name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
         let hint = known.isEmpty ? "remove it" : "remove it; the keys here are \(known.joined(separator: ", "))"
         return place.failure(.unknownKey, "unknown key \"\(name)\"\(nearest)", hint: hint)
     }

@@ -1,4 +1,5 @@
 import Platform
+import StrictJSON
 import Yams
 
 /// Decodes one YAML node; knows where it stands, so that whatever goes wrong in it is reported there.
@@ -33,7 +34,7 @@ struct NodeDecoder: Decoder, SingleValueDecodingContainer {
             guard case .dataCorrupted = error, let text = node.scalar?.string, let names = Self.caseNames(of: type) else {
                 throw error
             }
-            let nearest = EditDistance.nearest(to: text, in: names).map { "; did you mean \"\($0)\"?" } ?? ""
+            let nearest = nearest(to: text, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
             throw failure(
                 .invalidValue, "\(subject) cannot be \"\(text)\"\(nearest)", hint: "one of \(names.joined(separator: ", "))")
         }

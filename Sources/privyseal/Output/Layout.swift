@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// Text in columns.
 enum Layout {
     private static let gap = 2
@@ -24,11 +26,9 @@ enum Layout {
         return line
     }
 
-    /// The text with control characters as escapes: what came over the wire must not steer a terminal.
+    /// The text with what is not seen as escapes: what came over the wire must not steer a terminal.
     static func printable(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
-        return text.unicodeScalars.map { scalar in
-            scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
-        }.joined()
+        guard text.unicodeScalars.contains(where: \.isHidden) else { return text }
+        return text.unicodeScalars.map { $0.isHidden ? $0.escaped(asASCII: true) : String($0) }.joined()
     }
 }

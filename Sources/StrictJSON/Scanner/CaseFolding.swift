@@ -4,13 +4,13 @@
 /// character, .NET by upper case, Python and JavaScript by the upper or lower case of the whole text, or by full case
 /// folding. Here all are equal that are so in any of these ways, and so are dotless, dotted and plain i, and what is
 /// canonically equivalent (UAX #15), which Swift takes for one key of a dictionary.
-enum CaseFolding {
+package enum CaseFolding {
     /// A text that is equal, as Swift compares, for all names that are the same to some such parser.
     ///
     /// Nil for more combining marks in a row than text has (UAX #15 §13): to order them costs the square of their number.
     ///
     /// - Parameter name: valid UTF-8.
-    static func folded(_ name: [UInt8]) -> String? {
+    package static func folded(_ name: [UInt8]) -> String? {
         guard name.contains(where: { $0 >= 0x80 }) else {
             return String(decoding: name.map { UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0 ? $0 | 0x20 : $0 }, as: UTF8.self)
         }

@@ -1,6 +1,6 @@
 extension JSONScanner {
     /// Passes a number; the cursor stands on its sign or first digit.
-    mutating func scanNumber() throws(JSONError) -> NumberToken {
+    package mutating func scanNumber() throws(JSONError) -> NumberToken {
         let start = index
         if bytes[index] == UInt8(ascii: "-") {
             index += 1
@@ -38,12 +38,12 @@ extension JSONScanner {
     }
 
     /// The number's literal text.
-    func text(_ token: NumberToken) -> String {
+    package func text(_ token: NumberToken) -> String {
         String(decoding: bytes[token.start..<token.end], as: UTF8.self)
     }
 
     /// The value of an integer; nil when it does not fit.
-    func integer(_ token: NumberToken) -> Int64? {
+    package func integer(_ token: NumberToken) -> Int64? {
         guard token.isInteger else { return nil }
         let isNegative = bytes[token.start] == UInt8(ascii: "-")
         var value: Int64 = 0

@@ -2,8 +2,8 @@
 ///
 /// It may still hold repeated member names and numbers out of range: whoever reads it decides what that means.
 public struct JSONSlice: Sendable {
-    let source: [UInt8]
-    let range: Range<Int>
+    package let source: [UInt8]
+    package let range: Range<Int>
 
     init(scanned source: [UInt8], in range: Range<Int>) {
         self.source = source
@@ -29,11 +29,11 @@ public struct JSONSlice: Sendable {
         source[range]
     }
 
-    var isObject: Bool {
+    package var isObject: Bool {
         source[range.lowerBound] == UInt8(ascii: "{")
     }
 
-    var isNull: Bool {
+    package var isNull: Bool {
         source[range.lowerBound] == UInt8(ascii: "n")
     }
 }

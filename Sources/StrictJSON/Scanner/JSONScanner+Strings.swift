@@ -1,6 +1,6 @@
 extension JSONScanner {
     /// Passes a string; the cursor stands on its opening quote.
-    mutating func scanString() throws(JSONError) -> StringToken {
+    package mutating func scanString() throws(JSONError) -> StringToken {
         let start = index + 1
         let position = PlainText.end(in: bytes.span, from: start, to: end)
         // Most strings are plain to their end.
@@ -34,14 +34,16 @@ extension JSONScanner {
     }
 
     /// The string's value.
-    func string(_ token: StringToken) -> String {
+    @inlinable
+    package func string(_ token: StringToken) -> String {
         token.isEscaped
             ? String(decoding: unescaped(token), as: UTF8.self)
             : String(decoding: bytes[token.start..<token.end], as: UTF8.self)
     }
 
     /// Whether the string's value is `text`, which is ASCII.
-    func string(_ token: StringToken, is text: String) -> Bool {
+    @inlinable
+    package func string(_ token: StringToken, is text: String) -> Bool {
         guard token.isEscaped else {
             guard token.count == text.utf8.count else { return false }
             let value = bytes.span.extracting(token.start..<token.end)
@@ -53,21 +55,27 @@ extension JSONScanner {
     }
 
     /// The UTF-8 of the string's value.
-    func value(of token: StringToken) -> [UInt8] {
+    package func value(of token: StringToken) -> [UInt8] {
         token.isEscaped ? unescaped(token) : Array(bytes[token.start..<token.end])
     }
 
     /// Whether some parser cuts the string's value short or changes it: over a control character (Unicode's category Cc), or
     /// a character beyond U+FFFF whose last 16 bits are a surrogate's, which json-c reads as U+FFFD where it is escaped.
-    func isMisread(_ token: StringToken) -> Bool {
-        guard !token.isPlain else { return false }
-        return string(token).unicodeScalars.contains { scalar in
+    @inlinable
+    package func isMisread(_ token: StringToken) -> Bool {
+        !token.isPlain && hasMisreadCharacter(token)
+    }
+
+    @usableFromInline
+    func hasMisreadCharacter(_ token: StringToken) -> Bool {
+        string(token).unicodeScalars.contains { scalar in
             scalar.properties.generalCategory == .control || token.isEscaped && scalar.value & 0xF800 == 0xD800
         }
     }
 
     /// The UTF-8 of an escaped string's value. It has been scanned, so every escape in it is whole.
-    func unescaped(_ token: StringToken) -> [UInt8] {
+    @usableFromInline
+    package func unescaped(_ token: StringToken) -> [UInt8] {
         var value: [UInt8] = []
         value.reserveCapacity(token.count)
         var position = token.start

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import AgentProtocol
+@testable import StrictJSON
 
 @Suite("Plain text")
 struct PlainTextTests {

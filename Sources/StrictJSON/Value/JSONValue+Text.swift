@@ -24,7 +24,7 @@ extension JSONValue {
         return String(decoding: text.bytes, as: UTF8.self)
     }
 
-    func append(to text: inout JSONText) {
+    package func append(to text: inout JSONText) {
         switch self {
         case .array(let elements):
             text.append(raw: "[")

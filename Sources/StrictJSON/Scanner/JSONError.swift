@@ -1,4 +1,4 @@
-/// Why a text is not JSON as this protocol reads it (RFC 8259, and stricter where parsers are known to differ).
+/// Why a text is not JSON as it is read here (RFC 8259, and stricter where parsers are known to differ).
 ///
 /// Equal by code. The message names members but never shows a value.
 public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -26,7 +26,7 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let invalidNumber = Code(rawValue: "invalid-number")
         /// An integer beyond ±(2⁵³−1) or a number that overflows a double: parsers read it as different values.
         public static let numberOutOfRange = Code(rawValue: "number-out-of-range")
-        /// Objects and arrays deeper inside each other than ``ProtocolLimits/depth``.
+        /// Objects and arrays deeper inside each other than 32.
         public static let tooDeep = Code(rawValue: "too-deep")
         /// A name that stands twice in one object: parsers differ in which one counts.
         public static let repeatedMember = Code(rawValue: "repeated-member")
@@ -71,7 +71,7 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
         case .loneSurrogate: "escape of a lone surrogate"
         case .invalidNumber: "malformed number"
         case .numberOutOfRange: "number that parsers disagree on (beyond ±(2^53-1), or of a double)"
-        case .tooDeep: "nesting deeper than \(ProtocolLimits.depth)"
+        case .tooDeep: "nesting deeper than \(JSONScanner.depthLimit)"
         case .repeatedMember: "repeated member \(quoted(member ?? ""))"
         case .memberOfOtherCase: "member \(quoted(member ?? "")) that differs from another in case alone"
         case .misreadMember: "member \(quoted(member ?? "")) that some parsers read otherwise"

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import AgentProtocol
+@testable import StrictJSON
 
 @Suite("JSON scanner")
 struct JSONScannerTests {
@@ -63,8 +63,8 @@ struct JSONScannerTests {
             let closing = opening == "[" ? "]" : "}"
             return Array((String(repeating: opening, count: depth) + "1" + String(repeating: closing, count: depth)).utf8)
         }
-        #expect(throws: Never.self) { try JSONSlice(validating: nested(ProtocolLimits.depth)) }
-        let error = #expect(throws: JSONError.self) { try JSONSlice(validating: nested(ProtocolLimits.depth + 1)) }
+        #expect(throws: Never.self) { try JSONSlice(validating: nested(JSONScanner.depthLimit)) }
+        let error = #expect(throws: JSONError.self) { try JSONSlice(validating: nested(JSONScanner.depthLimit + 1)) }
         #expect(error?.code == .tooDeep)
         // A line full of brackets costs no stack.
         #expect(throws: JSONError.self) { try JSONSlice(validating: nested(30_000)) }

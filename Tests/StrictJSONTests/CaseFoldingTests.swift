@@ -1,6 +1,6 @@
 import Testing
 
-@testable import AgentProtocol
+@testable import StrictJSON
 
 @Suite("Names without regard to case")
 struct CaseFoldingTests {

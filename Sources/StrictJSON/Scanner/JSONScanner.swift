@@ -2,52 +2,61 @@
 ///
 /// What it has passed is valid UTF-8 and follows the grammar; `Checks` says what is looked at besides. After an error the
 /// scanner must not be used further.
-struct JSONScanner {
+@usableFromInline
+package struct JSONScanner {
+    /// How many objects and arrays may stand inside each other.
+    package static let depthLimit = 32
+
     /// What is refused beyond the grammar because parsers are known to read it in different ways.
-    struct Checks: OptionSet {
-        let rawValue: UInt8
+    package struct Checks: OptionSet {
+        package let rawValue: UInt8
+
+        package init(rawValue: UInt8) {
+            self.rawValue = rawValue
+        }
 
         /// Repeated member names, compared after unescaping.
-        static let names = Checks(rawValue: 1)
+        package static let names = Checks(rawValue: 1)
         /// Integers beyond ±(2⁵³−1), and numbers that overflow a double.
-        static let numbers = Checks(rawValue: 2)
+        package static let numbers = Checks(rawValue: 2)
         /// With `names`: names of one object that are equal but for their letters' case too, names with a control character
         /// or with a meaning of their own to a parser; and NUL in any string.
-        static let readings = Checks(rawValue: 4)
+        package static let readings = Checks(rawValue: 4)
     }
 
     /// A string's place in the text, without its quotes.
-    struct StringToken {
-        let start: Int
-        let end: Int
+    @usableFromInline
+    package struct StringToken: Sendable {
+        @usableFromInline package let start: Int
+        @usableFromInline package let end: Int
         /// Whether there is a backslash in it.
-        let isEscaped: Bool
+        @usableFromInline package let isEscaped: Bool
         /// Whether its bytes are its value and plain: see ``PlainText``.
-        let isPlain: Bool
+        @usableFromInline package let isPlain: Bool
 
-        var count: Int { end - start }
+        @inlinable package var count: Int { end - start }
     }
 
     /// A number's place in the text.
-    struct NumberToken {
-        let start: Int
-        let end: Int
+    package struct NumberToken {
+        package let start: Int
+        package let end: Int
         /// Neither a fraction nor an exponent.
-        let isInteger: Bool
+        package let isInteger: Bool
 
-        var count: Int { end - start }
+        package var count: Int { end - start }
     }
 
-    let bytes: [UInt8]
-    let end: Int
+    @usableFromInline package let bytes: [UInt8]
+    @usableFromInline package let end: Int
     let checks: Checks
-    var index: Int
+    @usableFromInline package internal(set) var index: Int
     /// Names seen in the objects that are open, the innermost last. One array for all of them: a request then
     /// costs a single allocation for it, or none.
     var names: [StringToken] = []
     private var depth = 0
 
-    init(_ bytes: [UInt8], in range: Range<Int>, checking checks: Checks) {
+    package init(_ bytes: [UInt8], in range: Range<Int>, checking checks: Checks) {
         self.bytes = bytes
         index = range.lowerBound
         end = range.upperBound
@@ -57,33 +66,34 @@ struct JSONScanner {
         }
     }
 
-    init(_ slice: JSONSlice, checking checks: Checks) {
+    package init(_ slice: JSONSlice, checking checks: Checks) {
         self.init(slice.source, in: slice.range, checking: checks)
     }
 
     /// The byte at the cursor; nil at the end.
-    var next: UInt8? {
+    @inlinable package var next: UInt8? {
         index < end ? bytes[index] : nil
     }
 
     /// Whether a string begins at the cursor.
-    var isAtString: Bool {
+    @inlinable package var isAtString: Bool {
         next == UInt8(ascii: "\"")
     }
 
     /// Whether what begins at the cursor can only be a number.
-    var isAtNumber: Bool {
+    @inlinable package var isAtNumber: Bool {
         guard let next else { return false }
         return next == UInt8(ascii: "-") || UInt8(ascii: "0")...UInt8(ascii: "9") ~= next
     }
 
-    @inline(__always)
-    mutating func skipWhitespace() {
+    @inlinable @inline(__always)
+    package mutating func skipWhitespace() {
         // There is seldom any.
         if index < end, bytes[index] <= 0x20 { skipSpaces() }
     }
 
-    private mutating func skipSpaces() {
+    @usableFromInline
+    mutating func skipSpaces() {
         while index < end {
             switch bytes[index] {
             case 0x20, 0x09, 0x0A, 0x0D: index += 1
@@ -93,13 +103,13 @@ struct JSONScanner {
     }
 
     /// Passes the white space after the value, and refuses anything else.
-    mutating func finish() throws(JSONError) {
+    package mutating func finish() throws(JSONError) {
         skipWhitespace()
         guard index == end else { throw JSONError(.unexpectedByte, at: index) }
     }
 
     /// Passes one value, whatever it is. The cursor must not stand on white space.
-    mutating func skipValue() throws(JSONError) {
+    package mutating func skipValue() throws(JSONError) {
         guard let byte = next else { throw JSONError(.unexpectedEnd, at: index) }
         switch byte {
         case UInt8(ascii: "\""):
@@ -128,7 +138,7 @@ struct JSONScanner {
     }
 
     /// Passes one value and returns its place.
-    mutating func sliceValue() throws(JSONError) -> JSONSlice {
+    package mutating func sliceValue() throws(JSONError) -> JSONSlice {
         let start = index
         try skipValue()
         return JSONSlice(scanned: bytes, in: start..<index)
@@ -145,7 +155,7 @@ struct JSONScanner {
     // MARK: Objects and arrays
 
     /// Where the scan of an object or array stands.
-    struct Level {
+    package struct Level {
         var isFirst = true
         /// Index in `names` of the object's first name.
         var base: Int
@@ -154,13 +164,13 @@ struct JSONScanner {
     }
 
     /// Passes `{`.
-    mutating func openObject() throws(JSONError) -> Level {
+    package mutating func openObject() throws(JSONError) -> Level {
         try descend()
         return Level(base: names.count)
     }
 
     /// Passes what leads to the next member's value and returns its name; nil once `}` is passed.
-    mutating func nextMember(_ object: inout Level) throws(JSONError) -> StringToken? {
+    package mutating func nextMember(_ object: inout Level) throws(JSONError) -> StringToken? {
         skipWhitespace()
         guard let byte = next else { throw JSONError(.unexpectedEnd, at: index) }
         if byte == UInt8(ascii: "}") {
@@ -188,13 +198,13 @@ struct JSONScanner {
     }
 
     /// Passes `[`.
-    mutating func openArray() throws(JSONError) -> Level {
+    package mutating func openArray() throws(JSONError) -> Level {
         try descend()
         return Level(base: names.count)
     }
 
     /// Passes what leads to the next element; false once `]` is passed.
-    mutating func nextElement(_ array: inout Level) throws(JSONError) -> Bool {
+    package mutating func nextElement(_ array: inout Level) throws(JSONError) -> Bool {
         skipWhitespace()
         guard let byte = next else { throw JSONError(.unexpectedEnd, at: index) }
         if byte == UInt8(ascii: "]") {
@@ -211,7 +221,7 @@ struct JSONScanner {
     }
 
     private mutating func descend() throws(JSONError) {
-        guard depth < ProtocolLimits.depth else { throw JSONError(.tooDeep, at: index) }
+        guard depth < Self.depthLimit else { throw JSONError(.tooDeep, at: index) }
         depth += 1
         index += 1
     }

@@ -1,7 +1,9 @@
 /// Bytes that stand for themselves in a JSON string: ASCII but for control characters, the quote and the backslash. Most
 /// strings are nothing else, so they are looked at eight bytes at a time.
+@usableFromInline
 enum PlainText {
     /// The place of the first byte from `start` on that is not plain; `end` when there is none.
+    @usableFromInline
     static func end(in text: Span<UInt8>, from start: Int, to end: Int) -> Int {
         var position = start
         while position <= end - 8 {
@@ -40,6 +42,7 @@ enum PlainText {
 
 extension [UInt8] {
     /// Appends a text if all of it is plain; returns whether it was.
+    @inlinable
     package mutating func append(ifPlain text: String) -> Bool {
         let start = count
         append(contentsOf: text.utf8)
