@@ -1,4 +1,5 @@
 import GRDB
+import KeyLifecycle
 
 extension SQLiteIssuerStore {
     public func noteToken(_ token: TokenIdentity) async throws {
@@ -15,5 +16,29 @@ extension SQLiteIssuerStore {
             let serial = try row.decode(String?.self, forColumn: "token_serial")
         else { return nil }
         return TokenIdentity(label: label, serial: serial)
+    }
+}
+
+extension SQLiteIssuerStore {
+    public func refusedPIN() async throws -> RefusedPIN? {
+        try await read { database in
+            try Row.fetchOne(database, sql: "SELECT * FROM refused_pin").map { row in
+                RefusedPIN(
+                    source: try row.decode(forColumn: "source"), returnValue: try row.decode(forColumn: "return_value"),
+                    at: try row.timestamp("refused_at"))
+            }
+        }
+    }
+
+    public func setRefusedPIN(_ refused: RefusedPIN?) async throws {
+        try await write { database in
+            try database.execute(sql: "DELETE FROM refused_pin")
+            guard let refused else { return }
+            try database.execute(
+                literal: """
+                    INSERT INTO refused_pin (singleton, source, return_value, refused_at)
+                    VALUES (1, \(refused.source), \(refused.returnValue), \(refused.at.seconds))
+                    """)
+        }
     }
 }

@@ -1,3 +1,4 @@
+import Crypto
 import StrictJSON
 
 /// An issuer's discovery document (OpenID Connect Discovery 1.0 §3), with what Kubernetes and AKS serve and nothing else.
@@ -26,5 +27,13 @@ public struct DiscoveryDocument: Sendable, Equatable {
             "id_token_signing_alg_values_supported": .array(algorithms.map { .string($0.rawValue) }),
         ]
         return document.encoded()
+    }
+}
+
+/// The entity tag of a document (RFC 9110 §8.8.3).
+public enum ETag {
+    /// The strong tag of these bytes, quotes included: base64url of the first 16 bytes of their SHA-256.
+    public static func strong(of document: [UInt8]) -> String {
+        "\"\(Base64URL.encodeToString(Array(SHA256.hash(data: document).prefix(16))))\""
     }
 }

@@ -14,32 +14,13 @@ public enum JWSAlgorithm: String, CaseIterable, Codable, Sendable {
     case edDSA = "EdDSA"
 
     /// The type of key the algorithm signs with.
-    public var keyType: KeyType {
+    public var keyType: PublicKeyType {
         switch self {
         case .rs256, .ps256: .rsa
         case .es256: .ec(.p256)
         case .es384: .ec(.p384)
         case .es512: .ec(.p521)
         case .edDSA: .ed25519
-        }
-    }
-}
-
-/// A type of key, and for elliptic curves the curve.
-public enum KeyType: Hashable, Sendable, CustomStringConvertible {
-    /// RSA of at least 2048 bits.
-    case rsa
-    /// A curve for ECDSA.
-    case ec(Curve)
-    /// Ed25519 (RFC 8037 §2).
-    case ed25519
-
-    /// The name by which messages call it.
-    public var description: String {
-        switch self {
-        case .rsa: "RSA"
-        case .ec(let curve): curve.rawValue
-        case .ed25519: "Ed25519"
         }
     }
 }

@@ -88,7 +88,7 @@ public struct PublicKey: Sendable, Hashable {
     /// What type of key it is.
     // Not inlined: swiftc 6.3.1, when it optimises, crashes on functions of other modules that ask a key for this and more.
     @inline(never)
-    public var keyType: KeyType {
+    public var keyType: PublicKeyType {
         switch parameters {
         case .rsa: .rsa
         case .ec(let curve, _, _): .ec(curve)

@@ -59,3 +59,11 @@ public final class StreamSocket: Sendable {
         return sent == -Int(EAGAIN) ? .notNow : .ended
     }
 }
+
+/// Writing to a pipe or socket whose reader has gone.
+public enum BrokenPipes {
+    /// Makes such a write fail with EPIPE for the rest of the process's life, where SIGPIPE would end it.
+    public static func ignore() {
+        signal(SIGPIPE, SIG_IGN)
+    }
+}

@@ -52,7 +52,7 @@ enum PublishedKey: Decodable {
         }
     }
 
-    private static func type(_ members: Members) throws(Unusable) -> JOSE.KeyType {
+    private static func type(_ members: Members) throws(Unusable) -> PublicKeyType {
         let curve = try? members.decode(String.self, forKey: .crv)
         switch (try? members.decode(String.self, forKey: .kty), curve) {
         case ("RSA", _): return .rsa
@@ -69,7 +69,7 @@ enum PublishedKey: Decodable {
 
     /// The one it is published for, or without one all of its type. jwt-kit would take symmetric and weaker ones too, and does not
     /// look at the curve.
-    private static func algorithms(_ members: Members, of type: JOSE.KeyType) throws(Unusable) -> [JWSAlgorithm] {
+    private static func algorithms(_ members: Members, of type: PublicKeyType) throws(Unusable) -> [JWSAlgorithm] {
         guard members.contains(.alg) else { return JWSAlgorithm.allCases.filter { $0.keyType == type } }
         guard let alg = (try? members.decode(String.self, forKey: .alg)).flatMap({ JWSAlgorithm(rawValue: $0) }) else {
             throw Unusable("its algorithm, \(quoted(members, .alg)), is not known here")

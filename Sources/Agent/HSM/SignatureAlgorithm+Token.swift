@@ -16,7 +16,7 @@ extension SignatureAlgorithm {
     }
 
     /// What its key objects are to the token.
-    var keyType: PKCS11.KeyType {
+    var keyType: KeyType {
         switch self {
         case .rs256, .ps256: .rsa
         case .es256, .es384, .es512: .ec

@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// `watch`: a snapshot as the result, then `issuer-changed` notifications on the same connection.
 public struct WatchParameters: RequestParameters {
     public typealias Result = WatchSnapshot
@@ -95,4 +97,24 @@ public struct ServedIssuer: Codable, Sendable, Equatable {
 /// Nothing to be said.
 public struct AcknowledgeResult: Codable, Sendable, Equatable {
     public init() {}
+}
+
+extension IssuerChanges {
+    /// The notification's `params`. Written out, since a type of integers and strings leaves nothing to fail.
+    var json: JSONValue {
+        [
+            "revision": .integer(Int64(revision)),
+            "issuers": .array(
+                issuers.map { issuer in
+                    var members = [
+                        JSONValue.Member("name", .string(issuer.name)),
+                        JSONValue.Member("generation", .integer(Int64(issuer.generation))),
+                    ]
+                    if let deleted = issuer.deleted {
+                        members.append(JSONValue.Member("deleted", .bool(deleted)))
+                    }
+                    return .object(members)
+                }),
+        ]
+    }
 }

@@ -1,3 +1,22 @@
+/// A type of key, and for elliptic curves the curve.
+public enum PublicKeyType: Hashable, Sendable, CustomStringConvertible {
+    /// RSA of at least 2048 bits.
+    case rsa
+    /// A curve for ECDSA.
+    case ec(Curve)
+    /// Ed25519 (RFC 8037 §2).
+    case ed25519
+
+    /// The name by which messages call it.
+    public var description: String {
+        switch self {
+        case .rsa: "RSA"
+        case .ec(let curve): curve.rawValue
+        case .ed25519: "Ed25519"
+        }
+    }
+}
+
 /// A NIST curve for ECDSA; the raw value is its name in a JWK (RFC 7518 §6.2.1.1).
 public enum Curve: String, CaseIterable, Sendable {
     /// `prime256v1` to X.509.

@@ -1,4 +1,5 @@
 import CPlatform
+import Glibc
 
 /// How many descriptors a process may have open, `RLIMIT_NOFILE` of getrlimit(2): its own descriptors are numbered below it.
 public struct DescriptorLimit: Sendable, Hashable {
@@ -37,5 +38,15 @@ public struct DescriptorLimit: Sendable, Hashable {
         let wanted = min(limit.hard, highest)
         if limit.soft < wanted { _ = privyseal_raise_descriptor_limit(UInt64(wanted)) }
         return current
+    }
+}
+
+/// Memory that is kept out of swap (mlock(2)).
+public enum LockedMemory {
+    /// How much of it this process may have, for people: `65536 bytes`, `unlimited` (RLIMIT_MEMLOCK, getrlimit(2)).
+    public static var limitText: String {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit) == 0 else { return "unknown" }
+        return limit.rlim_cur == .max ? "unlimited" : "\(limit.rlim_cur) bytes"
     }
 }
