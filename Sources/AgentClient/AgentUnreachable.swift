@@ -1,5 +1,7 @@
+public import Platform
+
 /// The agent cannot be talked to, or not any longer. Equal by code.
-public struct AgentUnreachable: Error, Sendable, Equatable, CustomStringConvertible {
+public struct AgentUnreachable: CodedError {
     /// What stands between. The set is open.
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
@@ -52,10 +54,4 @@ public struct AgentUnreachable: Error, Sendable, Equatable, CustomStringConverti
     public var isOutcomeUnknown: Bool {
         code == .connectionLost || code == .malformedReply || code == .noReply
     }
-
-    public static func == (left: AgentUnreachable, right: AgentUnreachable) -> Bool {
-        left.code == right.code
-    }
-
-    public var description: String { message }
 }

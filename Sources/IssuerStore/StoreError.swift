@@ -1,5 +1,7 @@
+public import Platform
+
 /// Why a store call had no effect. Equal by code.
-public struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct StoreError: CodedError {
     /// Why, from an open set.
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
@@ -38,12 +40,6 @@ public struct StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         self.hint = hint
         self.cause = cause
     }
-
-    public static func == (left: StoreError, right: StoreError) -> Bool {
-        left.code == right.code
-    }
-
-    public var description: String { message }
 
     /// There is no store at the path, and none is made there.
     public static func missing(_ path: String) -> StoreError {

@@ -1,7 +1,9 @@
+public import Platform
+
 /// Something that keeps the frontend from starting or from following the agent.
 ///
 /// Equal by code; the message and the hint are one line each, for people.
-public struct FrontendError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct FrontendError: CodedError {
     /// What went wrong, as a value to compare with. Open: later versions may add codes.
     public struct Code: RawRepresentable, Hashable, Sendable {
         /// The code's name.
@@ -50,12 +52,4 @@ public struct FrontendError: Error, Sendable, Equatable, CustomStringConvertible
         self.hint = hint
         self.cause = cause
     }
-
-    /// Compares the codes.
-    public static func == (left: FrontendError, right: FrontendError) -> Bool {
-        left.code == right.code
-    }
-
-    /// The message.
-    public var description: String { message }
 }

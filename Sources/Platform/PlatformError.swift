@@ -1,7 +1,7 @@
 /// Something the operating system refused, or a file or name that is not what it has to be.
 ///
 /// Two errors are equal when their codes are; the message is for people. No message carries the content of a file.
-public struct PlatformError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct PlatformError: CodedError {
     /// What went wrong, as a value to compare with. Open: later versions may add codes.
     public struct Code: RawRepresentable, Hashable, Sendable {
         /// The code's name.
@@ -49,12 +49,4 @@ public struct PlatformError: Error, Sendable, Equatable, CustomStringConvertible
         self.message = message
         self.hint = hint
     }
-
-    /// Compares the codes.
-    public static func == (left: PlatformError, right: PlatformError) -> Bool {
-        left.code == right.code
-    }
-
-    /// The message.
-    public var description: String { message }
 }

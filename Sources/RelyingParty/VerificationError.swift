@@ -1,7 +1,9 @@
+public import Platform
+
 /// Why a relying party does not accept a JWT, or could not get the keys to judge it by.
 ///
 /// Equal by ``code`` alone. Neither text ever holds a JWT or its payload; claims that were compared are named.
-public struct VerificationError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct VerificationError: CodedError {
     /// The kind of failure; open, so that a later kind breaks no `switch`.
     public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
         /// The code as text.
@@ -69,13 +71,5 @@ public struct VerificationError: Error, Sendable, Equatable, CustomStringConvert
         self.message = message
         self.hint = hint
         self.cause = cause
-    }
-
-    /// The message.
-    public var description: String { message }
-
-    /// Whether both are of the same kind.
-    public static func == (lhs: VerificationError, rhs: VerificationError) -> Bool {
-        lhs.code == rhs.code
     }
 }

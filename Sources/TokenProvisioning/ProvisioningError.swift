@@ -1,8 +1,10 @@
+public import Platform
+
 /// A token could not be listed, initialised or given a PIN.
 ///
 /// Two errors are equal when their codes are. `message` says in one line what happened, `hint` in one line what to do.
 /// Neither ever holds a PIN.
-public struct ProvisioningError: Error, Sendable {
+public struct ProvisioningError: CodedError {
     /// What went wrong, for programs.
     public let code: Code
 
@@ -55,14 +57,4 @@ extension ProvisioningError {
         /// libp11 failed for a reason of its own, or of the token's that has no name here; the message says which.
         public static let libraryFailure = Code(rawValue: "LIBRARY_FAILURE")
     }
-}
-
-extension ProvisioningError: Equatable {
-    public static func == (one: ProvisioningError, other: ProvisioningError) -> Bool {
-        one.code == other.code
-    }
-}
-
-extension ProvisioningError: CustomStringConvertible {
-    public var description: String { message }
 }

@@ -1,5 +1,7 @@
+public import Platform
+
 /// Why something cannot be recorded, or the audit log not be opened.
-public struct AuditError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct AuditError: CodedError {
     /// Open: later versions may add codes.
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
@@ -33,12 +35,6 @@ public struct AuditError: Error, Sendable, Equatable, CustomStringConvertible {
         self.message = message
         self.hint = hint
     }
-
-    public static func == (left: AuditError, right: AuditError) -> Bool {
-        left.code == right.code
-    }
-
-    public var description: String { message }
 }
 
 extension AuditError {

@@ -1,7 +1,8 @@
 import PKCS11
+public import Platform
 
 /// Why the HSM did not do what it was asked. Equal by code.
-public struct HSMError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct HSMError: CodedError {
     /// Why, from an open set.
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
@@ -45,12 +46,6 @@ public struct HSMError: Error, Equatable, Sendable, CustomStringConvertible {
         self.hint = hint
         self.cause = cause
     }
-
-    public static func == (left: HSMError, right: HSMError) -> Bool {
-        left.code == right.code
-    }
-
-    public var description: String { message }
 }
 
 extension HSMError {

@@ -1,5 +1,7 @@
+public import Platform
+
 /// A configuration file that cannot be used, with the place in it.
-public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct ConfigurationError: CodedError {
     /// What is wrong, as a value to compare with. Open: later versions may add codes.
     public struct Code: RawRepresentable, Hashable, Sendable {
         /// The code's name.
@@ -47,11 +49,6 @@ public struct ConfigurationError: Error, Sendable, Equatable, CustomStringConver
         self.file = file
         self.line = line
         self.column = column
-    }
-
-    /// Compares the codes.
-    public static func == (left: ConfigurationError, right: ConfigurationError) -> Bool {
-        left.code == right.code
     }
 
     /// `agent.yaml:7:3: unknown key "sokcet"; did you mean "socket"?`

@@ -1,8 +1,10 @@
+public import Platform
+
 /// A Cryptoki function failed, or what the module gave back cannot be used.
 ///
 /// Two errors are equal when their codes are. `message` says in one line what happened, `hint` in one line what to do.
 /// Neither ever holds a PIN.
-public struct PKCS11Error: Error, Sendable {
+public struct PKCS11Error: CodedError {
     /// What went wrong, for programs.
     public let code: Code
 
@@ -80,16 +82,6 @@ extension PKCS11Error {
         /// The module returned a signature that cannot be one.
         public static let signatureMalformed = Code("SIGNATURE_MALFORMED")
     }
-}
-
-extension PKCS11Error: Equatable {
-    public static func == (one: PKCS11Error, other: PKCS11Error) -> Bool {
-        one.code == other.code
-    }
-}
-
-extension PKCS11Error: CustomStringConvertible {
-    public var description: String { message }
 }
 
 extension PKCS11Error.Code: CustomStringConvertible {
