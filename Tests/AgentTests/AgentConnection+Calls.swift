@@ -12,7 +12,8 @@ extension AgentConnection {
     ) async throws -> IssuerStatus {
         try await call(
             IssuerCreateParameters(
-                issuer: issuer, algorithm: algorithm, rsaBits: rsaBits, enableOIDCIssuer: enabled, standby: standby)
+                issuer: issuer, enableOIDCIssuer: enabled,
+                settings: .init(algorithm: algorithm, rsaBits: rsaBits, standby: standby))
         ).issuer
     }
 

@@ -79,7 +79,7 @@ struct AlgorithmTests {
             let standby = try #require(try await client.key("standby")).kid
 
             let update = try await client.call(
-                IssuerUpdateParameters(issuer: "demo", algorithm: new.algorithm, rsaBits: new.rsaBits))
+                IssuerUpdateParameters(issuer: "demo", settings: .init(algorithm: new.algorithm, rsaBits: new.rsaBits)))
             #expect(update.issuer.algorithm == new.algorithm)
             #expect(update.issuer.activeAlgorithm == old.algorithm)
             #expect(update.warnings.first == "\(new.testDescription) signs from the next rotation on")
@@ -115,7 +115,8 @@ struct AlgorithmTests {
             await agent.settle()
             let before = try await client.status()
             let keys = try await client.keys()
-            let update = try await client.call(IssuerUpdateParameters(issuer: "demo", algorithm: "PS256", rsaBits: 3072))
+            let update = try await client.call(
+                IssuerUpdateParameters(issuer: "demo", settings: .init(algorithm: "PS256", rsaBits: 3072)))
             #expect(update.issuer.generation == before.generation)
             #expect(update.warnings == [])
             #expect(try await client.keys() == keys)
@@ -126,9 +127,9 @@ struct AlgorithmTests {
     func lengthStays() async throws {
         try await AgentFixture.with { agent, client in
             try await client.create(algorithm: "RS256", rsaBits: 3072, standby: false)
-            let other = try await client.call(IssuerUpdateParameters(issuer: "demo", algorithm: "ES256")).issuer
+            let other = try await client.call(IssuerUpdateParameters(issuer: "demo", settings: .init(algorithm: "ES256"))).issuer
             #expect(other.rsaBits == nil)
-            let back = try await client.call(IssuerUpdateParameters(issuer: "demo", algorithm: "PS256")).issuer
+            let back = try await client.call(IssuerUpdateParameters(issuer: "demo", settings: .init(algorithm: "PS256"))).issuer
             #expect(back.rsaBits == 3072)
         }
     }
@@ -143,7 +144,7 @@ struct AlgorithmTests {
             #expect(try agent.privateKeysOnToken().isEmpty)
             try await client.create(algorithm: algorithm, standby: false)
             let update = try await refusal {
-                _ = try await client.call(IssuerUpdateParameters(issuer: "demo", rsaBits: bits))
+                _ = try await client.call(IssuerUpdateParameters(issuer: "demo", settings: .init(rsaBits: bits)))
             }
             #expect(update.reason == .policyInvalid)
         }

@@ -5,7 +5,8 @@ import Testing
 @Suite("A wall clock that cannot be trusted")
 struct ClockTests {
     private static let parameters = IssuerCreateParameters(
-        issuer: "demo", algorithm: "ES256", lifetimeSeconds: 600, maximumLifetimeSeconds: 3_600, overlapSeconds: 3_600)
+        issuer: "demo",
+        settings: .init(algorithm: "ES256", lifetimeSeconds: 600, maximumLifetimeSeconds: 3_600, overlapSeconds: 3_600))
 
     /// Calls with an agent whose key 1 retires in an hour.
     private static func retiring(_ body: (AgentFixture, AgentConnection) async throws -> Void) async throws {

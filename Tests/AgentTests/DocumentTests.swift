@@ -77,7 +77,7 @@ struct DocumentTests {
             await agent.settle()
             try await client.rotate()
             // The next standby is of the other algorithm, so both are published.
-            _ = try await client.call(IssuerUpdateParameters(issuer: "demo", algorithm: other))
+            _ = try await client.call(IssuerUpdateParameters(issuer: "demo", settings: .init(algorithm: other)))
             await agent.settle()
 
             var keys: [TokenKey] = []

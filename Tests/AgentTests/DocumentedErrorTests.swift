@@ -87,7 +87,7 @@ private struct DocumentedError: Sendable, CustomTestStringConvertible {
                 var lifetime = 3_000
                 while try await client.status().generation < 8 {
                     lifetime += 1
-                    _ = try await client.call(IssuerUpdateParameters(issuer: "demo", lifetimeSeconds: lifetime))
+                    _ = try await client.call(IssuerUpdateParameters(issuer: "demo", settings: .init(lifetimeSeconds: lifetime)))
                 }
             }),
         called(

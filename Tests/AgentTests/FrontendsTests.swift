@@ -12,13 +12,15 @@ struct FrontendsTests {
     @Test("creating an issuer returns once its standby key is published, and says that nobody serves it where that is so")
     func creation() async throws {
         try await AgentFixture.with({ $0.feed = .patient }) { agent, client in
-            let parameters = IssuerCreateParameters(issuer: "demo", algorithm: "ES256", enableOIDCIssuer: true)
+            let parameters = IssuerCreateParameters(issuer: "demo", enableOIDCIssuer: true, settings: .init(algorithm: "ES256"))
             let created = try await client.call(parameters)
             #expect(created.issuer.keyCounts.standby == 1)
             #expect(created.warnings == ["nobody serves this issuer's documents: no frontend watches the agent"])
             #expect(try kids(of: try await client.discovery().jwks).count == 2)
             // Nothing is to be served of it.
-            #expect(try await client.call(IssuerCreateParameters(issuer: "plain", algorithm: "ES256")).warnings == [])
+            #expect(
+                try await client.call(IssuerCreateParameters(issuer: "plain", settings: .init(algorithm: "ES256"))).warnings == []
+            )
         }
     }
 

@@ -41,7 +41,7 @@ struct KeyWorkTests {
             // Each takes its time from now on, and there are two objects of each.
             try token.set("C_DestroyObject delay=15ms")
             try await client.rotate("kept")
-            _ = try await client.call(IssuerUpdateParameters(issuer: "other", algorithm: "ES384"))
+            _ = try await client.call(IssuerUpdateParameters(issuer: "other", settings: .init(algorithm: "ES384")))
             try await client.create("later", standby: false)
             #expect(try token.count("C_DestroyObject") < count)
             #expect(try await keyWork(client).destruction.queued > count / 2)
@@ -59,7 +59,7 @@ struct KeyWorkTests {
             try token.set("C_GenerateKeyPair hold nth=\(count + 2)")
             try await createMany(count, client)
             for number in 1...count {
-                _ = try await client.call(IssuerUpdateParameters(issuer: "made-\(number)", standby: true))
+                _ = try await client.call(IssuerUpdateParameters(issuer: "made-\(number)", settings: .init(standby: true)))
             }
             #expect(try await token.waitFor("C_GenerateKeyPair:held"))
             #expect(await eventually { (try? await keyWork(client).generation.queued) == count - 1 })

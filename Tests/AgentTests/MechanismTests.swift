@@ -36,7 +36,7 @@ struct MechanismTests {
             await agent.settle()
             let before = try await client.status()
             let keys = try await client.keys()
-            let update = IssuerUpdateParameters(issuer: "demo", algorithm: change.algorithm)
+            let update = IssuerUpdateParameters(issuer: "demo", settings: .init(algorithm: change.algorithm))
             let error = try await refusal { _ = try await client.call(update) }
             #expect(error.reason == .unsupportedAlgorithm)
             #expect(error.message.contains(change.mechanism))

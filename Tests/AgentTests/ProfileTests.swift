@@ -184,7 +184,8 @@ struct ProfileTests {
     func notBeforeSkew() async throws {
         try await AgentFixture.with { agent, client in
             try await client.create()
-            let status = try await client.call(IssuerUpdateParameters(issuer: "demo", notBeforeSkewSeconds: 60)).issuer
+            let status = try await client.call(IssuerUpdateParameters(issuer: "demo", settings: .init(notBeforeSkewSeconds: 60)))
+                .issuer
             #expect(status.notBeforeSkewSeconds == 60)
             let jwt = try await client.sign().jwt
             // A minute behind, a relying party takes it already.
@@ -192,7 +193,7 @@ struct ProfileTests {
             #expect(claims.notBefore == Double(agent.clock.now - 60))
             #expect(claims.issuedAt == Double(agent.clock.now))
             let error = try await refusal {
-                _ = try await client.call(IssuerUpdateParameters(issuer: "demo", notBeforeSkewSeconds: 61))
+                _ = try await client.call(IssuerUpdateParameters(issuer: "demo", settings: .init(notBeforeSkewSeconds: 61)))
             }
             #expect(error.reason == .policyInvalid)
         }

@@ -18,7 +18,7 @@ struct QuarantineTests {
             ("revoke-key", { _ = try await client.revoke(kid) }),
             (
                 "issuer-update",
-                { _ = try await client.call(IssuerUpdateParameters(issuer: issuer, lifetimeSeconds: 700)) }
+                { _ = try await client.call(IssuerUpdateParameters(issuer: issuer, settings: .init(lifetimeSeconds: 700))) }
             ),
             ("issuer-delete", { _ = try await client.call(IssuerDeleteParameters(issuer: issuer)) }),
         ]

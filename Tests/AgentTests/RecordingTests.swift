@@ -162,7 +162,7 @@ struct RecordingTests {
                 faults.set { $0.room = 0 }
                 return false
             }
-            let result = try await client.call(IssuerUpdateParameters(issuer: "demo", lifetimeSeconds: 700))
+            let result = try await client.call(IssuerUpdateParameters(issuer: "demo", settings: .init(lifetimeSeconds: 700)))
             #expect(result.issuer.generation == 2)
             #expect(result.warnings.contains { $0.contains("audit log") }, "\(result.warnings)")
             #expect(try await refusal { _ = try await client.sign() }.reason == .auditUnavailable)
@@ -290,7 +290,8 @@ struct RecordingTests {
     @Test("a schedule waits for a log that can be written")
     func scheduleWithoutLog() async throws {
         try await AgentFixture.with { agent, client in
-            _ = try await client.call(IssuerCreateParameters(issuer: "demo", algorithm: "ES256", rotateEverySeconds: 2 * 86_400))
+            _ = try await client.call(
+                IssuerCreateParameters(issuer: "demo", settings: .init(algorithm: "ES256", rotateEverySeconds: 2 * 86_400)))
             await agent.settle()
             let before = try await client.key("active")?.kid
             agent.auditFaults.set { $0.room = 0 }
@@ -309,7 +310,8 @@ struct RecordingTests {
     @Test("a scheduled rotation and the end of an overlap are noted, though nobody asked for them")
     func ownDeeds() async throws {
         try await AgentFixture.with { agent, client in
-            _ = try await client.call(IssuerCreateParameters(issuer: "demo", algorithm: "ES256", rotateEverySeconds: 2 * 86_400))
+            _ = try await client.call(
+                IssuerCreateParameters(issuer: "demo", settings: .init(algorithm: "ES256", rotateEverySeconds: 2 * 86_400)))
             await agent.settle()
             await agent.pass(2 * 86_400)
             await agent.settle()

@@ -138,7 +138,7 @@ struct RotationTests {
     func hastyRotationWarns() async throws {
         try await AgentFixture.with { agent, client in
             let created = try await client.call(
-                IssuerCreateParameters(issuer: "demo", algorithm: "ES256", jwksMaxAgeSeconds: 300))
+                IssuerCreateParameters(issuer: "demo", settings: .init(algorithm: "ES256", jwksMaxAgeSeconds: 300)))
             #expect(created.warnings.contains { $0.contains("kube-apiserver") && $0.contains("270 s") })
             await agent.settle()
             await agent.pass(100)
@@ -310,11 +310,11 @@ struct RotationTests {
             try await client.create()
             await agent.settle()
             let standby = try #require(try await client.key("standby")).kid
-            _ = try await client.call(IssuerUpdateParameters(issuer: "demo", standby: false))
+            _ = try await client.call(IssuerUpdateParameters(issuer: "demo", settings: .init(standby: false)))
             await agent.settle()
             #expect(try await client.key("revoked")?.kid == standby)
             #expect(try agent.privateKeysOnToken().count == 1)
-            _ = try await client.call(IssuerUpdateParameters(issuer: "demo", standby: true))
+            _ = try await client.call(IssuerUpdateParameters(issuer: "demo", settings: .init(standby: true)))
             await agent.settle()
             let fresh = try #require(try await client.key("standby")).kid
             #expect(fresh != standby)
@@ -327,7 +327,7 @@ struct RotationTests {
             try await client.create()
             await agent.settle()
             let former = try #require(try await client.key("standby")).kid
-            let result = try await client.call(IssuerUpdateParameters(issuer: "demo", algorithm: "RS256"))
+            let result = try await client.call(IssuerUpdateParameters(issuer: "demo", settings: .init(algorithm: "RS256")))
             #expect(result.issuer.algorithm == "RS256")
             #expect(result.issuer.activeAlgorithm == "ES256")
             #expect(result.warnings.contains { $0.contains("RS256") })
@@ -356,7 +356,8 @@ struct RotationTests {
     @Test("a scheduled rotation comes by itself, promotes the standby and revokes nothing")
     func scheduledRotation() async throws {
         try await AgentFixture.with { agent, client in
-            let parameters = IssuerCreateParameters(issuer: "demo", algorithm: "ES256", rotateEverySeconds: 100_000)
+            let parameters = IssuerCreateParameters(
+                issuer: "demo", settings: .init(algorithm: "ES256", rotateEverySeconds: 100_000))
             _ = try await client.call(parameters)
             await agent.settle()
             let standby = try #require(try await client.key("standby")).kid
@@ -377,7 +378,7 @@ struct RotationTests {
             await agent.settle()
             let jwt = try await client.sign(lifetime: 86_400)
             let update = IssuerUpdateParameters(
-                issuer: "demo", lifetimeSeconds: 600, maximumLifetimeSeconds: 600, overlapSeconds: 600)
+                issuer: "demo", settings: .init(lifetimeSeconds: 600, maximumLifetimeSeconds: 600, overlapSeconds: 600))
             _ = try await client.call(update)
             await agent.settle()
             let result = try await client.rotate()

@@ -59,7 +59,7 @@ struct WatchTests {
             var last: [String: Int64] = [:]
             for number in 1...count {
                 let name = number.isMultiple(of: 2) ? "left" : "right"
-                let update = IssuerUpdateParameters(issuer: name, lifetimeSeconds: 600 + number)
+                let update = IssuerUpdateParameters(issuer: name, settings: .init(lifetimeSeconds: 600 + number))
                 last[name] = Int64(try await client.call(update).issuer.generation)
             }
             var seen: [String: Int64] = [:]

@@ -41,7 +41,7 @@ struct DocumentedConfigurationTests {
             try await Task.sleep(for: .seconds(30))
             let operators = try await AgentConnection.connect(socketPath: socket)
             let created = try await operators.call(
-                IssuerCreateParameters(issuer: "prod", algorithm: "ES256", enableOIDCIssuer: true))
+                IssuerCreateParameters(issuer: "prod", enableOIDCIssuer: true, settings: .init(algorithm: "ES256")))
             #expect(created.warnings == [])
             for _ in 1...3 {
                 let rotation = try await operators.call(RotateParameters(issuer: "prod"))

@@ -79,7 +79,7 @@ struct NeverLeavesTests {
             let name = algorithm.rawValue.lowercased()
             do {
                 _ = try await client.call(
-                    IssuerCreateParameters(issuer: name, algorithm: algorithm.rawValue, enableOIDCIssuer: true))
+                    IssuerCreateParameters(issuer: name, enableOIDCIssuer: true, settings: .init(algorithm: algorithm.rawValue)))
                 names.append(name)
             } catch let error as ProtocolError where error.reason == .unsupportedAlgorithm {
                 continue
@@ -117,9 +117,10 @@ struct NeverLeavesTests {
         try await use(name, client)
         _ = try await client.call(RevokeKeyParameters(kid: rotated.activeKid))
         _ = try await client.call(IssuerUpdateParameters(issuer: name, enableOIDCIssuer: false))
-        _ = try await client.call(IssuerUpdateParameters(issuer: name, enableOIDCIssuer: true, lifetimeSeconds: 900))
+        _ = try await client.call(
+            IssuerUpdateParameters(issuer: name, enableOIDCIssuer: true, settings: .init(lifetimeSeconds: 900)))
         let other = name == "rs256" ? "ES256" : "RS256"
-        _ = try await client.call(IssuerUpdateParameters(issuer: name, algorithm: other))
+        _ = try await client.call(IssuerUpdateParameters(issuer: name, settings: .init(algorithm: other)))
         _ = try await client.call(RotateParameters(issuer: name))
         try await use(name, client)
     }

@@ -218,7 +218,8 @@ struct TPMTests {
             let agent = try await tpm.startAgent()
             try await tpm.connected { client in
                 let error = await refusal {
-                    _ = try await client.call(IssuerCreateParameters(issuer: "demo", algorithm: algorithm, rsaBits: rsaBits))
+                    _ = try await client.call(
+                        IssuerCreateParameters(issuer: "demo", settings: .init(algorithm: algorithm, rsaBits: rsaBits)))
                 }
                 #expect(error?.reason == .unsupportedAlgorithm)
                 #expect(error?.message.contains(mechanism) == true, "\(error?.message ?? "")")
@@ -241,7 +242,7 @@ private func refusal(_ call: () async throws -> Void) async -> ProtocolError? {
 
 extension AgentConnection {
     fileprivate func makeIssuer(_ issuer: String, _ algorithm: String) async throws {
-        _ = try await call(IssuerCreateParameters(issuer: issuer, algorithm: algorithm, enableOIDCIssuer: true))
+        _ = try await call(IssuerCreateParameters(issuer: issuer, enableOIDCIssuer: true, settings: .init(algorithm: algorithm)))
     }
 
     fileprivate func issue(_ issuer: String) async throws -> SignResult {

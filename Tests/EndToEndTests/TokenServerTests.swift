@@ -60,7 +60,7 @@ struct TokenServerTests {
                 try await server.start()
                 let agent = try await site.startAgent()
                 let client = try await site.connect()
-                _ = try await client.call(IssuerCreateParameters(issuer: "demo", algorithm: "ES256"))
+                _ = try await client.call(IssuerCreateParameters(issuer: "demo", settings: .init(algorithm: "ES256")))
                 for _ in 1...2 {
                     try await server.end()
                     let isAway = await poll("the agent's notice") {

@@ -194,7 +194,7 @@ struct CommandTests {
         #expect(outcome.errors == "warning: iss has changed\n")
         #expect(
             agent.requests == [
-                #"issuer-create {"issuer":"demo","algorithm":"ES256","enableOIDCIssuer":true,"defaultIssuer":"https://d/","#
+                #"issuer-create {"issuer":"demo","enableOIDCIssuer":true,"algorithm":"ES256","defaultIssuer":"https://d/","#
                     + #""lifetimeSeconds":3600,"maximumLifetimeSeconds":5400,"overlapSeconds":172800,"#
                     + #""jwksMaxAgeSeconds":90,"notBeforeSkewSeconds":30,"standby":false,"rotateEverySeconds":2592000}"#
             ])

@@ -10,7 +10,7 @@ struct CreateIssuer: ChangeOperation {
 
     func run(_ admission: Admission<IssuerCreateParameters>, _ context: OperationContext) async throws -> IssuerChangeResult {
         let parameters = admission.parameters
-        let settings = try SettingsPatch(parameters).applied(to: IssuerSettings())
+        let settings = try parameters.settings.applied(to: IssuerSettings())
         let created = try await registry.create(
             parameters.issuer, settings: settings, enabled: parameters.enableOIDCIssuer ?? false)
         let (issuer, publication) = await registry.awaitStandby(of: created)
@@ -36,7 +36,7 @@ struct UpdateIssuer: ChangeOperation {
 
     func run(_ admission: Admission<IssuerUpdateParameters>, _ context: OperationContext) async throws -> IssuerChangeResult {
         let parameters = admission.parameters
-        let patch = SettingsPatch(parameters)
+        let patch = parameters.settings
         let (before, after) = try await registry.update(
             parameters.issuer, ifGeneration: parameters.ifGeneration
         ) { issuer, freshURL in

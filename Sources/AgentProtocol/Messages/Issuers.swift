@@ -2,53 +2,37 @@
 public struct IssuerCreateParameters: RequestParameters {
     public typealias Result = IssuerChangeResult
     public static let method = Method.issuerCreate
-    public static let memberNames = CodingKeys.allCases.map(\.rawValue)
+    public static let memberNames = CodingKeys.allCases.map(\.rawValue) + IssuerSettingsPatch.memberNames
 
     /// `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`
     public var issuer: String
-    /// The JWA name, `RS256` unless given.
-    public var algorithm: String?
-    /// The length of RSA keys in bits, 2048 unless given.
-    public var rsaBits: Int?
     /// Whether to enable the OIDC profile; false unless given.
     public var enableOIDCIssuer: Bool?
-    /// `iss` while the profile is disabled.
-    public var defaultIssuer: String?
-    /// Lifetime of a JWT when the request names none.
-    public var lifetimeSeconds: Int?
-    public var maximumLifetimeSeconds: Int?
-    public var overlapSeconds: Int?
-    public var jwksMaxAgeSeconds: Int?
-    /// Seconds by which an `nbf` that is filled in lies before `iat`.
-    public var notBeforeSkewSeconds: Int?
-    /// Whether a key is published ahead of its first signature; true unless given.
-    public var standby: Bool?
-    /// Seconds between scheduled rotations; 0 or absent for none.
-    public var rotateEverySeconds: Int?
+    /// The settings that are to be others than the defaults.
+    public var settings: IssuerSettingsPatch
 
-    public init(
-        issuer: String, algorithm: String? = nil, rsaBits: Int? = nil, enableOIDCIssuer: Bool? = nil,
-        defaultIssuer: String? = nil, lifetimeSeconds: Int? = nil, maximumLifetimeSeconds: Int? = nil,
-        overlapSeconds: Int? = nil, jwksMaxAgeSeconds: Int? = nil, notBeforeSkewSeconds: Int? = nil, standby: Bool? = nil,
-        rotateEverySeconds: Int? = nil
-    ) {
+    public init(issuer: String, enableOIDCIssuer: Bool? = nil, settings: IssuerSettingsPatch = IssuerSettingsPatch()) {
         self.issuer = issuer
-        self.algorithm = algorithm
-        self.rsaBits = rsaBits
         self.enableOIDCIssuer = enableOIDCIssuer
-        self.defaultIssuer = defaultIssuer
-        self.lifetimeSeconds = lifetimeSeconds
-        self.maximumLifetimeSeconds = maximumLifetimeSeconds
-        self.overlapSeconds = overlapSeconds
-        self.jwksMaxAgeSeconds = jwksMaxAgeSeconds
-        self.notBeforeSkewSeconds = notBeforeSkewSeconds
-        self.standby = standby
-        self.rotateEverySeconds = rotateEverySeconds
+        self.settings = settings
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        issuer = try members.decode(String.self, forKey: .issuer)
+        enableOIDCIssuer = try members.decodeIfPresent(Bool.self, forKey: .enableOIDCIssuer)
+        settings = try IssuerSettingsPatch(from: decoder)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var members = encoder.container(keyedBy: CodingKeys.self)
+        try members.encode(issuer, forKey: .issuer)
+        try members.encodeIfPresent(enableOIDCIssuer, forKey: .enableOIDCIssuer)
+        try settings.encode(to: encoder)
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case issuer, algorithm, rsaBits, enableOIDCIssuer, defaultIssuer, lifetimeSeconds, maximumLifetimeSeconds
-        case overlapSeconds, jwksMaxAgeSeconds, notBeforeSkewSeconds, standby, rotateEverySeconds
+        case issuer, enableOIDCIssuer
     }
 }
 
@@ -56,7 +40,7 @@ public struct IssuerCreateParameters: RequestParameters {
 public struct IssuerUpdateParameters: RequestParameters {
     public typealias Result = IssuerChangeResult
     public static let method = Method.issuerUpdate
-    public static let memberNames = CodingKeys.allCases.map(\.rawValue)
+    public static let memberNames = CodingKeys.allCases.map(\.rawValue) + IssuerSettingsPatch.memberNames
 
     public var issuer: String
     /// True mints a fresh URL, false goes back to `defaultIssuer`; no effect when it is so already.
@@ -65,48 +49,43 @@ public struct IssuerUpdateParameters: RequestParameters {
     public var newIssuerURL: Bool?
     /// With a changed profile or URL: the former URL is dropped at once instead of after the overlap.
     public var immediately: Bool?
-    public var algorithm: String?
-    /// The length of RSA keys to come, in bits.
-    public var rsaBits: Int?
-    public var defaultIssuer: String?
-    public var lifetimeSeconds: Int?
-    public var maximumLifetimeSeconds: Int?
-    public var overlapSeconds: Int?
-    public var jwksMaxAgeSeconds: Int?
-    /// Seconds by which an `nbf` that is filled in lies before `iat`.
-    public var notBeforeSkewSeconds: Int?
-    public var standby: Bool?
-    /// Seconds between scheduled rotations; 0 for none.
-    public var rotateEverySeconds: Int?
     public var ifGeneration: Int?
+    public var settings: IssuerSettingsPatch
 
     public init(
         issuer: String, enableOIDCIssuer: Bool? = nil, newIssuerURL: Bool? = nil, immediately: Bool? = nil,
-        algorithm: String? = nil, rsaBits: Int? = nil, defaultIssuer: String? = nil, lifetimeSeconds: Int? = nil,
-        maximumLifetimeSeconds: Int? = nil, overlapSeconds: Int? = nil, jwksMaxAgeSeconds: Int? = nil,
-        notBeforeSkewSeconds: Int? = nil, standby: Bool? = nil, rotateEverySeconds: Int? = nil, ifGeneration: Int? = nil
+        ifGeneration: Int? = nil, settings: IssuerSettingsPatch = IssuerSettingsPatch()
     ) {
         self.issuer = issuer
         self.enableOIDCIssuer = enableOIDCIssuer
         self.newIssuerURL = newIssuerURL
         self.immediately = immediately
-        self.algorithm = algorithm
-        self.rsaBits = rsaBits
-        self.defaultIssuer = defaultIssuer
-        self.lifetimeSeconds = lifetimeSeconds
-        self.maximumLifetimeSeconds = maximumLifetimeSeconds
-        self.overlapSeconds = overlapSeconds
-        self.jwksMaxAgeSeconds = jwksMaxAgeSeconds
-        self.notBeforeSkewSeconds = notBeforeSkewSeconds
-        self.standby = standby
-        self.rotateEverySeconds = rotateEverySeconds
         self.ifGeneration = ifGeneration
+        self.settings = settings
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        issuer = try members.decode(String.self, forKey: .issuer)
+        enableOIDCIssuer = try members.decodeIfPresent(Bool.self, forKey: .enableOIDCIssuer)
+        newIssuerURL = try members.decodeIfPresent(Bool.self, forKey: .newIssuerURL)
+        immediately = try members.decodeIfPresent(Bool.self, forKey: .immediately)
+        ifGeneration = try members.decodeIfPresent(Int.self, forKey: .ifGeneration)
+        settings = try IssuerSettingsPatch(from: decoder)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var members = encoder.container(keyedBy: CodingKeys.self)
+        try members.encode(issuer, forKey: .issuer)
+        try members.encodeIfPresent(enableOIDCIssuer, forKey: .enableOIDCIssuer)
+        try members.encodeIfPresent(newIssuerURL, forKey: .newIssuerURL)
+        try members.encodeIfPresent(immediately, forKey: .immediately)
+        try settings.encode(to: encoder)
+        try members.encodeIfPresent(ifGeneration, forKey: .ifGeneration)
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case issuer, enableOIDCIssuer, newIssuerURL, immediately, algorithm, rsaBits, defaultIssuer, lifetimeSeconds
-        case maximumLifetimeSeconds, overlapSeconds, jwksMaxAgeSeconds, notBeforeSkewSeconds, standby, rotateEverySeconds
-        case ifGeneration
+        case issuer, enableOIDCIssuer, newIssuerURL, immediately, ifGeneration
     }
 }
 

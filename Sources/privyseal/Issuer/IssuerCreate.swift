@@ -20,18 +20,13 @@ struct IssuerCreate: ConsoleCommand {
     @OptionGroup var issuer: IssuerName
     @Flag(help: "Give the issuer a URL of its own and publish its keys there.")
     var enableOIDCIssuer = false
-    @OptionGroup(title: "Settings") var settings: IssuerSettings
+    @OptionGroup(title: "Settings") var settings: IssuerSettingsOptions
     @OptionGroup var output: OutputOptions
     @OptionGroup var socket: SocketOptions
 
     func run(on console: Console) async throws {
         let parameters = IssuerCreateParameters(
-            issuer: issuer.name, algorithm: settings.algorithm, rsaBits: settings.rsaBits,
-            enableOIDCIssuer: enableOIDCIssuer ? true : nil,
-            defaultIssuer: settings.defaultIssuer, lifetimeSeconds: settings.lifetime?.seconds,
-            maximumLifetimeSeconds: settings.maxLifetime?.seconds, overlapSeconds: settings.overlap?.seconds,
-            jwksMaxAgeSeconds: settings.jwksMaxAge?.seconds, notBeforeSkewSeconds: settings.notBeforeSkew?.seconds,
-            standby: settings.standby, rotateEverySeconds: settings.rotateEvery?.seconds)
+            issuer: issuer.name, enableOIDCIssuer: enableOIDCIssuer ? true : nil, settings: settings.patch)
         let reply = try await socket.withAgent(console) { agent in try await agent.call(parameters).tree }
         try output.print(issuerChange: reply, on: console)
     }

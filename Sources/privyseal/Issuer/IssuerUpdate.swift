@@ -52,12 +52,12 @@ struct IssuerUpdate: ConsoleCommand {
         help: ArgumentHelp("Change nothing unless the issuer is at this generation.", valueName: "generation"))
     var ifGeneration: Int?
     @OptionGroup var confirmation: Confirmation
-    @OptionGroup(title: "Settings") var settings: IssuerSettings
+    @OptionGroup(title: "Settings") var settings: IssuerSettingsOptions
     @OptionGroup var output: OutputOptions
     @OptionGroup var socket: SocketOptions
 
     func validate() throws {
-        guard profile != nil || !settings.isEmpty else { throw ValidationError("There is nothing to change.") }
+        guard profile != nil || !settings.patch.isEmpty else { throw ValidationError("There is nothing to change.") }
         guard profile != nil || !immediately else {
             throw ValidationError("--immediately goes with --enable-oidc-issuer, --disable-oidc-issuer or --new-issuer-url.")
         }
@@ -100,11 +100,6 @@ struct IssuerUpdate: ConsoleCommand {
     private func parameters(ifGeneration: Int?) -> IssuerUpdateParameters {
         IssuerUpdateParameters(
             issuer: issuer.name, enableOIDCIssuer: enableOIDCIssuer, newIssuerURL: profile == .renew ? true : nil,
-            immediately: immediately ? true : nil, algorithm: settings.algorithm, rsaBits: settings.rsaBits,
-            defaultIssuer: settings.defaultIssuer,
-            lifetimeSeconds: settings.lifetime?.seconds, maximumLifetimeSeconds: settings.maxLifetime?.seconds,
-            overlapSeconds: settings.overlap?.seconds, jwksMaxAgeSeconds: settings.jwksMaxAge?.seconds,
-            notBeforeSkewSeconds: settings.notBeforeSkew?.seconds, standby: settings.standby,
-            rotateEverySeconds: settings.rotateEvery?.seconds, ifGeneration: ifGeneration)
+            immediately: immediately ? true : nil, ifGeneration: ifGeneration, settings: settings.patch)
     }
 }

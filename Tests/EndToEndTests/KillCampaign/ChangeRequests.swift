@@ -9,7 +9,7 @@ struct ChangeRequests: Sendable {
     func create(_ name: String, _ algorithm: String) async throws {
         ledger.update(name) { $0.isInDoubt = true }
         try await change(name) {
-            let parameters = IssuerCreateParameters(issuer: name, algorithm: algorithm, enableOIDCIssuer: true)
+            let parameters = IssuerCreateParameters(issuer: name, enableOIDCIssuer: true, settings: .init(algorithm: algorithm))
             ledger.said(try await client.call(parameters).issuer)
         }
     }

@@ -128,7 +128,7 @@ extension KillCampaign {
     /// Has the change asked for, and returns when the agent is at the step. A lock that is returned keeps it there.
     private func reach(
         _ step: KillStep, _ name: String, _ start: () -> Task<Void, any Error>
-    ) async throws -> StoreLock? {
+    ) async throws -> WriteTransaction? {
         switch step.hold {
         case .before(let function, let number):
             try token.set("\(function) hold nth=\(number)")

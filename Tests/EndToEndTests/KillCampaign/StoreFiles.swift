@@ -60,7 +60,7 @@ struct StoreFiles {
     }
 
     /// Locks the database against writers until the returned value is let go.
-    func lock() async throws -> StoreLock { try await StoreLock(path: path) }
+    func lock() async throws -> WriteTransaction { try await WriteTransaction(path: path) }
 
     private static func run(_ arguments: [String]) async throws -> [[String]] {
         let outcome = try await Programs.run(at: "/usr/bin/sqlite3", arguments)
@@ -72,7 +72,7 @@ struct StoreFiles {
 }
 
 /// A transaction that keeps every other writer waiting.
-final class StoreLock {
+final class WriteTransaction {
     private let process: ChildProcess
 
     private static let script = """

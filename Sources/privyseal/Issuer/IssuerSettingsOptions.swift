@@ -1,7 +1,8 @@
+import AgentProtocol
 import ArgumentParser
 
 /// The settings that `issuer create` and `issuer update` share. What is not given keeps its default or its value.
-struct IssuerSettings: ParsableArguments {
+struct IssuerSettingsOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Algorithm of keys to come: RS256, PS256, ES256, ES384, ES512 or EdDSA. A change signs from the next rotation on: "
@@ -54,9 +55,12 @@ struct IssuerSettings: ParsableArguments {
         help: "Publish the next key ahead of its first signature, so that relying parties know it in time.")
     var standby: Bool?
 
-    /// Whether nothing was given.
-    var isEmpty: Bool {
-        algorithm == nil && rsaBits == nil && lifetime == nil && maxLifetime == nil && overlap == nil && jwksMaxAge == nil
-            && notBeforeSkew == nil && rotateEvery == nil && defaultIssuer == nil && standby == nil
+    /// What was given, as a request names it.
+    var patch: IssuerSettingsPatch {
+        IssuerSettingsPatch(
+            algorithm: algorithm, rsaBits: rsaBits, defaultIssuer: defaultIssuer, lifetimeSeconds: lifetime?.seconds,
+            maximumLifetimeSeconds: maxLifetime?.seconds, overlapSeconds: overlap?.seconds,
+            jwksMaxAgeSeconds: jwksMaxAge?.seconds, notBeforeSkewSeconds: notBeforeSkew?.seconds, standby: standby,
+            rotateEverySeconds: rotateEvery?.seconds)
     }
 }
