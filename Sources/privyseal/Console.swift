@@ -9,16 +9,12 @@ import RelyingParty
 struct Console: Sendable {
     /// Standard output: results and nothing else.
     var write: @Sendable ([UInt8]) throws -> Void
-    /// Standard error: questions, warnings, errors.
-    var writeError: @Sendable (String) -> Void
+    /// Standard error, for questions, warnings and errors, and whoever answers.
+    var terminal: Terminal
     /// All of standard input.
     var readInput: @Sendable () throws -> [UInt8]
-    /// A line of standard input without its end; nil at the end of input.
-    var readLine: @Sendable () -> String?
     /// The bytes of a file.
     var readFile: @Sendable (_ path: String) throws -> [UInt8]
-    /// Whether someone is there to be asked: standard input and standard error are a terminal.
-    var isInteractive: Bool
     var now: @Sendable () -> WireTime
     /// Returns when so much time has passed; throws when its task is cancelled.
     var pause: @Sendable (Duration) async throws -> Void
@@ -32,6 +28,9 @@ struct Console: Sendable {
     func print(_ text: String) throws {
         try write(Array(text.utf8) + [UInt8(ascii: "\n")])
     }
+
+    /// Writes to standard error.
+    func writeError(_ text: String) { terminal.write(text) }
 
     /// Prints warnings, a line each.
     func warn(_ warnings: some Sequence<String>) {
@@ -50,12 +49,8 @@ extension Console {
     /// The process's own.
     static let process = Console(
         write: { bytes in try standardOutput(bytes) },
-        writeError: { text in
-            // Nowhere left to report that standard error is closed.
-            try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
-        },
+        terminal: .process,
         readInput: { [UInt8](try FileHandle.standardInput.readToEnd() ?? Data()) },
-        readLine: { Swift.readLine() },
         readFile: { path in
             do {
                 return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
@@ -65,7 +60,6 @@ extension Console {
                     hint: "give a file you may read, or - for standard input")
             }
         },
-        isInteractive: isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1,
         now: { WireTime(seconds: WallClock.now().seconds) },
         pause: { try await Task.sleep(for: $0) },
         environment: { Environment.value($0) },

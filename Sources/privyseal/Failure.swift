@@ -33,6 +33,7 @@ extension Failure {
         case let error as AgentUnreachable: self.init(.agentUnreachable, error.message, hint: error.hint)
         case let error as VerificationError: self.init(error)
         case let error as PlatformError: self.init(.failed, error.message, hint: error.hint)
+        case let error as NotConfirmed: self.init(.failed, error.message, hint: error.hint)
         case let error as JSONError: self.init(.failed, error.message)
         default: self.init(.failed, String(describing: error))
         }

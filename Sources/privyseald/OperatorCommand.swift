@@ -1,6 +1,5 @@
 import ArgumentParser
 import DaemonKit
-import Foundation
 import Platform
 
 /// A command an operator runs beside the agent: it ends with two lines when it fails.
@@ -38,15 +37,10 @@ struct Consent: ParsableArguments {
             print("dry run: nothing was changed")
             return false
         }
-        if yes { return true }
-        guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else {
-            throw StartupFailure(
-                what: "this needs a confirmation, and there is no terminal to ask on; nothing was changed",
-                todo: "add --yes when you are sure")
-        }
-        StandardError.write(Array("\(question)\nContinue? [y/N] ".utf8))
-        guard ["y", "yes"].contains((readLine() ?? "").lowercased().trimmingCharacters(in: .whitespaces)) else {
-            throw StartupFailure(what: "not confirmed; nothing was changed", todo: "look at the plan again with --dry-run")
+        do throws(NotConfirmed) {
+            try Terminal.process.confirm(question, given: yes)
+        } catch {
+            throw StartupFailure(what: error.message, todo: error.hint ?? "look at the plan again with --dry-run")
         }
         return true
     }

@@ -26,12 +26,6 @@ struct ArgumentTests {
     }
 
     @Test(
-        "only a yes is a yes", arguments: [("y", true), ("Yes", true), (" y ", true), ("", false), ("n", false), ("yep", false)])
-    func answers(text: String, isYes: Bool) {
-        #expect(Confirmation.isYes(text) == isYes)
-    }
-
-    @Test(
         "a wrong command line is exit code 2, and the agent is not asked",
         arguments: [
             "frob", "issuer create", "issuer create demo --lifetime 5", "issuer update demo", "issuer update demo --immediately",

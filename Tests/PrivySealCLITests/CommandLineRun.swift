@@ -51,14 +51,14 @@ struct CommandLineRun {
         let streams = Locked(Streams())
         let console = Console(
             write: { bytes in streams.withLock { $0.output += bytes } },
-            writeError: { text in streams.withLock { $0.errors += text } },
+            terminal: Terminal(
+                isInteractive: typed != nil, write: { text in streams.withLock { $0.errors += text } },
+                readLine: { [typed] in typed }),
             readInput: { [input] in Array(input.utf8) },
-            readLine: { [typed] in typed },
             readFile: { [files] path in
                 guard let text = files[path] else { throw Failure(.failed, "cannot read \(path)") }
                 return Array(text.utf8)
             },
-            isInteractive: typed != nil,
             now: { Self.now },
             pause: { [pause] in try await pause($0) },
             environment: { [environment] name in environment[name] },

@@ -1,8 +1,8 @@
-import AgentClient
 import AgentProtocol
 import RelyingParty
 import Testing
 
+@testable import AgentClient
 @testable import privyseal
 
 @Suite("failures")
@@ -36,6 +36,20 @@ struct FailureTests {
         let outcome = await CommandLineRun(isUnreachable: true)("issuer list --socket /tmp/none.sock")
         #expect(outcome.status == 3)
         #expect(outcome.errors == "error: nobody answers at /tmp/none.sock\nhint: start it\n")
+    }
+
+    @Test(
+        "a call that the agent may have carried out all the same is said to be so, with what to do",
+        arguments: [
+            (.connectionLost("/s", nil), "the outcome is unknown", "before repeating a change"),
+            (.malformedReply("/s", "this is no reply", nil), "the outcome is unknown", "see whether"),
+            (.noReply(to: "rotate", within: .seconds(5), path: "/s"), "did not answer", "may be made all the same"),
+        ] as [(AgentUnreachable, String, String)])
+    func outcomeUnknown(error: AgentUnreachable, message: String, hint: String) {
+        #expect(error.isOutcomeUnknown)
+        let lines = Failure(error).text.split(separator: "\n")
+        #expect(lines.count == 2 && lines[0].contains(message) && lines[1].contains(hint), "\(lines)")
+        #expect(Failure(error).status == .agentUnreachable)
     }
 
     @Test("the real client finds no agent at an empty place")
