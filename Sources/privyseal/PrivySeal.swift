@@ -1,5 +1,7 @@
 import AgentProtocol
 import ArgumentParser
+import Foundation
+import Glibc
 
 /// The root command.
 struct PrivySeal: ParsableCommand {
@@ -38,9 +40,9 @@ struct PrivySeal: ParsableCommand {
             """,
         version: ProtocolVersion.agent,
         subcommands: [
-            IssuerCommand.self, RotateSigningKeys.Short.self, KeysCommand.self, JWTCommand.self, Sign.self, KeySet.self,
-            Discovery.self, HealthCommand.self, ReconcileCommand.self, StoreCommand.self, Version.self,
-            Call.self,
+            IssuerCommand.self, RotateCommand.Short.self, KeysCommand.self, JWTCommand.self, SignCommand.self, KeySetCommand.self,
+            DiscoveryCommand.self, HealthCommand.self, ReconcileCommand.self, StoreCommand.self, VersionCommand.self,
+            CallCommand.self,
         ])
 
     static var _errorPrefix: String { "error: " }
@@ -57,7 +59,7 @@ extension PrivySeal {
     static func run(_ arguments: [String], on console: Console) async -> Int32 {
         let command: any ParsableCommand
         do {
-            command = try parseAsRoot(KeysRevoke.shielding(kidIn: arguments))
+            command = try parseAsRoot(KeysRevokeCommand.shielding(kidIn: arguments))
         } catch {
             return report(parsing: error, on: console)
         }
@@ -99,5 +101,14 @@ extension PrivySeal {
             console.writeError(failure.text)
             return failure.status.rawValue
         }
+    }
+}
+
+@main
+struct Main {
+    static func main() async {
+        // A reader that goes away (`| head`) or an agent that hangs up must end in an error of the write, not in a signal.
+        signal(SIGPIPE, SIG_IGN)
+        exit(await PrivySeal.run(Array(CommandLine.arguments.dropFirst()), on: .process))
     }
 }

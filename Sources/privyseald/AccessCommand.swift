@@ -9,11 +9,11 @@ import Platform
 /// `privyseald access`
 struct AccessCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "access", abstract: "Look into the access rules of a configuration.", subcommands: [AccessTest.self])
+        commandName: "access", abstract: "Look into the access rules of a configuration.", subcommands: [AccessTestCommand.self])
 }
 
 /// `privyseald access test`
-struct AccessTest: ParsableCommand {
+struct AccessTestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "test",
         abstract: "Say what the rules would decide, and which one.",

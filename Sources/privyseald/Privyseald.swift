@@ -35,10 +35,11 @@ struct Privyseald: AsyncParsableCommand {
             """,
         version: ProtocolVersion.agent,
         subcommands: [
-            Initialize.self, Serve.self, Check.self, Token.self, AccessCommand.self, AuditCommand.self, ReconcileCommand.self,
-            Backup.self,
-            Recover.self,
-            ReplaceToken.self,
+            InitializeCommand.self, ServeCommand.self, CheckCommand.self, TokenCommand.self, AccessCommand.self,
+            AuditCommand.self, ReconcileCommand.self,
+            BackupCommand.self,
+            RecoverCommand.self,
+            ReplaceTokenCommand.self,
         ])
 }
 

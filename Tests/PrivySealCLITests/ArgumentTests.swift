@@ -80,10 +80,11 @@ struct ArgumentTests {
     @Test("a kid that begins with a dash is a kid and no option")
     func dashedKid() {
         let kid = "-" + String(repeating: "a", count: 42)
-        #expect(KeysRevoke.shielding(kidIn: ["keys", "revoke", kid, "--yes"]) == ["keys", "revoke", "--yes", "--", kid])
-        #expect(KeysRevoke.shielding(kidIn: ["keys", "revoke", "--", kid]) == ["keys", "revoke", "--", kid])
-        #expect(KeysRevoke.shielding(kidIn: ["keys", "list", kid]) == ["keys", "list", kid])
-        #expect(KeysRevoke.shielding(kidIn: ["keys", "revoke", "--dry-run", "x"]) == ["keys", "revoke", "--dry-run", "x"])
+        #expect(KeysRevokeCommand.shielding(kidIn: ["keys", "revoke", kid, "--yes"]) == ["keys", "revoke", "--yes", "--", kid])
+        #expect(KeysRevokeCommand.shielding(kidIn: ["keys", "revoke", "--", kid]) == ["keys", "revoke", "--", kid])
+        #expect(KeysRevokeCommand.shielding(kidIn: ["keys", "list", kid]) == ["keys", "list", kid])
+        #expect(
+            KeysRevokeCommand.shielding(kidIn: ["keys", "revoke", "--dry-run", "x"]) == ["keys", "revoke", "--dry-run", "x"])
     }
 }
 

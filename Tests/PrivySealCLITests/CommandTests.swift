@@ -276,8 +276,8 @@ struct CommandTests {
         let outcome = await CommandLineRun(agent: Self.status)("version --query agent.agentVersion -o tsv")
         #expect(outcome.output == "9.1.0\n")
         #expect(outcome.errors.hasPrefix("warning: the agent serves clients from 0.10.0 on"))
-        #expect(!Version.isOlder("0.10.0", than: "0.9.9"))
-        #expect(Version.isOlder("0.9.9", than: "0.10.0"))
+        #expect(!VersionCommand.isOlder("0.10.0", than: "0.9.9"))
+        #expect(VersionCommand.isOlder("0.9.9", than: "0.10.0"))
     }
 
     @Test("version without an agent shows the client's, and is exit code 3")

@@ -89,7 +89,7 @@ struct OutputTests {
             #expect(column.path.part(of: issuer) != .null, "\(column.label)")
         }
         let key = try JSONValue(encoding: Samples.key("k", "retiring", expires: "2026-11-25T10:00:00Z"))
-        for column in KeysList.columns {
+        for column in KeysListCommand.columns {
             #expect(column.path.part(of: key) != .null, "\(column.label)")
         }
         let health = try JSONValue(encoding: Samples.health("ok"))

@@ -90,3 +90,11 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 }
+
+extension WallClock {
+    /// The moment it shows.
+    static func moment() -> Moment {
+        let (seconds, nanoseconds) = now()
+        return Moment(seconds: seconds, nanoseconds: nanoseconds)
+    }
+}

@@ -1,3 +1,4 @@
+import AgentClient
 import AgentProtocol
 
 /// A conversation with the agent: method and params as JSON in, the reply's `result` as JSON out.
@@ -57,5 +58,46 @@ struct Reply<Result: Decodable> {
         Failure(
             .failed, "the agent's reply to \(method) is not understood: \(why)",
             hint: "compare the versions of client and agent with `privyseal version`")
+    }
+}
+
+extension AgentSession {
+    /// Carries out a change of an issuer on the generation it was confirmed for.
+    ///
+    /// The agent may have moved the issuer on meanwhile, such as by publishing a standby key after a rotation. It is looked at
+    /// again then, and as long as the question would be the same, so is the answer.
+    func callConfirmed<Parameters: RequestParameters>(
+        _ status: IssuerStatus, question: (IssuerStatus) -> String?, _ parameters: (_ generation: Int) -> Parameters
+    ) async throws -> Reply<Parameters.Result> {
+        var generation = status.generation
+        for _ in 1...3 {
+            do {
+                return try await call(parameters(generation))
+            } catch let error as ProtocolError where error.reason == .conflict {
+                let now = try await call(IssuerStatusParameters(issuer: status.name)).decoded()
+                guard now.generation != generation, now.createdAt == status.createdAt, question(now) == question(status)
+                else { throw error }
+                generation = now.generation
+            }
+        }
+        return try await call(parameters(generation))
+    }
+}
+
+/// A connection to the agent's Unix socket.
+struct AgentSocket: AgentSession {
+    private let client: AgentConnection
+
+    /// Throws `AgentUnreachable`.
+    init(path: String) async throws {
+        client = try await AgentConnection.connect(socketPath: path)
+    }
+
+    func call(_ method: AgentProtocol.Method, _ params: JSONValue?) async throws -> JSONValue {
+        try JSONValue(parsing: try await client.callRaw(method, params: params.map { JSONSlice($0) }))
+    }
+
+    func close() async {
+        await client.close()
     }
 }

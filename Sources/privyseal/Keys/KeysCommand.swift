@@ -9,10 +9,10 @@ struct KeysCommand: ParsableCommand {
             A key is standby (published ahead), active (signs), retiring (no longer signs, still valid), retired or revoked \
             (no longer published, its private key destroyed).
             """,
-        subcommands: [KeysList.self, KeysRevoke.self])
+        subcommands: [KeysListCommand.self, KeysRevokeCommand.self])
 }
 
-struct KeysList: ConsoleCommand {
+struct KeysListCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
         abstract: "List the keys of one issuer or of all, ended ones included.",

@@ -3,10 +3,10 @@ import ArgumentParser
 
 struct StoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "store", abstract: "What may have to be done about the agent's store.", subcommands: [StoreSave.self])
+        commandName: "store", abstract: "What may have to be done about the agent's store.", subcommands: [StoreSaveCommand.self])
 }
 
-struct StoreSave: ConsoleCommand {
+struct StoreSaveCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "save",
         abstract: "Have the agent write its store anew, after the file was removed or replaced under it.",

@@ -2,7 +2,7 @@ import AgentProtocol
 import ArgumentParser
 import RelyingParty
 
-struct JWTVerify: ConsoleCommand {
+struct JWTVerifyCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Verify a JWT as a relying party does, and print what it says.",

@@ -1,7 +1,7 @@
 import AgentProtocol
 import ArgumentParser
 
-struct RotateSigningKeys: ConsoleCommand {
+struct RotateCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "rotate-signing-keys",
         abstract: "Let the next key sign; the present one stays valid for the overlap.",
@@ -52,7 +52,7 @@ struct RotateSigningKeys: ConsoleCommand {
 }
 
 struct RotationOptions: ParsableArguments {
-    @OptionGroup var issuer: IssuerName
+    @OptionGroup var issuer: IssuerArgument
     @Flag(help: "Have the next key sign once no relying party can be surprised by it.")
     var whenSafe = false
     @Flag(help: "Refuse to revoke a key that is still retiring.")

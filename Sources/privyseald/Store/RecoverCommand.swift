@@ -7,8 +7,9 @@ import IssuerStore
 import KeyLifecycle
 
 /// `privyseald recover`
-struct Recover: OperatorCommand {
+struct RecoverCommand: OperatorCommand {
     static let configuration = CommandConfiguration(
+        commandName: "recover",
         abstract: "Bring a lost or a restored store and its token together.",
         discussion: """
             --from-token rebuilds a store that is lost: the issuers from the labels of the keys on the token. --restored ends the \

@@ -1,7 +1,7 @@
 import AgentProtocol
 import ArgumentParser
 
-struct IssuerDelete: ConsoleCommand {
+struct IssuerDeleteCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete",
         abstract: "Delete an issuer: revoke its keys, end its documents.",
@@ -13,7 +13,7 @@ struct IssuerDelete: ConsoleCommand {
               privyseal issuer delete demo
             """)
 
-    @OptionGroup var issuer: IssuerName
+    @OptionGroup var issuer: IssuerArgument
     @OptionGroup var confirmation: Confirmation
     @OptionGroup var output: OutputOptions
     @OptionGroup var socket: SocketOptions

@@ -4,7 +4,7 @@ import DaemonKit
 import IssuerStore
 
 /// `privyseald token pin-corrected`
-struct TokenPINCorrected: AsyncParsableCommand {
+struct TokenPINCorrectedCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pin-corrected",
         abstract: "Say that a PIN the token refused has been corrected.",

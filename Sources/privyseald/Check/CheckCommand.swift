@@ -6,8 +6,9 @@ import Foundation
 import Platform
 
 /// `privyseald check`
-struct Check: AsyncParsableCommand {
+struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "check",
         abstract: "Say whether the configuration is in order, and what is wrong with it.",
         discussion: """
             Reads the configuration and looks at what it names: the PKCS#11 module, the source of the PIN, the store, the audit \

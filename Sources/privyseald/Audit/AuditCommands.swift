@@ -14,11 +14,11 @@ struct AuditCommand: ParsableCommand {
             The agent records every operation in its audit log, each record with the SHA-256 of the one before, and signs the \
             last one every hour with a key in the token.
             """,
-        subcommands: [AuditVerify.self, AuditTailCommand.self, AuditHead.self, AuditKey.self])
+        subcommands: [AuditVerifyCommand.self, AuditTailCommand.self, AuditHeadCommand.self, AuditKeyCommand.self])
 }
 
 /// `privyseald audit head`
-struct AuditHead: ParsableCommand {
+struct AuditHeadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "head",
         abstract: "Print the last record's number and hash, to be noted elsewhere.",
@@ -44,7 +44,7 @@ struct AuditHead: ParsableCommand {
 }
 
 /// `privyseald audit key`
-struct AuditKey: OperatorCommand {
+struct AuditKeyCommand: OperatorCommand {
     static let configuration = CommandConfiguration(
         commandName: "key",
         abstract: "Print the public half of the audit key.",

@@ -1,7 +1,7 @@
 import AgentProtocol
 import ArgumentParser
 
-struct Sign: ConsoleCommand {
+struct SignCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "sign",
         abstract: "Have a claims object signed as a JWT.",
@@ -15,7 +15,7 @@ struct Sign: ConsoleCommand {
               echo '{"sub":"ci","aud":"api"}' | privyseal sign demo --claims -
             """)
 
-    @OptionGroup var issuer: IssuerName
+    @OptionGroup var issuer: IssuerArgument
     @Option(
         help: ArgumentHelp("A file with a JSON object, or - for standard input.", valueName: "file"), completion: .file())
     var claims: String

@@ -5,7 +5,7 @@ import Foundation
 import Platform
 
 /// `privyseald audit verify`
-struct AuditVerify: ParsableCommand {
+struct AuditVerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Find what was changed, removed or put into an audit log, and how much of it is proven.",

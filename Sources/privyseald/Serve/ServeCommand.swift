@@ -9,8 +9,9 @@ import Metrics
 import Platform
 
 /// `privyseald serve`
-struct Serve: AsyncParsableCommand {
+struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "serve",
         abstract: "Run the agent.",
         discussion: """
             Logs in to the token, brings token and store together, and serves the socket until SIGTERM or SIGINT; then it \

@@ -1,7 +1,7 @@
 import AgentProtocol
 import ArgumentParser
 
-struct Call: ConsoleCommand {
+struct CallCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "call",
         abstract: "Call a method of the agent's protocol as it is.",

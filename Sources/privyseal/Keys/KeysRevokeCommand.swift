@@ -1,7 +1,7 @@
 import AgentProtocol
 import ArgumentParser
 
-struct KeysRevoke: ConsoleCommand {
+struct KeysRevokeCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "revoke",
         abstract: "Remove one key at once.",

@@ -1,7 +1,7 @@
 import AgentProtocol
 import ArgumentParser
 
-struct KeySet: ConsoleCommand {
+struct KeySetCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "jwks",
         abstract: "Print an issuer's public keys, byte for byte as they are served.",
@@ -14,7 +14,7 @@ struct KeySet: ConsoleCommand {
               privyseal jwks demo --query keys.0.kid -o tsv
             """)
 
-    @OptionGroup var issuer: IssuerName
+    @OptionGroup var issuer: IssuerArgument
     @OptionGroup var output: OutputOptions
     @OptionGroup var socket: SocketOptions
 
@@ -25,7 +25,7 @@ struct KeySet: ConsoleCommand {
     }
 }
 
-struct Discovery: ConsoleCommand {
+struct DiscoveryCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "discovery",
         abstract: "Print an issuer's discovery document, byte for byte as it is served.",
@@ -38,7 +38,7 @@ struct Discovery: ConsoleCommand {
               privyseal discovery demo --query jwks_uri -o tsv
             """)
 
-    @OptionGroup var issuer: IssuerName
+    @OptionGroup var issuer: IssuerArgument
     @OptionGroup var output: OutputOptions
     @OptionGroup var socket: SocketOptions
 

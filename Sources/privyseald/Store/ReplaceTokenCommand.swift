@@ -3,8 +3,9 @@ import AgentSettings
 import ArgumentParser
 
 /// `privyseald replace-token`
-struct ReplaceToken: OperatorCommand {
+struct ReplaceTokenCommand: OperatorCommand {
     static let configuration = CommandConfiguration(
+        commandName: "replace-token",
         abstract: "Move every issuer to another token, when theirs is gone for good.",
         discussion: """
             The configuration names the new token, prepared with "privyseald token init". Each issuer gets a new active key there. \

@@ -2,7 +2,7 @@ import AgentClient
 import AgentProtocol
 import ArgumentParser
 
-struct Version: ConsoleCommand {
+struct VersionCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "version",
         abstract: "Show the versions of this client and of the agent.",

@@ -1,7 +1,7 @@
 import AgentProtocol
 
 /// A change of the `iss` of every new JWT, and what it means to those who use them.
-struct IssuerChange: Equatable {
+struct IssChange: Equatable {
     let name: String
     let former: String
     /// Nil when the agent has yet to mint it.
@@ -12,7 +12,7 @@ struct IssuerChange: Equatable {
 
     /// Nil when an update leaves `iss` as it is: the profile is so already, or the default issuer is not in use.
     init?(
-        of status: IssuerStatus, _ profile: IssuerUpdate.ProfileChange?, immediately: Bool, _ defaultIssuer: String?
+        of status: IssuerStatus, _ profile: IssuerUpdateCommand.ProfileChange?, immediately: Bool, _ defaultIssuer: String?
     ) {
         let isEnabled = status.oidcIssuerProfile.enabled
         switch profile {

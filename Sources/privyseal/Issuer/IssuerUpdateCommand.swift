@@ -1,7 +1,7 @@
 import AgentProtocol
 import ArgumentParser
 
-struct IssuerUpdate: ConsoleCommand {
+struct IssuerUpdateCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "update",
         abstract: "Change an issuer's settings, enable or disable its OIDC profile.",
@@ -43,7 +43,7 @@ struct IssuerUpdate: ConsoleCommand {
         }
     }
 
-    @OptionGroup var issuer: IssuerName
+    @OptionGroup var issuer: IssuerArgument
     @Flag(exclusivity: .exclusive)
     var profile: ProfileChange?
     @Flag(help: "Drop the issuer's former URL at once: JWTs issued under it stop verifying.")
@@ -85,8 +85,8 @@ struct IssuerUpdate: ConsoleCommand {
         return status
     }
 
-    private func change(of status: IssuerStatus) -> IssuerChange? {
-        IssuerChange(of: status, profile, immediately: immediately, settings.defaultIssuer)
+    private func change(of status: IssuerStatus) -> IssChange? {
+        IssChange(of: status, profile, immediately: immediately, settings.defaultIssuer)
     }
 
     private var enableOIDCIssuer: Bool? {

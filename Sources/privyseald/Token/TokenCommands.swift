@@ -4,14 +4,15 @@ import Platform
 import TokenProvisioning
 
 /// `privyseald token`
-struct Token: ParsableCommand {
+struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "token",
         abstract: "Prepare PKCS#11 tokens: initialise, list, change PINs.",
         discussion: """
             These commands run beside the agent, not in it: they set a token up once and exit. PINs are read from files that \
             only their owner can read, never from the command line.
             """,
-        subcommands: [TokenInit.self, TokenList.self, TokenChangePIN.self, TokenPINCorrected.self])
+        subcommands: [TokenInitCommand.self, TokenListCommand.self, TokenChangePINCommand.self, TokenPINCorrectedCommand.self])
 }
 
 /// Which module the token commands use.
@@ -32,7 +33,7 @@ struct ModuleOption: ParsableArguments {
 }
 
 /// `privyseald token init`
-struct TokenInit: ParsableCommand {
+struct TokenInitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
         abstract: "Initialise a token and set its user PIN.",
@@ -69,7 +70,7 @@ struct TokenInit: ParsableCommand {
 }
 
 /// `privyseald token list`
-struct TokenList: ParsableCommand {
+struct TokenListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "List slots and their tokens.")
 
     @OptionGroup var module: ModuleOption
@@ -108,7 +109,7 @@ extension ProvisioningSlot.Token {
 }
 
 /// `privyseald token change-pin`
-struct TokenChangePIN: ParsableCommand {
+struct TokenChangePINCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "change-pin",
         abstract: "Change a PIN of a token.",

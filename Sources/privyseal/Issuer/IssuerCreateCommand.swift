@@ -1,7 +1,7 @@
 import AgentProtocol
 import ArgumentParser
 
-struct IssuerCreate: ConsoleCommand {
+struct IssuerCreateCommand: ConsoleCommand {
     static let configuration = CommandConfiguration(
         commandName: "create",
         abstract: "Create an issuer with its first signing key.",
@@ -17,7 +17,7 @@ struct IssuerCreate: ConsoleCommand {
                 --query oidcIssuerProfile.issuerUrl -o tsv)
             """)
 
-    @OptionGroup var issuer: IssuerName
+    @OptionGroup var issuer: IssuerArgument
     @Flag(help: "Give the issuer a URL of its own and publish its keys there.")
     var enableOIDCIssuer = false
     @OptionGroup(title: "Settings") var settings: IssuerSettingsOptions
