@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -154,12 +155,20 @@ static socklen_t unix_address(const char *name, int may_be_abstract, struct sock
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
 }
 
-int privyseal_send_datagram(const char *name, const uint8_t *message, size_t length) {
+int privyseal_send_datagram(const char *name, const uint8_t *message, size_t length, int milliseconds) {
     struct sockaddr_un address;
     const socklen_t address_length = unix_address(name, 1, &address);
     if (address_length == 0) return ENAMETOOLONG;
     const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return errno;
+    // 0 would be for ever.
+    const int most = milliseconds > 0 ? milliseconds : 1;
+    const struct timeval limit = {.tv_sec = most / 1000, .tv_usec = (most % 1000) * 1000L};
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0) {
+        const int failure = errno;
+        close(fd);
+        return failure;
+    }
     const ssize_t sent =
         sendto(fd, message, length, MSG_NOSIGNAL, (const struct sockaddr *)&address, address_length);
     const int failure = sent < 0 ? errno : ((size_t)sent == length ? 0 : EMSGSIZE);

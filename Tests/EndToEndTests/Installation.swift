@@ -120,7 +120,6 @@ final class Installation {
             "privyseald", configuration: agentConfiguration, log: directory + "/privyseald.log",
             environment: agentEnvironment)
         daemons.append(daemon)
-        agent = daemon
         return daemon
     }
 
@@ -134,6 +133,7 @@ final class Installation {
     @discardableResult
     func startAgent() async throws -> Daemon {
         let daemon = try launchAgent()
+        agent = daemon
         let answers = await poll("the agent") {
             guard daemon.process.isRunning else { return true }
             let client = try await connect()

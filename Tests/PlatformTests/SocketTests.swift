@@ -82,6 +82,23 @@ import Testing
         }
     }
 
+    @Test("a manager that reads nothing holds nobody up")
+    func deafManager() throws {
+        try withTemporaryDirectory { directory in
+            let manager = try #require(BoundSocket("\(directory)/notify", datagrams: true))
+            let notification = ServiceNotification(socket: "\(directory)/notify")
+            // More than a receiver is ever let keep (net.unix.max_dgram_qlen).
+            var told = 0
+            while notification.keepAlive() {
+                told += 1
+                try #require(told < 100_000)
+            }
+            #expect(told > 0)
+            #expect(manager.receive() == "WATCHDOG=1")
+            #expect(notification.stopping())
+        }
+    }
+
     @Test(
         "the watchdog's limit is the manager's, and for the process it names",
         arguments: [

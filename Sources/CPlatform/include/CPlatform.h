@@ -67,8 +67,9 @@ void privyseal_wipe(void *memory, size_t length);
 /// too, but not copied (ERANGE). ENOENT when there is no such variable. Not thread-safe against setenv(3).
 int privyseal_take_environment(const char *name, uint8_t *out, size_t capacity, size_t *length);
 
-/// Sends one datagram to a Unix socket, as sd_notify(3) does. A leading '@' names an abstract socket.
-int privyseal_send_datagram(const char *address, const uint8_t *message, size_t length);
+/// Sends one datagram to a Unix socket, as sd_notify(3) does. A leading '@' names an abstract socket. Waits so many milliseconds
+/// at most for room with the receiver (EAGAIN).
+int privyseal_send_datagram(const char *address, const uint8_t *message, size_t length, int milliseconds);
 
 /// A Unix stream socket that listens at `path` with O_NONBLOCK and O_CLOEXEC: the descriptor, or -errno.
 int privyseal_listen(const char *path, int backlog);
