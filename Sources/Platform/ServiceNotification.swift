@@ -23,7 +23,9 @@ public struct ServiceNotification: Sendable {
 
     /// A reload has begun; ``ready()`` ends it: `RELOADING=1`, with the time `Type=notify-reload` asks for.
     @discardableResult
-    public func reloading() -> Bool { send("RELOADING=1\nMONOTONIC_USEC=\(MonotonicClock.microseconds())", milliseconds: Self.once) }
+    public func reloading() -> Bool {
+        send("RELOADING=1\nMONOTONIC_USEC=\(MonotonicClock.microseconds())", milliseconds: Self.once)
+    }
 
     /// Shutdown has begun: `STOPPING=1`.
     @discardableResult

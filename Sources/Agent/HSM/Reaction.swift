@@ -2,8 +2,8 @@ import PKCS11
 
 /// What is done about a call that failed, as far as the return value decides it.
 ///
-/// The names R1, R2, R3 and D are those of the design: a fresh session, a new login, the module initialised anew, the HSM
-/// marked down.
+/// R1 is a fresh session, R2 a new login, R3 the module initialised anew, D the HSM marked down, F a failure of this request
+/// alone: see the section on the token in `ARCHITECTURE.md`.
 enum Reaction: Hashable, Sendable {
     /// R1: once more on a fresh session, with the key found anew; then what `then` says. A `lost` handle is not given back,
     /// since the module may have given its number to another session.

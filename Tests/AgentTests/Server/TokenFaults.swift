@@ -1,6 +1,6 @@
 import Testing
 
-/// What the token does wrong, and what the agent does about it: a row for each of the design's table, and some for what
+/// What the token does wrong, and what the agent does about it: a row for each return value of the table in `ARCHITECTURE.md`, and some for what
 /// rows have in common.
 struct TokenFault: Sendable, CustomTestStringConvertible {
     /// Who may be refused, and how.
