@@ -43,7 +43,8 @@ public struct Terminal: Sendable {
 
     /// Whether an answer is a yes; everything else is a no.
     static func isYes(_ answer: String) -> Bool {
-        ["y", "yes"].contains(answer.lowercased().filter { !$0.isWhitespace })
+        let words = answer.lowercased().split(whereSeparator: \.isWhitespace)
+        return words == ["y"] || words == ["yes"]
     }
 }
 

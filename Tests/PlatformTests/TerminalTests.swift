@@ -10,7 +10,8 @@ import Testing
     }
 
     @Test(
-        "only a yes is a yes", arguments: [("y", true), ("Yes", true), (" y ", true), ("", false), ("n", false), ("yep", false)])
+        "only a yes is a yes",
+        arguments: [("y", true), ("Yes", true), (" y ", true), ("", false), ("n", false), ("yep", false), ("y es", false)])
     func answers(text: String, isYes: Bool) {
         #expect(Terminal.isYes(text) == isYes)
         let shown = Locked("")

@@ -55,12 +55,22 @@ struct AccessDecision: Sendable {
 
     /// - Throws: as `AccessRule.check(_:)`.
     func check(_ facts: SignatureFacts) throws(ProtocolError) {
-        if let place { try policy.rules[place].check(facts) }
+        try rule().check(facts)
     }
 
     /// - Parameter lifetime: seconds.
     /// - Throws: as `AccessRule.check(lifetime:)`.
     func check(lifetime: Int) throws(ProtocolError) {
-        if let place { try policy.rules[place].check(lifetime: lifetime) }
+        try rule().check(lifetime: lifetime)
+    }
+
+    /// What has bounds is open to nobody without a rule.
+    private func rule() throws(ProtocolError) -> AccessRule {
+        guard let place else {
+            throw ProtocolError(
+                .permissionDenied, "no access rule allows this caller to ask for a signature",
+                hint: "ask the operator of the agent for an access rule")
+        }
+        return policy.rules[place]
     }
 }

@@ -83,8 +83,8 @@ final class UserNames: Sendable {
         for answer in waiting { answer.give(.success(name)) }
     }
 
-    /// Answers the connections that wait for a look-up, if it has not ended. What it found meanwhile stays, and so does that it is forgotten, or
-    /// asked for anew.
+    /// Answers the connections that wait for a look-up, if it has not ended. What it found meanwhile stays, and so does that it is
+    /// forgotten, or asked for anew.
     private func giveUp(_ uid: UInt32, _ lookUp: Int) {
         let waiting = state.withLock { state -> [OneAnswer<String?>] in
             guard case .asked(lookUp, let waiting) = state.names[uid] else { return [] }

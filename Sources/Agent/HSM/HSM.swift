@@ -47,9 +47,11 @@ final class HSM: Sendable {
         let status = HSMStatus(clock: clock)
         let crew = Crew<SigningAttempt>(limit: configuration.queueLimit)
         let (ending, end) = AsyncStream<HSMError>.makeStream()
-        let supervisor = ThreadSupervisor(clock: clock, limitSeconds: configuration.callLimitSeconds) { givenUp in
+        let supervisor = ThreadSupervisor(
+            clock: clock, limitSeconds: configuration.callLimitSeconds,
             // The session of a call that does not return signs no more.
-            status.sessionClosed(by: givenUp.thread)
+            withdrawn: { status.sessionClosed(by: $0) }
+        ) { givenUp in
             log.error(
                 "a call into the PKCS#11 module does not return",
                 metadata: ["thread": "\(givenUp.name)", "stuckCalls": "\(givenUp.stuckCalls)"])

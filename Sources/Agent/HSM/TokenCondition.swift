@@ -28,7 +28,7 @@ struct TokenCondition: Sendable {
     }
 
     enum Action: Equatable, Sendable {
-        /// Nothing before this moment, in nanoseconds of the monotonic clock; `nil` when nothing is in visibility.
+        /// Nothing before this moment, in nanoseconds of the monotonic clock; `nil` when nothing is to be done at any moment.
         case wait(until: Int64?)
         /// Sign something and see.
         case probe

@@ -57,8 +57,8 @@ final class TokenRecovery: Sendable {
         wake.send()
     }
 
-    /// Has the module initialised anew, once no thread is inside it; requests wait meanwhile and none is refused. For room that only
-    /// that gives back.
+    /// Has the module initialised anew, once no thread is inside it; requests wait meanwhile and none is refused. For room that
+    /// only that gives back.
     ///
     /// - Returns: whether it was, and the token signs. It is not while the token is out of use or a call has not returned.
     func renew() async -> Bool {

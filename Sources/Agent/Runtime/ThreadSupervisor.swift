@@ -4,7 +4,6 @@ import Platform
 final class ThreadSupervisor: Sendable {
     /// A thread that has been given up, since its call did not return in its time.
     struct GivenUp: Sendable {
-        let thread: WatchedThread
         let name: String
         /// Whether another takes its place.
         let isReplaced: Bool
@@ -20,13 +19,21 @@ final class ThreadSupervisor: Sendable {
     private let threads = InFlightCounter()
     /// Whether no thread is replaced any more.
     private let isEnding = Locked(false)
+    private let withdrawn: @Sendable (WatchedThread) -> Void
     private let givenUp: @Sendable (GivenUp) -> Void
 
-    /// - Parameter givenUp: called on the watch's thread, when what the thread worked for has been answered.
-    init(clock: AgentClock, limitSeconds: Double, givenUp: @escaping @Sendable (GivenUp) -> Void) {
+    /// - Parameters:
+    ///   - withdrawn: called on the watch's thread, when what a thread worked for has been answered, before another is started in
+    ///     its place.
+    ///   - givenUp: called after that, since it may wait for whoever reads the log.
+    init(
+        clock: AgentClock, limitSeconds: Double, withdrawn: @escaping @Sendable (WatchedThread) -> Void,
+        givenUp: @escaping @Sendable (GivenUp) -> Void
+    ) {
         calls = CallWatch(clock: clock)
         self.clock = clock
         self.limitSeconds = limitSeconds
+        self.withdrawn = withdrawn
         self.givenUp = givenUp
     }
 
@@ -52,8 +59,10 @@ final class ThreadSupervisor: Sendable {
     }
 
     private func replace(_ thread: WatchedThread, _ name: String, by successor: (@Sendable (WatchedThread) -> Void)?) {
-        givenUp(GivenUp(thread: thread, name: name, isReplaced: successor != nil, stuckCalls: calls.stuckCalls))
+        withdrawn(thread)
+        let stuck = calls.stuckCalls
         if let successor, !isEnding.withLock({ $0 }) { start(name, successor, replacedBy: successor) }
+        givenUp(GivenUp(name: name, isReplaced: successor != nil, stuckCalls: stuck))
         // After the other has been counted in, or none might seem to be left.
         threads.end()
     }

@@ -1,6 +1,7 @@
 import Platform
 
-/// Returns when the work has ended or the time is over, whichever is first. Work that has not ended goes on.
+/// Returns when the work has ended or the time is over, whichever is first. Work that has not ended goes on. Also in a task
+/// that has been cancelled: what ends in order is given its time then too.
 func forAtMost(_ time: Duration, _ work: @escaping @Sendable () async -> Void) async {
     let (ends, end) = AsyncStream<Never>.makeStream()
     let working = Task {
@@ -11,7 +12,7 @@ func forAtMost(_ time: Duration, _ work: @escaping @Sendable () async -> Void) a
         try? await Task.sleep(for: time)
         end.finish()
     }
-    for await _ in ends {}
+    await Task { for await _ in ends {} }.value
     waiting.cancel()
     _ = working
 }

@@ -59,16 +59,19 @@ struct Turns<Owner: Hashable & Sendable, Element: Sendable>: Sendable {
         return removed
     }
 
-    /// Takes out the elements for which this is true, each owner's in their order.
+    /// Takes out the elements for which this is true, each owner's in their order. Asks once for each: the answer may be another
+    /// the next time.
     mutating func remove(where isRemoved: (Element) -> Bool) -> [Element] {
         var removed: [Element] = []
         var remaining = Deque<Owner>()
         while let owner = owners.popFirst() {
-            guard var line = lines[owner] else { continue }
-            removed += line.filter(isRemoved)
-            line.removeAll(where: isRemoved)
-            lines[owner] = line.isEmpty ? nil : line
-            if !line.isEmpty { remaining.append(owner) }
+            guard let line = lines[owner] else { continue }
+            var kept = Deque<Element>()
+            for element in line {
+                if isRemoved(element) { removed.append(element) } else { kept.append(element) }
+            }
+            lines[owner] = kept.isEmpty ? nil : kept
+            if !kept.isEmpty { remaining.append(owner) }
         }
         owners = remaining
         count -= removed.count

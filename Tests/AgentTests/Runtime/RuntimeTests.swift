@@ -96,7 +96,9 @@ struct ThreadSupervisorTests {
     @Test("are replaced by a successor, again and again, and by none that has none")
     func replaced() async throws {
         let (clock, log, hanging, gate) = (TestClock(), Log(), Signal(), ModuleGate())
-        let supervisor = ThreadSupervisor(clock: clock.agentClock, limitSeconds: 0.1) { givenUp in
+        let supervisor = ThreadSupervisor(
+            clock: clock.agentClock, limitSeconds: 0.1, withdrawn: { _ in log.note("withdrawn") }
+        ) { givenUp in
             log.note("\(givenUp.name) given up, \(givenUp.stuckCalls) stuck" + (givenUp.isReplaced ? "" : ", for good"))
         }
         @Sendable func hang(_ name: String) -> @Sendable (WatchedThread) -> Void {
@@ -113,28 +115,32 @@ struct ThreadSupervisorTests {
         // Whoever comes after the first hangs too.
         for count in 1...2 {
             clock.pass(1)
-            #expect(await eventually { log.all.count == 1 + 2 * count })
+            #expect(await eventually { log.all.count == 1 + 3 * count })
+            // The successor does not wait for what is said of the one before.
+            #expect(log.all[3 * count - 2] == "withdrawn")
+            #expect(Set(log.all.suffix(2)) == ["a given up, \(count) stuck", "a' begins"])
         }
-        #expect(log.all == ["a begins", "a given up, 1 stuck", "a' begins", "a given up, 2 stuck", "a' begins"])
         #expect(supervisor.stuckCalls == 2)
 
         supervisor.start("b", hang("b"), replacedBy: nil)
         #expect(await eventually { log.all.last == "b begins" })
         supervisor.beginEnding()
         clock.pass(1)
-        #expect(await eventually { log.all.count == 8 })
-        #expect(Set(log.all.suffix(2)) == ["a given up, 3 stuck", "b given up, 4 stuck, for good"])
+        #expect(await eventually { log.all.count == 12 })
+        #expect(Set(log.all.suffix(4)) == ["withdrawn", "a given up, 3 stuck", "b given up, 4 stuck, for good"])
         // Those that were given up are not waited for.
         await supervisor.ended()
         for _ in 1...4 { hanging.send() }
         #expect(await eventually { supervisor.stuckCalls == 0 })
-        #expect(log.all.count == 8)
+        #expect(log.all.count == 12)
     }
 
     @Test("are waited for at the end")
     func ended() async {
         let clock = TestClock()
-        let supervisor = ThreadSupervisor(clock: clock.agentClock, limitSeconds: 10) { _ in Issue.record("given up") }
+        let supervisor = ThreadSupervisor(clock: clock.agentClock, limitSeconds: 10, withdrawn: { _ in }) { _ in
+            Issue.record("given up")
+        }
         let (going, isOver) = (Signal(), Locked(false))
         supervisor.start(
             "a",
@@ -151,11 +157,35 @@ struct ThreadSupervisorTests {
 
     @Test("have a watch that is heard")
     func watched() async {
-        let supervisor = ThreadSupervisor(clock: TestClock().agentClock, limitSeconds: 0.1) { _ in }
+        let supervisor = ThreadSupervisor(clock: TestClock().agentClock, limitSeconds: 0.1, withdrawn: { _ in }) { _ in }
         let looks = Locked(0)
         supervisor.watch { looks.withLock { $0 += 1 } }
         await supervisor.heartbeat()
         #expect(looks.withLock { $0 } > 0)
         await supervisor.ended()
+    }
+}
+
+@Suite("A limit of time")
+struct TimeLimitTests {
+    @Test("holds in a task that has been cancelled too: work that ends in order is given its time")
+    func cancelled() async {
+        let (isOver, goesOn) = (Locked(false), Signal())
+        let task = Task {
+            while !Task.isCancelled { await Task.yield() }
+            await forAtMost(.seconds(60)) {
+                await withCheckedContinuation { continuation in
+                    NamedThread.start("work") {
+                        goesOn.wait()
+                        continuation.resume()
+                    }
+                }
+                isOver.withLock { $0 = true }
+            }
+            return isOver.withLock { $0 }
+        }
+        task.cancel()
+        goesOn.send()
+        #expect(await task.value)
     }
 }

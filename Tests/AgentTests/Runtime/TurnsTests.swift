@@ -117,4 +117,18 @@ import Testing
             return
         }
     }
+
+    @Test("whether an element is taken out is asked once: the answer may be another the next time")
+    func askedOnce() {
+        var turns = Turns<String, String>(limit: 10)
+        for (owner, element) in [("a", "a1"), ("a", "a2"), ("b", "b1")] { _ = turns.add(element, of: owner) }
+        var asked: [String] = []
+        let removed = turns.remove { element in
+            asked.append(element)
+            return asked.count == 2
+        }
+        #expect(asked == ["a1", "a2", "b1"])
+        #expect(removed == ["a2"])
+        #expect(turns.count == 2 && turns.removeAll() == ["a1", "b1"])
+    }
 }
