@@ -451,6 +451,11 @@ private struct ScriptedConnection {
         for _ in 1...5 { #expect(look() == Self.reading) }
         _ = one.reply("<a>")
         #expect(look() == Self.reading)
+        // What came between two looks, and was answered.
+        one.incoming = ["b\n"]
+        _ = one.serve()
+        _ = one.reply("<b>")
+        for _ in 1...2 { #expect(look() == Self.reading) }
         #expect(look() == .close)
     }
 }
