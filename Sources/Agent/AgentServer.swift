@@ -25,7 +25,7 @@ public final class AgentServer: Service {
     private let reloader: Reloader
     private let health: ReportHealth
 
-    /// Heartbeat of looking at time.
+    /// Beats when time has been looked at.
     private let beats = Heartbeat()
 
     /// How often time is looked at.

@@ -114,7 +114,7 @@ final class AuditHealth: Sendable {
 struct AuditStall: Sendable {
     /// How far those threads have come that the disk can hold up.
     struct Progress: Equatable, Sendable {
-        /// Heartbeat of the log's own thread.
+        /// Rounds of the log's own thread.
         var round: UInt64 = 0
         /// Batches that have been begun.
         var batches: UInt64 = 0

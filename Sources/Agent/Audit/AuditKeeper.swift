@@ -20,7 +20,7 @@ final class AuditKeeper: Sendable {
 
     /// What the thread is to do, and which callers wait for it.
     private let state = Locked(State())
-    /// Heartbeat of the thread, which beats without being asked.
+    /// Beats at the end of each round of the thread, without being asked.
     let beats = Heartbeat()
     private let bell = Signal()
     private let hasEnded = Signal()

@@ -5,7 +5,7 @@ final class CallWatch: Sendable {
     private let threads = Locked<[WatchedThread]>([])
     private let clock: AgentClock
     private let ending = Signal()
-    /// Heartbeat of looking.
+    /// Beats when the calls have been looked at.
     let beats = Heartbeat()
 
     init(clock: AgentClock) {
