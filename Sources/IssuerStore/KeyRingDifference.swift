@@ -1,16 +1,16 @@
-import KeyLifecycle
+package import KeyLifecycle
 
 /// What a change does to the keys that its issuer has in the store.
-struct KeyRingDifference {
+package struct KeyRingDifference {
     /// New keys with their place in the ring, in the order in which they can be inserted.
-    let added: [(position: Int, key: SigningKey)]
+    package let added: [(position: Int, key: SigningKey)]
     /// Stored keys that are different now, in the order in which they can be written: a published state is left before
     /// another key enters it.
-    let updated: [SigningKey]
+    package let updated: [SigningKey]
 
     /// - Throws: `StoreError` with `.conflict` when the change was not made from these keys, whatever its generation says:
     ///   an issuer of the same name may have been deleted and created again.
-    init(_ change: IssuerChange, stored: [SigningKey]) throws(StoreError) {
+    package init(_ change: IssuerChange, stored: [SigningKey]) throws(StoreError) {
         let current = change.issuer?.ring.keys ?? []
         guard change.issuer == nil ? Self.destroysAll(stored, change) : Self.continues(stored, current) else {
             throw .conflict("the change of the issuer \(change.name) was made from other keys than those in the store")

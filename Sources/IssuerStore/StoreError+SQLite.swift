@@ -13,10 +13,6 @@ extension StoreError {
         }
     }
 
-    static func conflict(_ message: String) -> StoreError {
-        StoreError(.conflict, message, hint: "read the store again and decide anew")
-    }
-
     static func corrupt(_ message: String, cause: (any Error)? = nil) -> StoreError {
         StoreError(
             .corrupt, message,

@@ -23,6 +23,11 @@ public struct StoreError: CodedError {
         public static let newerSchema = Code(rawValue: "newer-schema")
         /// The store holds what no release writes.
         public static let corrupt = Code(rawValue: "corrupt")
+        /// The change was sent, and nothing says whether it was made: the store has to be read before anything else is decided.
+        /// For a store on other machines only.
+        public static let undecided = Code(rawValue: "undecided")
+        /// The change is larger than the store takes at once.
+        public static let tooLarge = Code(rawValue: "too-large")
         /// Others than this user can change the store, or it belongs to another.
         public static let exposed = Code(rawValue: "exposed")
     }
@@ -39,6 +44,10 @@ public struct StoreError: CodedError {
         self.message = message
         self.hint = hint
         self.cause = cause
+    }
+
+    package static func conflict(_ message: String) -> StoreError {
+        StoreError(.conflict, message, hint: "read the store again and decide anew")
     }
 
     /// There is no store at the path, and none is made there.
