@@ -129,6 +129,9 @@ let package = Package(
         library("JOSE", ["StrictJSON", .crypto, .cryptoExtras]),
         library("KeyLifecycle"),
         library("IssuerStore", ["KeyLifecycle", "Platform", .grdb]),
+        library(
+            "EtcdStore",
+            ["IssuerStore", "KeyLifecycle", "Platform", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix, .nioSSL]),
         library("AgentProtocol", ["StrictJSON"]),
         library(
             "Agent",
@@ -170,6 +173,7 @@ let package = Package(
         support("ProcessSupport", ["Platform"]),
         support("ProtocolSupport", ["AgentProtocol"]),
         support("IssuerStoreSupport", ["IssuerStore", "KeyLifecycle"]),
+        support("EtcdSupport", ["EtcdStore", "Platform", "ProcessSupport", "TLSSupport"]),
         support(
             "FuzzProperties",
             [
@@ -182,7 +186,17 @@ let package = Package(
         tests("PlatformTests", ["Platform", "TestSupport"]),
         tests("JOSETests", ["JOSE", .crypto]),
         tests("KeyLifecycleTests", ["KeyLifecycle", "TestSupport"]),
-        tests("IssuerStoreTests", ["IssuerStore", "IssuerStoreSupport", "KeyLifecycle", "Platform", "TestSupport", .grdb]),
+        tests(
+            "IssuerStoreTests",
+            [
+                "EtcdStore", "EtcdSupport", "IssuerStore", "IssuerStoreSupport", "KeyLifecycle", "Platform", "TestSupport", .grdb,
+            ]),
+        tests(
+            "EtcdStoreTests",
+            [
+                "EtcdStore", "EtcdSupport", "IssuerStore", "KeyLifecycle", "Platform", "TLSSupport", "TestSupport",
+                .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix,
+            ]),
         tests("AgentProtocolTests", ["AgentProtocol", "ProtocolSupport", "TestSupport"]),
         tests("AgentClientTests", ["AgentClient", "AgentProtocol", "TestSupport", .nioCore, .nioPosix]),
         tests(

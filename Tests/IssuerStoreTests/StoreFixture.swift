@@ -1,3 +1,5 @@
+import EtcdStore
+import EtcdSupport
 import Foundation
 import IssuerStore
 import IssuerStoreSupport
@@ -9,6 +11,13 @@ import Testing
 enum Implementation: String, CaseIterable, CustomTestStringConvertible {
     case sqlite = "SQLite"
     case inMemory = "in memory"
+    case etcd = "etcd"
+
+    static let allCases: [Implementation] = {
+        guard !EtcdServer.isInstalled else { return [.sqlite, .inMemory, .etcd] }
+        print("note: etcd-server is not installed; what a store in etcd promises is left out")
+        return [.sqlite, .inMemory]
+    }()
 
     var testDescription: String { rawValue }
 
@@ -20,6 +29,16 @@ enum Implementation: String, CaseIterable, CustomTestStringConvertible {
         case .sqlite:
             try await withTemporaryDirectory { directory in
                 try await body(SQLiteIssuerStore(path: "\(directory)/store.db", tenant: nil, minted: .fixture))
+            }
+        case .etcd:
+            let server = try await EtcdServer.shared()
+            try await withTemporaryDirectory { directory in
+                try await EtcdGateway.with([server.endpoint]) { gateway in
+                    let prefix = EtcdGateway.prefix()
+                    try await EtcdIssuerStore.make(gateway, prefix: prefix, minted: .fixture)
+                    let user = EtcdIssuerStore.User(agent: "a", incarnation: "1", memory: "\(directory)/memory")
+                    try await body(EtcdIssuerStore.open(gateway, prefix: prefix, user: user))
+                }
             }
         }
     }

@@ -21,6 +21,7 @@ enum Rules {
         "JOSE": ["Crypto", "CryptoExtras", "StrictJSON"],
         "KeyLifecycle": [],
         "IssuerStore": ["KeyLifecycle", "GRDB"],
+        "EtcdStore": nio.union(["AsyncHTTPClient", "IssuerStore", "KeyLifecycle", "NIOHTTP1", "NIOSSL"]),
         "AgentProtocol": ["StrictJSON"],
         "Agent": daemon.union([
             "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "StrictJSON", "Crypto", "DequeModule",
@@ -49,15 +50,16 @@ enum Rules {
         ("CLibP11", ["TokenProvisioning/"]),
         ("CPlatform", ["Platform/"]),
         ("CZlib", ["Platform/"]),
-        ("NIO", ["AgentClient/", "OIDCFrontend/", "RelyingParty/"]),
-        ("AsyncHTTPClient", ["RelyingParty/"]),
+        ("NIO", ["AgentClient/", "EtcdStore/", "OIDCFrontend/", "RelyingParty/"]),
+        ("AsyncHTTPClient", ["EtcdStore/", "RelyingParty/"]),
         ("ArgumentParser", ["privyseald/", "privyseal/", "privyseal-issuer/"]),
         ("GRDB", ["IssuerStore/"]),
         ("JWTKit", ["RelyingParty/"]),
         ("Yams", ["DaemonKit/"]),
         ("Hummingbird", ["OIDCFrontend/"]),
         ("Agent", ["AgentSettings/", "privyseald/"]),
-        ("IssuerStore", ["Agent/", "privyseald/"]),
+        ("IssuerStore", ["Agent/", "EtcdStore/", "privyseald/"]),
+        ("EtcdStore", ["privyseald/"]),
         ("PKCS11", ["Agent/", "AgentSettings/", "privyseald/"]),
         ("TokenProvisioning", ["privyseald/"]),
         ("DaemonKit", ["AgentSettings/", "privyseald/", "privyseal-issuer/"]),
@@ -66,7 +68,8 @@ enum Rules {
     /// The rooms of a target, which are its folders, from the ground up: what stands in one uses its own and those before it.
     /// What is in no folder puts the rooms together, and is used by none.
     static let rooms: [String: [String]] = [
-        "Agent": ["Runtime", "Access", "Audit", "Feed", "HSM", "Keys", "Operations", "Socket"]
+        "Agent": ["Runtime", "Access", "Audit", "Feed", "HSM", "Keys", "Operations", "Socket"],
+        "EtcdStore": ["Wire", "Gateway", "Store"],
     ]
 
     /// The targets in `Tests` that may see Cryptoki itself: what stands in for a token, and the tests of that.

@@ -33,15 +33,15 @@ public struct TestCertificate: Sendable {
     }
 
     /// Makes `NAME.pem` and `NAME.key` in a directory, valid from now on for so many days, signed by an authority's key or by its
-    /// own.
+    /// own. Its subject is `/CN=NAME` unless it is given.
     public static func make(
         in directory: String, _ name: String = "server", _ kind: Kind = .ecdsa, days: Int = 90,
-        for names: String = "DNS:localhost,IP:127.0.0.1", by authority: TestCertificate? = nil
+        for names: String = "DNS:localhost,IP:127.0.0.1", subject: String? = nil, by authority: TestCertificate? = nil
     ) async throws -> TestCertificate {
         let made = TestCertificate(certificate: "\(directory)/\(name).pem", key: "\(directory)/\(name).key")
         try await openssl(
             ["req", "-x509", "-nodes", "-newkey"] + kind.arguments + [
-                "-keyout", made.key, "-out", made.certificate, "-days", "\(days)", "-subj", "/CN=\(name)",
+                "-keyout", made.key, "-out", made.certificate, "-days", "\(days)", "-subj", subject ?? "/CN=\(name)",
                 "-addext", "subjectAltName=\(names)",
             ] + (authority.map { ["-CA", $0.certificate, "-CAkey", $0.key, "-addext", "basicConstraints=CA:FALSE"] } ?? []))
         // Whatever the umask of whoever runs the tests.

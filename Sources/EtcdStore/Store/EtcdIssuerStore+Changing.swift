@@ -1,0 +1,105 @@
+import Foundation
+import IssuerStore
+import KeyLifecycle
+import Platform
+
+/// Reading, deciding, and a transaction that holds only if what was read is still so.
+extension EtcdIssuerStore {
+    /// Decides about a change until it is made or turns out not to be possible. `plan` gets what it asked for, read at one
+    /// revision, and returns `nil` when there is nothing to do.
+    ///
+    /// - Throws: what `plan` throws, `.conflict` above all; `StoreError` with `.undecided` when the cluster goes silent in the midst.
+    func changing(
+        reading keys: [String] = [], under prefixes: [String] = [],
+        _ plan: @escaping @Sendable (StoreSnapshot, inout StoreChange) throws(StoreError) -> Bool
+    ) async throws(StoreError) {
+        try await Self.uncancelled { () async throws(StoreError) in
+            // Each round that is lost was won by another agent.
+            for _ in 0..<16 {
+                let snapshot = try await self.snapshot(keys + [self.layout.meta], under: prefixes)
+                var change = StoreChange(id: SystemRandom.hexadecimal(bytes: 16))
+                _ = try self.meta(snapshot)
+                change.compare(self.layout.meta, in: snapshot)
+                guard try plan(snapshot, &change) else { return }
+                if try await Self.carryOut(change, change.transaction(head: self.layout.head), self.gateway) { return }
+            }
+            throw StoreError.conflict("what is to be changed in etcd is changed by others all the time")
+        }
+    }
+
+    /// What rules the store, as long as it may be changed.
+    func meta(_ snapshot: StoreSnapshot) throws(StoreError) -> MetaRecord {
+        guard let meta: MetaRecord = try snapshot.record(layout.meta) else {
+            throw StoreError(
+                .displaced, "the store in etcd is gone: \(layout.meta) is not there any more",
+                hint: "restore etcd's snapshot, and find out who removed it")
+        }
+        try Self.check(meta, admitted)
+        return meta
+    }
+
+    /// Sends a transaction.
+    ///
+    /// - Returns: whether it took effect; otherwise what it was decided by has changed.
+    static func carryOut(
+        _ change: StoreChange, _ transaction: EtcdTransaction, _ gateway: EtcdGateway
+    ) async throws(StoreError) -> Bool {
+        var isRepeated = false
+        while true {
+            let outcome: EtcdOutcome
+            do throws(EtcdError) {
+                outcome = try await gateway.carryOut(transaction)
+            } catch {
+                // Once more: it may be a matter of a second, and afterwards nothing is certain.
+                guard error.code == .undecided, !isRepeated else { throw StoreError(error) }
+                isRepeated = true
+                continue
+            }
+            guard !outcome.succeeded else { return true }
+            guard isRepeated || outcome.isRepeated else { return false }
+            // It was sent before, and may have lost against itself.
+            return try await isMade(change, gateway)
+        }
+    }
+
+    /// Whether anything in the store was written by this change.
+    private static func isMade(_ change: StoreChange, _ gateway: EtcdGateway) async throws(StoreError) -> Bool {
+        let keys = change.written.keys.sorted()
+        let outcome = try await asking { () async throws(EtcdError) in
+            try await gateway.carryOut(EtcdTransaction(success: keys.map { .get(.key($0)) }))
+        }
+        return outcome.found.flatMap(\.values).contains { value in
+            (try? JSONDecoder().decode(AnyRecord.self, from: Data(value.value)))?.change == change.id
+        }
+    }
+
+    /// Keys, and all keys under prefixes, as of one revision.
+    func snapshot(_ keys: [String], under prefixes: [String] = []) async throws(StoreError) -> StoreSnapshot {
+        let ranges = prefixes.map { EtcdKeyRange.prefix($0) } + Set(keys).sorted().map { EtcdKeyRange.key($0) }
+        var snapshot = StoreSnapshot()
+        var start = 0
+        while start < ranges.count {
+            let batch = ranges[start..<min(start + EtcdTransaction.limit, ranges.count)]
+            let at = snapshot.revision
+            let outcome = try await Self.asking { () async throws(EtcdError) in
+                try await gateway.carryOut(
+                    EtcdTransaction(success: batch.map { .get($0, limit: EtcdGateway.page, revision: at) }))
+            }
+            guard outcome.found.count == batch.count else {
+                throw StoreError(
+                    .unavailable, "etcd has answered \(outcome.found.count) of \(batch.count) questions",
+                    hint: "check that etcd listens at the endpoints and nothing else")
+            }
+            if snapshot.revision == 0 { snapshot.revision = outcome.revision }
+            for (range, page) in zip(batch, outcome.found) {
+                snapshot.add(page.values)
+                guard page.hasMore, let last = page.values.last else { continue }
+                let (rest, revision) = (EtcdKeyRange(start: last.key + [0], end: range.end), snapshot.revision)
+                snapshot.add(
+                    try await Self.asking { () async throws(EtcdError) in try await gateway.read(rest, at: revision) }.values)
+            }
+            start += batch.count
+        }
+        return snapshot
+    }
+}

@@ -1,0 +1,182 @@
+import Foundation
+
+/// A value in etcd. Each carries the id of the change that wrote it, by which an answer that was lost is made up for.
+protocol StoreRecord: Codable, Sendable {
+    var change: String { get set }
+}
+
+/// What rules the whole store. Every change compares its revision, so it is written on rare occasions only.
+struct MetaRecord: StoreRecord {
+    var change = ""
+    /// Of the layout.
+    var schema = EtcdIssuerStore.schema
+    var deployment: String
+    var tenant: String
+    /// `StoreState`, or one of a later release.
+    var state: String
+    /// The oldest format that a release must know to take part.
+    var oldest = EtcdIssuerStore.schema
+    /// Counts migrations and recoveries.
+    var epoch = 1
+    var copiedAt: Int64?
+}
+
+/// Changed by every commit: as long as it is the same, so is everything else.
+struct HeadRecord: StoreRecord {
+    var change = ""
+}
+
+struct KeyRecord: Codable, Hashable, Sendable {
+    /// Place in the ring, in the order in which the keys were made.
+    var position: Int
+    var kid: String
+    var keyID: String
+    var algorithm: String
+    var publicKey: Data
+    var state: String
+    var publishedAt: Int64
+    var knownFrom: Int64
+    var activatedAt: Int64?
+    var retiringAt: Int64?
+    var expiresAt: Int64?
+    var retiredAt: Int64?
+    var revokedAt: Int64?
+    var latestExpiry: Int64?
+    var lostAt: Int64?
+}
+
+struct SettingsRecord: Codable, Hashable, Sendable {
+    var algorithm: String
+    var rsaBits: Int
+    var defaultIssuer: String
+    var lifetime: Int
+    var maximumLifetime: Int
+    var overlap: Int
+    var jwksMaxAge: Int
+    var notBeforeSkew: Int
+    var standby: Bool
+    var rotateEvery: Int?
+}
+
+struct AcceptedIssuerRecord: Codable, Hashable, Sendable {
+    var url: String
+    var expiresAt: Int64
+}
+
+struct IssuerRecord: StoreRecord {
+    var change = ""
+    var generation: Int
+    /// How far a change in several steps has come. `settled` is the only one for now.
+    var phase = "settled"
+    /// By a key in the token over name, generation and bytes. Empty for now.
+    var seal = ""
+    /// The moment of the latest commit, which no later one goes behind.
+    var committedAt: Int64
+    var createdAt: Int64
+    var changedAt: Int64
+    var settings: SettingsRecord
+    var url: String?
+    var accepted: [AcceptedIssuerRecord]
+    var lastRotationAt: Int64?
+    var maxAgeHorizon: Int64?
+    var rotationRequestedAt: Int64?
+    /// All keys of the ring, those that have ended included, so that none can be missed.
+    var keys: Int
+    /// The published keys, by token group.
+    var rings: [String: [KeyRecord]]
+}
+
+struct EndedKeyRecord: StoreRecord {
+    var change = ""
+    var group = StoreLayout.group
+    var seal = ""
+    var key: KeyRecord
+}
+
+struct FormerRecord: StoreRecord {
+    var change = ""
+    var generation: Int
+    var deletedAt: Int64
+}
+
+/// Whose doing something is: an agent, and which of its starts.
+struct ActorRecord: Codable, Hashable, Sendable {
+    var agent: String
+    var incarnation: String
+}
+
+struct IntentRecord: StoreRecord {
+    var change = ""
+    var group = StoreLayout.group
+    var by: ActorRecord
+    var issuer: String
+    var algorithm: String
+    var recordedAt: Int64
+    var tombstone: Bool
+}
+
+struct DestructionRecord: StoreRecord {
+    var change = ""
+    var group = StoreLayout.group
+    var by: ActorRecord
+    /// Among those of one change.
+    var order: Int
+    var issuer: String
+    var requestedAt: Int64
+    var publicKey: Data?
+    var stray: Bool
+}
+
+struct QuarantinedRecord: StoreRecord {
+    var change = ""
+    var group = StoreLayout.group
+    var by: ActorRecord
+    /// Among those of one change.
+    var order: Int
+    var kid: String?
+    var issuer: String
+    var publicKey: Data?
+    var since: Int64
+}
+
+/// What became of a `CKA_ID`.
+struct KeyIDRecord: StoreRecord {
+    enum Role: String {
+        case intent, key, quarantined, destruction, destroyed, lost
+    }
+
+    var change = ""
+    /// `Role`, or one of a later release.
+    var role: String
+    var issuer: String
+    /// When it came to this role, where that is known.
+    var at: Int64?
+
+    init(_ role: Role, issuer: String, at: Int64? = nil) {
+        self.role = role.rawValue
+        self.issuer = issuer
+        self.at = at
+    }
+}
+
+struct KidRecord: StoreRecord {
+    var change = ""
+    var keyID: String
+    var issuer: String
+}
+
+struct TokenRecord: StoreRecord {
+    var change = ""
+    var label: String
+    var serial: String
+}
+
+/// A start of an agent, or a probe: that it is there is all.
+struct MarkRecord: StoreRecord {
+    var change = ""
+}
+
+/// The one thing that is asked of any record.
+struct AnyRecord: Decodable {
+    var change: String?
+}
