@@ -19,10 +19,12 @@ public protocol IssuerStorage: Sendable {
     ///
     /// - Parameter fulfilling: the intents of the keys that are new in the change, all of them and no other but the one it
     ///   retains. They must be open: so no key enters a ring whose generation the store was not told of beforehand.
+    /// - Returns: the revision of a shared store that this has made; `nil` from a store that has none.
     /// - Throws: `StoreError` with `.conflict` when the issuer has not the expected generation (or exists already, or is
     ///   gone, or is new with a generation that a deleted one of its name had already), when the change was made from other keys than those in the store (an issuer of the same name has been
     ///   deleted and created again), or when an intent is not open.
-    func commit(_ change: IssuerChange, fulfilling: [KeyID]) async throws
+    @discardableResult
+    func commit(_ change: IssuerChange, fulfilling: [KeyID]) async throws -> Int64?
 
     /// Notes that a key pair with this `CKA_ID` is about to be generated. Must be durable before the token is asked.
     ///
@@ -193,15 +195,20 @@ public struct GenerationIntent: Hashable, Sendable {
     public let recordedAt: Timestamp
     /// Whether it has been given up; its key may still appear on the token.
     public let isTombstone: Bool
+    /// The start of the agent that recorded it, where several share a store: as long as that one is there, the generation is its own
+    /// to end.
+    public let incarnation: String?
 
     public init(
-        keyID: KeyID, issuer: IssuerName, algorithm: SignatureAlgorithm, recordedAt: Timestamp, isTombstone: Bool = false
+        keyID: KeyID, issuer: IssuerName, algorithm: SignatureAlgorithm, recordedAt: Timestamp, isTombstone: Bool = false,
+        incarnation: String? = nil
     ) {
         self.keyID = keyID
         self.issuer = issuer
         self.algorithm = algorithm
         self.recordedAt = recordedAt
         self.isTombstone = isTombstone
+        self.incarnation = incarnation
     }
 }
 

@@ -2,8 +2,10 @@ import GRDB
 public import KeyLifecycle
 
 extension SQLiteIssuerStore {
-    public func commit(_ change: IssuerChange, fulfilling: [KeyID]) async throws {
+    @discardableResult
+    public func commit(_ change: IssuerChange, fulfilling: [KeyID]) async throws -> Int64? {
         try await write { database in try Self.commit(change, fulfilling, database) }
+        return nil
     }
 
     public func settle(_ settlement: Settlement) async throws {

@@ -28,6 +28,8 @@ public struct StoreError: CodedError {
         public static let undecided = Code(rawValue: "undecided")
         /// The change is larger than the store takes at once.
         public static let tooLarge = Code(rawValue: "too-large")
+        /// Another agent has the id of this one.
+        public static let occupied = Code(rawValue: "occupied")
         /// Others than this user can change the store, or it belongs to another.
         public static let exposed = Code(rawValue: "exposed")
     }

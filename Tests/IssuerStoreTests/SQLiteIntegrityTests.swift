@@ -51,11 +51,11 @@ struct SQLiteIntegrityTests {
                     return try issuer.updating(
                         IssuerUpdate(settings: settings, enabled: nil, freshURL: "", immediately: false), at: .at(round))!
                 }
-                async let first: Void = store.commit(changes[0], fulfilling: [])
-                async let second: Void = other.commit(changes[1], fulfilling: [])
+                async let first = store.commit(changes[0], fulfilling: [])
+                async let second = other.commit(changes[1], fulfilling: [])
                 var conflicts = 0
-                do { try await first } catch let error as StoreError { conflicts += error.code == .conflict ? 1 : 0 }
-                do { try await second } catch let error as StoreError { conflicts += error.code == .conflict ? 1 : 0 }
+                do { _ = try await first } catch let error as StoreError { conflicts += error.code == .conflict ? 1 : 0 }
+                do { _ = try await second } catch let error as StoreError { conflicts += error.code == .conflict ? 1 : 0 }
                 #expect(conflicts == 1)
                 issuer = try #require(try await store.issuer())
                 #expect(changes.map(\.issuer).contains(issuer))

@@ -145,7 +145,7 @@ actor IssuerRegistry {
     func commit(_ change: IssuerChange, fulfilling keyIDs: [KeyID] = []) async throws -> KeyReference? {
         let signing = try change.issuer.map(signingState)
         do {
-            try await noting { try await store.commit(change, fulfilling: keyIDs) }
+            _ = try await noting { try await store.commit(change, fulfilling: keyIDs) }
         } catch let error as StoreError where error.code == .conflict {
             try await reload(change.name)
             throw error

@@ -8,20 +8,23 @@ extension EtcdIssuerStore {
     /// Decides about a change until it is made or turns out not to be possible. `plan` gets what it asked for, read at one
     /// revision, and returns `nil` when there is nothing to do.
     ///
+    /// - Returns: the revision that the change has made; `nil` when there was nothing to do.
     /// - Throws: what `plan` throws, `.conflict` above all; `StoreError` with `.undecided` when the cluster goes silent in the midst.
+    @discardableResult
     func changing(
         reading keys: [String] = [], under prefixes: [String] = [],
         _ plan: @escaping @Sendable (StoreSnapshot, inout StoreChange) throws(StoreError) -> Bool
-    ) async throws(StoreError) {
-        try await Self.uncancelled { () async throws(StoreError) in
+    ) async throws(StoreError) -> Int64? {
+        try await Self.uncancelled { () async throws(StoreError) -> Int64? in
             // Each round that is lost was won by another agent.
             for _ in 0..<16 {
                 let snapshot = try await self.snapshot(keys + [self.layout.meta], under: prefixes)
                 var change = StoreChange(id: SystemRandom.hexadecimal(bytes: 16))
                 _ = try self.meta(snapshot)
                 change.compare(self.layout.meta, in: snapshot)
-                guard try plan(snapshot, &change) else { return }
-                if try await Self.carryOut(change, change.transaction(head: self.layout.head), self.gateway) { return }
+                guard try plan(snapshot, &change) else { return nil }
+                let transaction = try change.transaction(head: self.layout.head)
+                if let revision = try await Self.carryOut(change, transaction, self.gateway) { return revision }
             }
             throw StoreError.conflict("what is to be changed in etcd is changed by others all the time")
         }
@@ -40,10 +43,10 @@ extension EtcdIssuerStore {
 
     /// Sends a transaction.
     ///
-    /// - Returns: whether it took effect; otherwise what it was decided by has changed.
+    /// - Returns: the revision that it has made; `nil` when it took no effect, since what it was decided by has changed.
     static func carryOut(
         _ change: StoreChange, _ transaction: EtcdTransaction, _ gateway: EtcdGateway
-    ) async throws(StoreError) -> Bool {
+    ) async throws(StoreError) -> Int64? {
         var isRepeated = false
         while true {
             let outcome: EtcdOutcome
@@ -55,22 +58,22 @@ extension EtcdIssuerStore {
                 isRepeated = true
                 continue
             }
-            guard !outcome.succeeded else { return true }
-            guard isRepeated || outcome.isRepeated else { return false }
+            guard !outcome.succeeded else { return outcome.revision }
+            guard isRepeated || outcome.isRepeated else { return nil }
             // It was sent before, and may have lost against itself.
-            return try await isMade(change, gateway)
+            return try await revision(of: change, gateway)
         }
     }
 
-    /// Whether anything in the store was written by this change.
-    private static func isMade(_ change: StoreChange, _ gateway: EtcdGateway) async throws(StoreError) -> Bool {
+    /// The revision at which something in the store was written by this change; `nil` when nothing was.
+    private static func revision(of change: StoreChange, _ gateway: EtcdGateway) async throws(StoreError) -> Int64? {
         let keys = change.written.keys.sorted()
         let outcome = try await asking { () async throws(EtcdError) in
             try await gateway.carryOut(EtcdTransaction(success: keys.map { .get(.key($0)) }))
         }
-        return outcome.found.flatMap(\.values).contains { value in
+        return outcome.found.flatMap(\.values).first { value in
             (try? JSONDecoder().decode(AnyRecord.self, from: Data(value.value)))?.change == change.id
-        }
+        }?.modified
     }
 
     /// Keys, and all keys under prefixes, as of one revision.

@@ -2,35 +2,6 @@ import Foundation
 public import IssuerStore
 public import KeyLifecycle
 
-/// The state of the store by one word: as long as it is the same, so is everything that is committed.
-public struct EtcdHead: Hashable, Sendable {
-    /// The id of the last change.
-    public let id: String
-    /// The revision of the store that the change made.
-    public let revision: Int64
-}
-
-/// Everything in the store, and what confirms it.
-public struct EtcdView: Sendable {
-    public let contents: StoreContents
-    public let head: EtcdHead
-    /// The revision of the store as of which this is; a watch goes on with the next one.
-    public let revision: Int64
-    /// When the read was sent, by the clock of the gateway: the view counts as confirmed from that moment on.
-    public let sentAt: Int64
-    /// What this machine has seen further on than it is now. Such a store is an old one.
-    public let regressions: [StoreRegression]
-}
-
-/// What went back.
-public enum StoreRegression: Hashable, Sendable {
-    /// The cluster is another than the one this machine knows. Hexadecimal.
-    case cluster(known: String, now: String)
-    case revision(known: Int64, now: Int64)
-    /// Of an issuer, which may be gone without having been deleted: then it is at 0.
-    case generation(issuer: String, known: Int, now: Int)
-}
-
 extension EtcdIssuerStore {
     public func contents() async throws(StoreError) -> StoreContents {
         try await view().contents
@@ -40,14 +11,14 @@ extension EtcdIssuerStore {
     ///
     /// - Returns: it, and when the read was sent.
     /// - Throws: `StoreError`, with `.displaced` when the store is gone.
-    public func head() async throws(StoreError) -> (head: EtcdHead, sentAt: Int64) {
+    public func head() async throws(StoreError) -> HeadReading {
         let reading = try await Self.asking { () async throws(EtcdError) in try await gateway.read(.key(layout.head)) }
         guard let value = reading.values.first else {
             throw StoreError(
                 .displaced, "the store in etcd is gone: \(layout.head) is not there any more",
                 hint: "restore etcd's snapshot, and find out who removed it")
         }
-        return (try EtcdHead(value), reading.sentAt)
+        return HeadReading(head: try StoreHead(value), sentAt: reading.sentAt)
     }
 
     /// What a watch has to be about: every commit, every agent's word of itself.
@@ -56,7 +27,7 @@ extension EtcdIssuerStore {
     /// Reads everything as of one revision.
     ///
     /// - Throws: `StoreError` with `.corrupt` for what no release writes.
-    public func view() async throws(StoreError) -> EtcdView {
+    public func view() async throws(StoreError) -> StoreView {
         try await Self.uncancelled { () async throws(StoreError) in
             for _ in 0..<3 {
                 let reading: EtcdReading
@@ -84,15 +55,15 @@ extension EtcdIssuerStore {
         return reading
     }
 
-    private func view(_ reading: EtcdReading) async throws(StoreError) -> EtcdView {
+    private func view(_ reading: EtcdReading) async throws(StoreError) -> StoreView {
         let reader = ContentsReader(layout: layout, values: reading.values)
         _ = try meta(reader.snapshot)
         guard let head = reader.snapshot.values[layout.head] else { throw .edited("\(layout.head) is missing") }
         var contents = try reader.contents()
         contents.frontends = await memory.content.frontends
         let regressions = try await compareWithMemory(contents, revision: reading.revision)
-        return EtcdView(
-            contents: contents, head: try EtcdHead(head), revision: reading.revision, sentAt: reading.sentAt,
+        return StoreView(
+            contents: contents, head: try StoreHead(head), revision: reading.revision, sentAt: reading.sentAt,
             regressions: regressions)
     }
 
@@ -125,7 +96,7 @@ extension EtcdIssuerStore {
     }
 }
 
-extension EtcdHead {
+extension StoreHead {
     init(_ value: EtcdKeyValue) throws(StoreError) {
         self.init(id: try HeadRecord.decoded(value).change, revision: value.modified)
     }

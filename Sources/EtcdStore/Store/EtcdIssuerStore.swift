@@ -66,7 +66,7 @@ public struct EtcdIssuerStore: IssuerStorage {
         var transaction = try change.transaction(head: layout.head)
         transaction.comparisons.append(.noneIn(.prefix(StoreLayout.root(prefix))))
         let isMade = try await uncancelled { [change, transaction] () throws(StoreError) in
-            try await carryOut(change, transaction, gateway)
+            try await carryOut(change, transaction, gateway) != nil
         }
         guard isMade else {
             throw StoreError(

@@ -156,9 +156,10 @@ struct IssuerPlan: Sendable {
 extension EtcdIssuerStore {
     var plan: IssuerPlan { IssuerPlan(layout: layout, by: by) }
 
-    public func commit(_ change: IssuerChange, fulfilling: [KeyID]) async throws(StoreError) {
+    @discardableResult
+    public func commit(_ change: IssuerChange, fulfilling: [KeyID]) async throws(StoreError) -> Int64? {
         let plan = plan
-        try await changing(reading: plan.keys(for: change, fulfilling), under: plan.prefixes(for: change)) {
+        return try await changing(reading: plan.keys(for: change, fulfilling), under: plan.prefixes(for: change)) {
             (snapshot, transaction) throws(StoreError) in
             try plan.add(change, fulfilling: fulfilling, snapshot, to: &transaction)
             return true

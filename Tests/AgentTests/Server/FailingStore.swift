@@ -46,9 +46,10 @@ struct FailingStore: IssuerStorage {
         return try await store.contents()
     }
 
-    func commit(_ change: IssuerChange, fulfilling: [KeyID]) async throws {
+    @discardableResult
+    func commit(_ change: IssuerChange, fulfilling: [KeyID]) async throws -> Int64? {
         try failures.check(.commit(change))
-        try await store.commit(change, fulfilling: fulfilling)
+        return try await store.commit(change, fulfilling: fulfilling)
     }
 
     func record(_ intent: GenerationIntent) async throws {

@@ -25,8 +25,10 @@ public actor InMemoryIssuerStore: IssuerStorage {
             frontends: state.frontends)
     }
 
-    public func commit(_ change: IssuerChange, fulfilling: [KeyID]) throws {
+    @discardableResult
+    public func commit(_ change: IssuerChange, fulfilling: [KeyID]) throws -> Int64? {
         try transaction { state in try state.commit(change, fulfilling: fulfilling) }
+        return nil
     }
 
     public func record(_ intent: GenerationIntent) throws {

@@ -1,0 +1,208 @@
+public import KeyLifecycle
+
+/// A store that the agents of several machines share.
+///
+/// What it tells by itself (`watch`, who is there) is a hint to look. What holds is what a linearizable read or a commit says.
+/// - Throws: `StoreError` from every call.
+public protocol SharedIssuerStorage: IssuerStorage {
+    /// Reads everything as of one revision.
+    ///
+    /// - Throws: `StoreError` with `.corrupt` for what no release writes, unless it is about one issuer: that is in
+    ///   `StoreView.unreadable`.
+    func view() async throws -> StoreView
+
+    /// Reads one word, linearizably. As long as it is the same, everything that is committed is.
+    ///
+    /// - Throws: `StoreError` with `.displaced` when the store is gone.
+    func head() async throws -> HeadReading
+
+    /// Says that something may have changed, until that cannot be told any more or the task is cancelled.
+    ///
+    /// - Parameter revision: of the last view that was read.
+    /// - Throws: always, and whatever happened since the last hint has to be read before the next watch.
+    func watch(after revision: Int64, _ hint: @escaping @Sendable (StoreHint) async -> Void) async throws
+
+    /// Enters this agent among the members, which others wait for from then on. To be called before the first view is read.
+    ///
+    /// - Throws: `StoreError` with `.occupied` when an agent with this id is there.
+    func join(_ member: FleetMember) async throws
+
+    /// Says that this agent is still there, and what its wall clock shows. To be called every ten seconds.
+    ///
+    /// - Parameter clock: the wall clock, in milliseconds since 1970.
+    /// - Throws: `StoreError` with `.occupied` when another agent has taken the id.
+    func renew(clock: Int64) async throws
+
+    /// Says how far this agent has come.
+    func report(_ report: MemberReport) async throws
+
+    /// Takes this agent from the members: it signs nothing any more.
+    func leave() async throws
+
+    /// Who takes part, and how far each has come.
+    func fleet() async throws -> FleetReading
+
+    /// Takes another agent from the members, which has not been there for so long that it cannot sign any more, unless it has come
+    /// back.
+    func dismiss(_ member: FleetMember) async throws
+
+    /// Claims the making of an issuer's next standby key, as long as this agent is there. A hint that saves work, no lock.
+    ///
+    /// - Returns: false when another agent has the claim.
+    func claimStandby(of issuer: IssuerName) async throws -> Bool
+
+    /// Gives a claim back. One that this agent has not is left alone.
+    func releaseStandby(of issuer: IssuerName) async throws
+}
+
+/// Everything in a shared store, and what confirms it.
+public struct StoreView: Sendable {
+    public var contents: StoreContents
+    public var head: StoreHead
+    /// The revision of the store as of which this is; a watch goes on after it.
+    public var revision: Int64
+    /// When the read was sent, in nanoseconds of `CLOCK_BOOTTIME`: the view counts as confirmed from that moment on.
+    public var sentAt: Int64
+    /// What this machine has seen further on than it is now. Such a store is an old one.
+    public var regressions: [StoreRegression]
+    /// Issuers whose record cannot be believed, and why: one line. They are not among the contents.
+    public var unreadable: [IssuerName: String]
+
+    public init(
+        contents: StoreContents, head: StoreHead, revision: Int64, sentAt: Int64, regressions: [StoreRegression] = [],
+        unreadable: [IssuerName: String] = [:]
+    ) {
+        self.contents = contents
+        self.head = head
+        self.revision = revision
+        self.sentAt = sentAt
+        self.regressions = regressions
+        self.unreadable = unreadable
+    }
+}
+
+/// The state of a shared store by one word: changed by every commit.
+public struct StoreHead: Hashable, Sendable {
+    /// The id of the last change.
+    public let id: String
+    /// The revision of the store that the change made.
+    public let revision: Int64
+
+    public init(id: String, revision: Int64) {
+        self.id = id
+        self.revision = revision
+    }
+}
+
+public struct HeadReading: Hashable, Sendable {
+    public let head: StoreHead
+    /// When the read was sent, in nanoseconds of `CLOCK_BOOTTIME`.
+    public let sentAt: Int64
+
+    public init(head: StoreHead, sentAt: Int64) {
+        self.head = head
+        self.sentAt = sentAt
+    }
+}
+
+/// What went back.
+public enum StoreRegression: Hashable, Sendable {
+    /// The cluster is another than the one this machine knows. Hexadecimal.
+    case cluster(known: String, now: String)
+    case revision(known: Int64, now: Int64)
+    /// Of an issuer, which may be gone without having been deleted: then it is at 0.
+    case generation(issuer: String, known: Int, now: Int)
+}
+
+/// What may have changed.
+public enum StoreHint: Hashable, Sendable {
+    /// What is committed.
+    case contents
+    /// Who is there, or how far they have come.
+    case members
+}
+
+/// An agent that takes part, from its start to its end.
+public struct FleetMember: Hashable, Sendable {
+    /// Which no other agent of the fleet has.
+    public var id: String
+    /// Random, of this start.
+    public var incarnation: String
+    /// Its machine, for people.
+    public var host: String
+    public var release: String
+    /// The longest it signs with a view that is not confirmed, in seconds.
+    public var staleness: Int
+
+    public init(id: String, incarnation: String, host: String, release: String, staleness: Int) {
+        self.id = id
+        self.incarnation = incarnation
+        self.host = host
+        self.release = release
+        self.staleness = staleness
+    }
+}
+
+/// How far an agent has come. Everything committed up to `revision` counts for it, but for what it names.
+public struct MemberReport: Hashable, Sendable {
+    /// The most it names of each; when there are more, it names none and says so by `isBehindMuch`.
+    public static let limit = 40
+
+    /// Of the view that it goes by.
+    public var revision: Int64
+    /// Issuers for which a signature by a former key has not ended yet.
+    public var draining: Set<String>
+    /// Issuers whose present generation a frontend of its does not serve yet.
+    public var unserved: Set<String>
+    /// Published keys, by kid, that it has not been able to sign a trial with.
+    public var unusable: Set<String>
+    /// There is more than can be named: of no issuer anything is to be taken for granted.
+    public var isBehindMuch: Bool
+    /// How many frontends follow it.
+    public var frontends: Int
+
+    public init(
+        revision: Int64, draining: Set<String> = [], unserved: Set<String> = [], unusable: Set<String> = [],
+        isBehindMuch: Bool = false, frontends: Int = 0
+    ) {
+        self.revision = revision
+        self.draining = draining
+        self.unserved = unserved
+        self.unusable = unusable
+        self.isBehindMuch = isBehindMuch
+        self.frontends = frontends
+    }
+}
+
+/// Who takes part in a fleet, as of one moment.
+public struct FleetReading: Sendable {
+    public struct Entry: Hashable, Sendable {
+        public var member: FleetMember
+        /// What its wall clock showed when it last said that it is there, in milliseconds since 1970; `nil` for one that has not
+        /// for 30 s, and has not left either.
+        public var clock: Int64?
+        /// Counts how often it has said so: another number, another word.
+        public var clockRevision: Int64
+        /// Of the same start; `nil` before its first.
+        public var report: MemberReport?
+
+        public init(member: FleetMember, clock: Int64?, clockRevision: Int64, report: MemberReport?) {
+            self.member = member
+            self.clock = clock
+            self.clockRevision = clockRevision
+            self.report = report
+        }
+    }
+
+    /// By id. This agent is among them.
+    public var entries: [Entry]
+    public var revision: Int64
+    /// When the read was sent, in nanoseconds of `CLOCK_BOOTTIME`.
+    public var sentAt: Int64
+
+    public init(entries: [Entry], revision: Int64, sentAt: Int64) {
+        self.entries = entries
+        self.revision = revision
+        self.sentAt = sentAt
+    }
+}
