@@ -172,7 +172,7 @@ let package = Package(
         support("TLSSupport", [.subprocess]),
         support("ProcessSupport", ["Platform"]),
         support("ProtocolSupport", ["AgentProtocol"]),
-        support("IssuerStoreSupport", ["IssuerStore", "KeyLifecycle"]),
+        support("IssuerStoreSupport", ["IssuerStore", "KeyLifecycle", "Platform"]),
         support("EtcdSupport", ["EtcdStore", "Platform", "ProcessSupport", "TLSSupport"]),
         support(
             "FuzzProperties",

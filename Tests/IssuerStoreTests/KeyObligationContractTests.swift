@@ -13,7 +13,7 @@ struct KeyObligationContractTests {
                 .number(7, at: .at(20)), .number(3, for: .other, .es256, at: .at(10)), .number(5, at: .at(30)),
             ]
             for intent in intents { try await store.record(intent) }
-            #expect(try await store.contents().intents == intents)
+            #expect(try await store.snapshot().intents == intents)
             #expect(try await store.contents().lastChange == nil)
         }
     }
@@ -46,7 +46,7 @@ struct KeyObligationContractTests {
             try await store.record(.number(2))
             try await store.bury(.number(1))
             try await store.bury(.number(1))
-            #expect(try await store.contents().intents == [GenerationIntent.number(1).buried, .number(2)])
+            #expect(try await store.snapshot().intents == [GenerationIntent.number(1).buried, .number(2)])
         }
     }
 

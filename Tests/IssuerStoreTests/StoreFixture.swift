@@ -11,12 +11,13 @@ import Testing
 enum Implementation: String, CaseIterable, CustomTestStringConvertible {
     case sqlite = "SQLite"
     case inMemory = "in memory"
+    case sharedInMemory = "in memory, shared"
     case etcd = "etcd"
 
     static let allCases: [Implementation] = {
-        guard !EtcdServer.isInstalled else { return [.sqlite, .inMemory, .etcd] }
+        guard !EtcdServer.isInstalled else { return [.sqlite, .inMemory, .sharedInMemory, .etcd] }
         print("note: etcd-server is not installed; what a store in etcd promises is left out")
-        return [.sqlite, .inMemory]
+        return [.sqlite, .inMemory, .sharedInMemory]
     }()
 
     var testDescription: String { rawValue }
@@ -26,6 +27,9 @@ enum Implementation: String, CaseIterable, CustomTestStringConvertible {
         switch self {
         case .inMemory:
             try await body(InMemoryIssuerStore(deployment: .fixture))
+        case .sharedInMemory:
+            let store = InMemorySharedStore(deployment: .fixture, clock: { 0 })
+            try await body(store.handle(agent: "a", incarnation: "1", clock: { 0 }))
         case .sqlite:
             try await withTemporaryDirectory { directory in
                 try await body(SQLiteIssuerStore(path: "\(directory)/store.db", tenant: nil, minted: .fixture))
@@ -82,6 +86,12 @@ extension GenerationIntent {
         GenerationIntent(keyID: .number(number), issuer: issuer, algorithm: algorithm, recordedAt: moment)
     }
 
+    /// Without the start of an agent that recorded it, which a store that several share adds.
+    var ofNobody: GenerationIntent {
+        GenerationIntent(
+            keyID: keyID, issuer: issuer, algorithm: algorithm, recordedAt: recordedAt, isTombstone: isTombstone)
+    }
+
     var buried: GenerationIntent {
         GenerationIntent(keyID: keyID, issuer: issuer, algorithm: algorithm, recordedAt: recordedAt, isTombstone: true)
     }
@@ -104,7 +114,7 @@ extension IssuerStorage {
     func snapshot() async throws -> Snapshot {
         let contents = try await contents()
         return try await Snapshot(
-            issuers: contents.issuers, intents: contents.intents, destructions: contents.destructions,
+            issuers: contents.issuers, intents: contents.intents.map(\.ofNobody), destructions: contents.destructions,
             lastChange: contents.lastChange, refusedPIN: refusedPIN(), quarantined: contents.quarantined,
             formerGenerations: contents.formerGenerations, token: contents.token, copiedAt: contents.copiedAt)
     }
