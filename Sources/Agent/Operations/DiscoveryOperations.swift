@@ -6,14 +6,18 @@ import KeyLifecycle
 struct GetDiscovery: Operation {
     let registry: IssuerRegistry
     let clock: AgentClock
+    let confirmation: ViewConfirmation
 
     func issuer(of parameters: GetDiscoveryParameters) -> String? { parameters.issuer }
 
     func run(_ admission: Admission<GetDiscoveryParameters>, _ context: OperationContext) async throws -> DiscoveryResult {
         let parameters = admission.parameters
+        // Read first: documents may be newer than what is said of their age, and never older.
+        let confirmed = confirmation.reading
         let issuer = try await registry.servingIssuer(named: parameters.issuer)
         var result = try IssuerDocuments.discovery(of: issuer, at: clock.wall())
         result.deployment = registry.store.deployment.id
+        (result.confirmedAt, result.confirmedSecondsAgo) = (confirmed?.at, confirmed?.secondsAgo)
         return result
     }
 

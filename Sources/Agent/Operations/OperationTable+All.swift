@@ -3,10 +3,12 @@ import Logging
 extension OperationTable {
     /// Every operation there is, beside `sign`.
     ///
-    /// - Parameter metrics: the metrics of the process in Prometheus text format.
+    /// - Parameters:
+    ///   - confirmation: how old what the agent knows of a shared store may be.
+    ///   - metrics: the metrics of the process in Prometheus text format.
     init(
         registry: IssuerRegistry, hsm: HSM, gate: Gate, audit: AuditLog, reloader: Reloader, health: ReportHealth,
-        metrics: @escaping @Sendable () -> String, clock: AgentClock, log: Logger
+        confirmation: ViewConfirmation = .ownStore, metrics: @escaping @Sendable () -> String, clock: AgentClock, log: Logger
     ) {
         let views = IssuerViews(clock: clock, hsm: hsm)
         let visibility = Visibility(gate: gate)
@@ -19,11 +21,11 @@ extension OperationTable {
         add(UpdateIssuer(registry: registry, views: views))
         add(DeleteIssuer(registry: registry, clock: clock))
         add(ListIssuers(registry: registry, views: views, visibility: visibility))
-        add(GetDiscovery(registry: registry, clock: clock))
+        add(GetDiscovery(registry: registry, clock: clock, confirmation: confirmation))
         add(Watch(registry: registry, visibility: visibility))
         add(Acknowledge(registry: registry))
         add(health)
-        add(ReportVersion())
+        add(ReportVersion(confirmation: confirmation))
         add(ReportMetrics(text: metrics))
         add(Reconcile(registry: registry))
         add(SaveStore(registry: registry))

@@ -136,10 +136,13 @@ extension HealthProblem {
 
 /// `version`.
 struct ReportVersion: Operation {
+    let confirmation: ViewConfirmation
+
     func run(_ admission: Admission<VersionParameters>, _ context: OperationContext) async throws -> VersionResult {
-        VersionResult(
+        let confirmed = confirmation.reading
+        return VersionResult(
             agentVersion: ProtocolVersion.agent, protocolVersion: ProtocolVersion.current,
-            oldestClient: ProtocolVersion.oldestClient)
+            oldestClient: ProtocolVersion.oldestClient, confirmedAt: confirmed?.at, confirmedSecondsAgo: confirmed?.secondsAgo)
     }
 }
 

@@ -27,10 +27,14 @@ public struct DiscoveryResult: Codable, Sendable, Equatable {
     public var jwks: Document
     /// The issuer's URL first when its profile is enabled, then its former URLs.
     public var urls: [PublishedURL]
+    /// When the agent's view of a store that several agents share was last confirmed; absent where the store is the agent's own.
+    public var confirmedAt: WireTime?
+    /// Whole seconds, rounded up, from then to the reply, by a clock that nobody sets. There with `confirmedAt`.
+    public var confirmedSecondsAgo: Int?
 
     public init(
         issuer: String, deployment: String? = nil, generation: Int, dataTimestamp: WireTime, jwks: Document,
-        urls: [PublishedURL]
+        urls: [PublishedURL], confirmedAt: WireTime? = nil, confirmedSecondsAgo: Int? = nil
     ) {
         self.issuer = issuer
         self.deployment = deployment
@@ -38,6 +42,8 @@ public struct DiscoveryResult: Codable, Sendable, Equatable {
         self.dataTimestamp = dataTimestamp
         self.jwks = jwks
         self.urls = urls
+        self.confirmedAt = confirmedAt
+        self.confirmedSecondsAgo = confirmedSecondsAgo
     }
 }
 

@@ -120,11 +120,20 @@ public struct VersionResult: Codable, Sendable, Equatable {
     public var agentVersion: String
     public var protocolVersion: String
     public var oldestClient: String
+    /// When the agent's view of a store that several agents share was last confirmed; absent where the store is the agent's own.
+    public var confirmedAt: WireTime?
+    /// Whole seconds, rounded up, from then to the reply, by a clock that nobody sets. There with `confirmedAt`.
+    public var confirmedSecondsAgo: Int?
 
-    public init(agentVersion: String, protocolVersion: String, oldestClient: String) {
+    public init(
+        agentVersion: String, protocolVersion: String, oldestClient: String, confirmedAt: WireTime? = nil,
+        confirmedSecondsAgo: Int? = nil
+    ) {
         self.agentVersion = agentVersion
         self.protocolVersion = protocolVersion
         self.oldestClient = oldestClient
+        self.confirmedAt = confirmedAt
+        self.confirmedSecondsAgo = confirmedSecondsAgo
     }
 }
 
