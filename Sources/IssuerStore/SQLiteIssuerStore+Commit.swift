@@ -109,6 +109,10 @@ extension SQLiteIssuerStore {
     private static func replaceAcceptedIssuers(of issuer: Issuer, _ database: Database) throws {
         guard try acceptedIssuers(of: issuer.name, database) != issuer.acceptedIssuers else { return }
         try database.execute(literal: "DELETE FROM accepted_issuer WHERE issuer = \(issuer.name.text)")
+        try insertAcceptedIssuers(of: issuer, database)
+    }
+
+    static func insertAcceptedIssuers(of issuer: Issuer, _ database: Database) throws {
         for (position, accepted) in issuer.acceptedIssuers.enumerated() {
             try database.execute(
                 literal: """

@@ -25,7 +25,7 @@ extension SQLiteIssuerStore {
         }
     }
 
-    private static func refuseToReplace(_ destination: String, _ who: String) throws {
+    static func refuseToReplace(_ destination: String, _ who: String) throws {
         guard !FileManager.default.fileExists(atPath: destination) else {
             throw StoreError(
                 .unavailable, "\(destination) exists, and \(who) replaces nothing", hint: "name a file that does not exist yet")
@@ -59,6 +59,7 @@ extension SQLiteIssuerStore {
         } finishing: { copy in
             try migrator.migrate(copy)
             try copy.write { database in
+                try requireInUse(database, path)
                 // A copy of a copy is as old as the first.
                 try database.execute(literal: "UPDATE meta SET copied_at = ifnull(copied_at, \(moment.seconds))")
             }

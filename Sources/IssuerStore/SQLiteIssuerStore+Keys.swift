@@ -16,15 +16,19 @@ extension SQLiteIssuerStore {
                       OR EXISTS (SELECT * FROM quarantined_key WHERE key_id = :id)
                     """, arguments: ["id": intent.keyID.blob])
             guard isKnown == false else { throw StoreError.conflict("the CKA_ID \(intent.keyID) has been used before") }
-            try database.execute(
-                literal: """
-                    INSERT INTO generation_intent (key_id, issuer, algorithm, recorded_at, tombstone)
-                    VALUES (
-                      \(intent.keyID.blob), \(intent.issuer.text), \(intent.algorithm.rawValue),
-                      \(intent.recordedAt.seconds), \(intent.isTombstone)
-                    )
-                    """)
+            try Self.insert(intent, database)
         }
+    }
+
+    static func insert(_ intent: GenerationIntent, _ database: Database) throws {
+        try database.execute(
+            literal: """
+                INSERT INTO generation_intent (key_id, issuer, algorithm, recorded_at, tombstone)
+                VALUES (
+                  \(intent.keyID.blob), \(intent.issuer.text), \(intent.algorithm.rawValue),
+                  \(intent.recordedAt.seconds), \(intent.isTombstone)
+                )
+                """)
     }
 
     public func bury(_ keyID: KeyID) async throws {

@@ -21,24 +21,29 @@ extension SQLiteIssuerStore {
 
 extension SQLiteIssuerStore {
     public func refusedPIN() async throws -> RefusedPIN? {
-        try await read { database in
-            try Row.fetchOne(database, sql: "SELECT * FROM refused_pin").map { row in
-                RefusedPIN(
-                    source: try row.decode(forColumn: "source"), returnValue: try row.decode(forColumn: "return_value"),
-                    at: try row.timestamp("refused_at"))
-            }
+        try await read { database in try Self.refusedPIN(database) }
+    }
+
+    static func refusedPIN(_ database: Database) throws -> RefusedPIN? {
+        try Row.fetchOne(database, sql: "SELECT * FROM refused_pin").map { row in
+            RefusedPIN(
+                source: try row.decode(forColumn: "source"), returnValue: try row.decode(forColumn: "return_value"),
+                at: try row.timestamp("refused_at"))
         }
     }
 
     public func setRefusedPIN(_ refused: RefusedPIN?) async throws {
         try await write { database in
             try database.execute(sql: "DELETE FROM refused_pin")
-            guard let refused else { return }
-            try database.execute(
-                literal: """
-                    INSERT INTO refused_pin (singleton, source, return_value, refused_at)
-                    VALUES (1, \(refused.source), \(refused.returnValue), \(refused.at.seconds))
-                    """)
+            if let refused { try Self.insert(refused, database) }
         }
+    }
+
+    static func insert(_ refused: RefusedPIN, _ database: Database) throws {
+        try database.execute(
+            literal: """
+                INSERT INTO refused_pin (singleton, source, return_value, refused_at)
+                VALUES (1, \(refused.source), \(refused.returnValue), \(refused.at.seconds))
+                """)
     }
 }

@@ -36,7 +36,7 @@ public struct SQLiteIssuerStore: IssuerStorage {
     ///   - busyTimeout: how long a call waits for another process's transaction before it throws `.unavailable`.
     ///   - lock: what keeps other processes from the store, held. Its file is made again when somebody removes it.
     ///   - trusted: directories in which others could put files by their mode, and do not.
-    /// - Throws: `StoreError` with `.missing`, `.unavailable`, `.newerSchema`, or `.corrupt` also for a file that is no store.
+    /// - Throws: `StoreError` with `.missing`, `.moved`, `.unavailable`, `.newerSchema`, or `.corrupt` also for a file that is no store.
     public init(
         path: String, tenant: String?, minted: Deployment?, busyTimeout: Duration = .seconds(5), lock: FileLock? = nil,
         trusting trusted: TrustedDirectories = .none
@@ -52,7 +52,10 @@ public struct SQLiteIssuerStore: IssuerStorage {
             }
             let queue = try StoreFile.open(path, migrator: migrator, busyTimeout: busyTimeout, trusting: trusted)
             // A writing transaction: a file that can only be read is found out now and not at the first change.
-            let stored = try queue.write { database in try Self.storedDeployment(database, path) }
+            let stored = try queue.write { database in
+                try Self.requireInUse(database, path)
+                return try Self.storedDeployment(database, path)
+            }
             deployment = Deployment(id: stored.id, tenant: tenant ?? stored.tenant)
             let place = try StorePlace(ofOpenStore: path)
             connection = StoreConnection(StoreConnection.Open(queue: queue, place: place), lock: lock)
@@ -79,6 +82,7 @@ public struct SQLiteIssuerStore: IssuerStorage {
                     throw StoreError(
                         .unavailable, "the store \(path) is of an older release", hint: "start the agent of this release once")
                 }
+                try Self.requireInUse(database, path)
                 return try Self.storedDeployment(database, path)
             }
             deployment = Deployment(id: stored.id, tenant: tenant ?? stored.tenant)
@@ -109,6 +113,21 @@ public struct SQLiteIssuerStore: IssuerStorage {
             try StoreFile.requireFile(path)
         } catch {
             throw .reporting(error, path: path)
+        }
+    }
+
+    /// - Throws: `StoreError` with `.moved` for a store that has been moved away, or is being filled.
+    static func requireInUse(_ database: Database, _ path: String) throws {
+        switch try standing(database, path) {
+        case .moved(_, let place):
+            throw StoreError(
+                .moved, "the store \(path) has been moved to \(place), and that one counts",
+                hint: "configure it as store; to come back, move it here again: privyseald store move --to sqlite")
+        case .migrating:
+            throw StoreError(
+                .moved, "the store \(path) is being filled from another one, and that has not ended",
+                hint: "go on with privyseald store move, with the configuration that it was begun with")
+        case .live, .missing: break
         }
     }
 

@@ -36,8 +36,18 @@ enum Schema {
         migrator.registerMigration("frontends") { database in
             try database.execute(sql: frontends)
         }
+        migrator.registerMigration("moves") { database in
+            try database.execute(sql: moves)
+        }
         return migrator
     }
+
+    /// The release that moves stores: a store that counts has no `state`, one that is being filled `migrating`, and one that was
+    /// moved away `moved`, and where to.
+    private static let moves = """
+        ALTER TABLE meta ADD COLUMN state TEXT CHECK (state IN ('migrating', 'moved'));
+        ALTER TABLE meta ADD COLUMN moved_to TEXT;
+        """
 
     /// The release whose rotations can wait, that dates `nbf` back, and whose max-age is 10 s at least.
     private static let relyingParties = """

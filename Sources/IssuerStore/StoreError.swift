@@ -30,6 +30,8 @@ public struct StoreError: CodedError {
         public static let tooLarge = Code(rawValue: "too-large")
         /// Another agent has the id of this one.
         public static let occupied = Code(rawValue: "occupied")
+        /// The store has been moved elsewhere, or is being moved here: another one counts.
+        public static let moved = Code(rawValue: "moved")
         /// Others than this user can change the store, or it belongs to another.
         public static let exposed = Code(rawValue: "exposed")
     }

@@ -8,8 +8,10 @@ enum StoreFile {
     ///
     /// It is finished under another name and then linked, not renamed, to its own: nobody meets a store that is half made or
     /// not yet private, and one that another process makes at the same moment is not replaced.
+    /// - Parameter fill: what is to be in it besides.
     static func makeIfMissing(
-        _ path: String, migrator: DatabaseMigrator, busyTimeout: Duration, trusting trusted: TrustedDirectories
+        _ path: String, migrator: DatabaseMigrator, busyTimeout: Duration, trusting trusted: TrustedDirectories,
+        filling fill: (Database) throws -> Void = { _ in }
     ) throws {
         guard !FileManager.default.fileExists(atPath: path) else { return }
         try refuseLogAlone(path)
@@ -22,6 +24,7 @@ enum StoreFile {
         }
         defer { for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: fresh + suffix) } }
         let queue = try open(fresh, migrator: migrator, busyTimeout: busyTimeout, trusting: trusted, isNew: true)
+        try queue.write(fill)
         try queue.writeWithoutTransaction { try leaveLog($0) }
         try queue.close()
         do {

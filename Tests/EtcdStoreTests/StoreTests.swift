@@ -222,8 +222,8 @@ struct StoreTests {
     @Test("a store that is being moved, has been moved or is recovered is not used, nor one of newer releases")
     func states() async throws {
         let states: [(String, String, StoreError.Code, String)] = [
-            (#""state":"live""#, #""state":"migrating""#, .unavailable, "move"),
-            (#""state":"live""#, #""state":"copied""#, .unavailable, "moved"),
+            (#""state":"live""#, #""state":"migrating""#, .moved, "move"),
+            (#""state":"live""#, #""state":"copied""#, .moved, "moved"),
             (#""state":"live""#, #""state":"recovering""#, .unavailable, "recovery"),
             (#""state":"live""#, #""state":"dreaming""#, .newerSchema, "dreaming"),
             (#""oldest":1"#, #""oldest":2"#, .newerSchema, "newer"), (#""schema":1"#, #""schema":2"#, .newerSchema, "newer"),

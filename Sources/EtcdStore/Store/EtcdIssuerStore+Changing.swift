@@ -15,7 +15,8 @@ extension EtcdIssuerStore {
         reading keys: [String] = [], under prefixes: [String] = [],
         _ plan: @escaping @Sendable (StoreSnapshot, inout StoreChange) throws(StoreError) -> Bool
     ) async throws(StoreError) -> Int64? {
-        try await Self.uncancelled { () async throws(StoreError) -> Int64? in
+        try requireWritable()
+        return try await Self.uncancelled { () async throws(StoreError) -> Int64? in
             // Each round that is lost was won by another agent.
             for _ in 0..<16 {
                 let snapshot = try await self.snapshot(keys + [self.layout.meta], under: prefixes)
@@ -28,6 +29,13 @@ extension EtcdIssuerStore {
             }
             throw StoreError.conflict("what is to be changed in etcd is changed by others all the time")
         }
+    }
+
+    /// - Throws: `StoreError` with `.unavailable` for a store that was opened for reading only.
+    func requireWritable() throws(StoreError) {
+        guard isReadOnly else { return }
+        throw StoreError(
+            .unavailable, "the store in etcd was opened for reading only", hint: "let the agent that uses it make the change")
     }
 
     /// What rules the store, as long as it may be changed.

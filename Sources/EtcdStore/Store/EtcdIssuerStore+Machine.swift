@@ -45,6 +45,7 @@ extension EtcdIssuerStore {
 
     /// About this machine alone, and kept on it.
     public func noteFrontends(_ count: Int) async throws(StoreError) {
+        try requireWritable()
         try await memory.keep { $0.frontends = count }
     }
 
@@ -56,6 +57,7 @@ extension EtcdIssuerStore {
 
     /// About this machine alone, and kept on it.
     public func setRefusedPIN(_ refused: RefusedPIN?) async throws(StoreError) {
+        try requireWritable()
         let kept = refused.map {
             LocalMemory.Content.Refused(source: $0.source, returnValue: $0.returnValue, at: $0.at.seconds)
         }
@@ -69,6 +71,7 @@ extension EtcdIssuerStore {
 
     /// Writes beside everything that counts, so that no view changes by it.
     public func probe() async throws(StoreError) {
+        try requireWritable()
         try await checkPlace()
         var mark = MarkRecord()
         mark.change = SystemRandom.hexadecimal(bytes: 16)

@@ -6,6 +6,8 @@ extension EtcdIssuerStore {
     /// In one transaction, if etcd takes it as one. One that is larger, as a replaced token under hundreds of issuers is, is
     /// checked as a whole and then made issuer by issuer, under a state in which no other agent begins or changes anything: each
     /// issuer is as before or as after, the token is noted last, and settling again goes on with the rest.
+    ///
+    /// The store counts as it is from then on, on this machine too: what has been seen further on is forgotten.
     public func settle(_ settlement: Settlement) async throws(StoreError) {
         try await Self.uncancelled { () async throws(StoreError) in
             let whole = try await self.snapshot(for: settlement.changes, and: settlement)
@@ -19,6 +21,7 @@ extension EtcdIssuerStore {
             } else {
                 try await self.settleInParts(settlement)
             }
+            try await self.acceptAsItIs()
         }
     }
 

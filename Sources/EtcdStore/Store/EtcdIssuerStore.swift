@@ -35,6 +35,8 @@ public struct EtcdIssuerStore: IssuerStorage {
     let by: ActorRecord
     /// The states in which it may be changed by this process.
     let admitted: Set<StoreState>
+    /// Whether nothing is changed, neither in etcd nor in the memory of this machine.
+    var isReadOnly = false
 
     /// Who uses a store, and where.
     public struct User: Sendable {
@@ -80,14 +82,16 @@ public struct EtcdIssuerStore: IssuerStorage {
     /// - Parameters:
     ///   - tenant: the configured tenant, which counts instead of the stored one as long as it is configured.
     ///   - admitted: the states in which it may be.
+    ///   - isReadOnly: whether it is opened beside whoever uses it, for reading only: every call that writes throws `.unavailable`.
     /// - Throws: `StoreError` with `.missing` when there is none, `.displaced` when it is another deployment's than this machine
     ///   has used, `.newerSchema` when this release is too old for it, `.unavailable` when its state is not admitted.
     public static func open(
-        _ gateway: EtcdGateway, prefix: String, user: User, tenant: String? = nil, admitting admitted: Set<StoreState> = [.live]
+        _ gateway: EtcdGateway, prefix: String, user: User, tenant: String? = nil, admitting admitted: Set<StoreState> = [.live],
+        reading isReadOnly: Bool = false
     ) async throws(StoreError) -> EtcdIssuerStore {
         try checkPrefix(prefix)
         return try await uncancelled { () async throws(StoreError) -> EtcdIssuerStore in
-            let memory = try await LocalMemory(path: user.memory)
+            let memory = try await LocalMemory(path: user.memory, isReadOnly: isReadOnly)
             let id = try await deployment(gateway, prefix)
             let layout = StoreLayout(prefix: prefix, deployment: id)
             let values = try await EtcdIssuerStore.asking { () async throws(EtcdError) in
@@ -107,7 +111,7 @@ public struct EtcdIssuerStore: IssuerStorage {
             try await memory.keep { $0.deployment = id }
             return EtcdIssuerStore(
                 deployment: Deployment(id: id, tenant: tenant ?? meta.tenant), gateway: gateway, layout: layout, memory: memory,
-                by: ActorRecord(agent: user.agent, incarnation: user.incarnation), admitted: admitted)
+                by: ActorRecord(agent: user.agent, incarnation: user.incarnation), admitted: admitted, isReadOnly: isReadOnly)
         }
     }
 
@@ -132,7 +136,8 @@ public struct EtcdIssuerStore: IssuerStorage {
         return id
     }
 
-    private static func checkPrefix(_ prefix: String) throws(StoreError) {
+    /// - Throws: `StoreError` for a text that can be no prefix.
+    public static func checkPrefix(_ prefix: String) throws(StoreError) {
         guard prefix.hasPrefix("/"), prefix.utf8.count <= 200, !prefix.hasSuffix("/"), !prefix.contains("//"),
             prefix.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else {
@@ -154,12 +159,12 @@ public struct EtcdIssuerStore: IssuerStorage {
         switch StoreState(rawValue: meta.state) {
         case .migrating:
             throw StoreError(
-                .unavailable, "the store in etcd is being filled from another store, and that has not ended",
-                hint: "go on with privyseald store move, with the agent that it was begun with")
+                .moved, "the store in etcd is being filled from another store, and that has not ended",
+                hint: "go on with privyseald store move, with the configuration that it was begun with")
         case .copied:
             throw StoreError(
-                .unavailable, "the store in etcd has been moved away, and the other one counts",
-                hint: "configure the store that it was moved to")
+                .moved, "the store in etcd has been moved to \(meta.movedTo ?? "another place"), and that one counts",
+                hint: "configure it as store; to come back, move it here again: privyseald store move --to etcd")
         case .recovering:
             throw StoreError(
                 .unavailable, "a recovery of the store in etcd has begun and not ended",

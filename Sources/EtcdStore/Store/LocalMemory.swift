@@ -24,6 +24,8 @@ actor LocalMemory {
     }
 
     private let path: String
+    /// Whether the file stays as it is: another process of this machine keeps it.
+    private let isReadOnly: Bool
     private(set) var content: Content
     /// What lies in the file.
     private var saved: Content
@@ -32,8 +34,8 @@ actor LocalMemory {
     /// Reads the file, or begins anew where there is none.
     ///
     /// - Throws: `StoreError` with `.corrupt` for a file that cannot be read as one, `.exposed` where others could have written it.
-    init(path: String) async throws(StoreError) {
-        self.path = path
+    init(path: String, isReadOnly: Bool = false) async throws(StoreError) {
+        (self.path, self.isReadOnly) = (path, isReadOnly)
         let bytes: [UInt8]
         do {
             bytes = try await NIOThreadPool.singleton.runIfActive { try RegularFile.readTrusted(path: path, limit: 64 << 20) }
@@ -62,6 +64,7 @@ actor LocalMemory {
     /// - Throws: `StoreError` with `.unavailable`.
     func keep(_ change: @Sendable (inout Content) -> Void) async throws(StoreError) {
         change(&content)
+        guard !isReadOnly else { return }
         do {
             while content != saved {
                 let task = saving ?? beginSaving()

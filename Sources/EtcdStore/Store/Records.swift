@@ -19,6 +19,8 @@ struct MetaRecord: StoreRecord {
     /// Counts migrations and recoveries.
     var epoch = 1
     var copiedAt: Int64?
+    /// Where it counts now, once it has been moved away.
+    var movedTo: String?
 }
 
 /// Changed by every commit: as long as it is the same, so is everything else.

@@ -11,9 +11,16 @@ struct StoreLayout: Hashable, Sendable {
 
     /// With a slash at its end.
     let base: String
+    private let prefix: String
 
     init(prefix: String, deployment: String) {
+        self.prefix = prefix
         base = "\(Self.root(prefix))\(deployment)/"
+    }
+
+    /// Where another deployment of the same prefix would lie.
+    func sibling(deployment: String) -> StoreLayout {
+        StoreLayout(prefix: prefix, deployment: deployment)
     }
 
     /// Under which every deployment of a prefix would lie; one may.
@@ -29,6 +36,8 @@ struct StoreLayout: Hashable, Sendable {
     var destructions: String { base + "destructions/" }
     var quarantined: String { base + "quarantined/" }
     var starts: String { base + "starts/" }
+    var keyIDs: String { base + "keyids/" }
+    var kids: String { base + "kids/" }
     /// The token that last showed the keys of the group.
     var token: String { base + "tokens/" + Self.group }
 
@@ -42,12 +51,12 @@ struct StoreLayout: Hashable, Sendable {
     func start(_ id: String) -> String { starts + id }
 
     /// What has become of a `CKA_ID`. Never deleted, so never read as a whole.
-    func keyID(_ id: KeyID) -> String { "\(base)keyids/\(id)" }
+    func keyID(_ id: KeyID) -> String { "\(keyIDs)\(id)" }
     /// Whose key a kid is. Never deleted either.
-    func kid(_ kid: String) -> String { "\(base)kids/\(kid)" }
+    func kid(_ kid: String) -> String { "\(kids)\(kid)" }
 
     /// Everything but what grows for ever.
     var contents: [EtcdKeyRange] {
-        [.between(base, base + "keyids/"), EtcdKeyRange(start: Array("\(base)kids0".utf8), end: EtcdKeyRange.prefix(base).end)]
+        [.between(base, keyIDs), EtcdKeyRange(start: Array("\(base)kids0".utf8), end: EtcdKeyRange.prefix(base).end)]
     }
 }

@@ -1,0 +1,28 @@
+public import IssuerStore
+import KeyLifecycle
+
+/// What a machine remembers of a store, for an operator who decides about it.
+extension EtcdIssuerStore {
+    /// Takes the store for what it is from now on, whatever this machine has seen of it before. Another machine has its own memory.
+    func acceptAsItIs() async throws(StoreError) {
+        let view = try await view()
+        let cluster = gateway.hexadecimal(gateway.cluster)
+        var generations = Dictionary(
+            view.contents.formerGenerations.map { ($0.key.text, $0.value) }, uniquingKeysWith: { $1 })
+        for issuer in view.contents.issuers { generations[issuer.name.text] = issuer.generation }
+        try await memory.keep { [generations] memory in
+            (memory.cluster, memory.revision, memory.generations) = (cluster, view.revision, generations)
+        }
+    }
+
+    /// Forgets that the token has refused a PIN on this machine. Etcd is not asked.
+    ///
+    /// - Parameter memory: the file, locked.
+    /// - Returns: what was remembered; `nil` when nothing was.
+    public static func forgetRefusedPIN(memory path: String) async throws(StoreError) -> RefusedPIN? {
+        let memory = try await LocalMemory(path: path)
+        guard let refused = await memory.content.refused else { return nil }
+        try await memory.keep { $0.refused = nil }
+        return RefusedPIN(source: refused.source, returnValue: refused.returnValue, at: Timestamp(seconds: refused.at))
+    }
+}
