@@ -149,13 +149,14 @@ let package = Package(
                 .hummingbirdCore, .hummingbirdTLS, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle,
             ]),
         library("DaemonKit", ["Platform", "StrictJSON", .coreMetrics, .logging, .serviceLifecycle, .unixSignals, .yams]),
-        library("AgentSettings", ["Agent", "AgentProtocol", "DaemonKit", "PKCS11", "Platform"]),
+        library(
+            "AgentSettings", ["Agent", "AgentProtocol", "DaemonKit", "EtcdStore", "IssuerStore", "PKCS11", "Platform"]),
 
         executable(
             "privyseald",
             [
-                "Agent", "AgentClient", "AgentProtocol", "AgentSettings", "DaemonKit", "IssuerStore", "KeyLifecycle", "PKCS11",
-                "Platform", "StrictJSON", "TokenProvisioning", .argumentParser, .logging, .metrics, .serviceLifecycle,
+                "Agent", "AgentClient", "AgentProtocol", "AgentSettings", "DaemonKit", "EtcdStore", "IssuerStore", "KeyLifecycle",
+                "PKCS11", "Platform", "StrictJSON", "TokenProvisioning", .argumentParser, .logging, .metrics, .serviceLifecycle,
             ]),
         executable("privyseal", ["AgentClient", "AgentProtocol", "RelyingParty", "Platform", "StrictJSON", .argumentParser]),
         executable(
@@ -232,7 +233,7 @@ let package = Package(
         tests(
             "FaultyTokenTests",
             ["CCryptoki", "FaultyTokenSupport", "PKCS11", "Platform", "ProcessSupport", "SoftHSMSupport", .crypto]),
-        tests("AgentSettingsTests", ["Agent", "AgentSettings", "DaemonKit", "TestSupport"]),
+        tests("AgentSettingsTests", ["Agent", "AgentSettings", "DaemonKit", "EtcdStore", "Platform", "TestSupport"]),
         tests("FuzzTests", ["AgentProtocol", "AgentSettings", "FuzzProperties", "ProcessSupport"]),
         // The steps that Benchmarks/ counts the instructions of, with their tests: there they are a library, built for release.
         tests(

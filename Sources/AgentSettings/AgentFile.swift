@@ -31,10 +31,29 @@ struct AgentFile: Decodable {
         enum CodingKeys: String, CodingKey, CaseIterable { case acceptUnreported, acceptUsages }
     }
 
+    /// One of `sqlite` and `etcd` says where it is; what follows is for etcd.
     struct Store: Decodable {
-        var sqlite: String
+        struct Etcd: Decodable {
+            var endpoints: [String]
+            var prefix: String?
+            var ca: String?
+            var certificate: String?
+            var key: String?
+            var user: String?
+            var passwordFile: String?
 
-        enum CodingKeys: String, CodingKey, CaseIterable { case sqlite }
+            enum CodingKeys: String, CodingKey, CaseIterable {
+                case endpoints, prefix, ca, certificate, key, user, passwordFile
+            }
+        }
+
+        var sqlite: String?
+        var etcd: Etcd?
+        var maxStaleness: DurationValue?
+        var agent: String?
+        var memory: String?
+
+        enum CodingKeys: String, CodingKey, CaseIterable { case sqlite, etcd, maxStaleness, agent, memory }
     }
 
     struct Signing: Decodable {

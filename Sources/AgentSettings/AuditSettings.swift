@@ -5,9 +5,10 @@ import Foundation
 extension AuditConfiguration {
     /// The `audit` section, with its defaults and bounds. There is no agent without an audit log.
     ///
-    /// - Parameter store: the path of the store; the log is beside it unless the section says otherwise.
+    /// - Parameter neighbour: the file of the store, or of what this machine remembers of it; the log is beside it unless the
+    ///   section says otherwise.
     /// - Throws: `ConfigurationError` with file, line and column.
-    init(_ section: AgentFile.Audit?, store: String, _ yaml: StrictYAML) throws {
+    init(_ section: AgentFile.Audit?, besides neighbour: String, _ yaml: StrictYAML) throws {
         func seconds(_ value: DurationValue?, _ bounds: ClosedRange<Int64>, orElse other: Int64, _ key: String) throws -> Int {
             let seconds = value?.seconds ?? other
             guard bounds.contains(seconds) else {
@@ -22,7 +23,7 @@ extension AuditConfiguration {
                 at: ["audit", "path"], "audit.path is not the absolute path of a file: \"\(path)\"",
                 hint: "write the whole path, such as /var/log/privyseal/audit.log")
         }
-        let beside = URL(fileURLWithPath: store).deletingLastPathComponent().appendingPathComponent("audit.log").path
+        let beside = URL(fileURLWithPath: neighbour).deletingLastPathComponent().appendingPathComponent("audit.log").path
         let headInterval: Int? =
             switch section?.head {
             case .never: nil

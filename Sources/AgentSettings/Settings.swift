@@ -11,6 +11,7 @@ package struct Settings {
     package let socketMode: UInt32
     package let socketGroup: UInt32?
     package let token: TokenURI
+    package let store: StoreSetting
     package let pin: PINSetting
     package let signing: SigningSettings
     /// `nil` without an access section.
@@ -21,8 +22,6 @@ package struct Settings {
 
     /// The path of the PKCS#11 module.
     package var module: String { file.token.module }
-    /// The path of the SQLite store.
-    package var store: String { file.store.sqlite }
     package var tenant: String? { file.tenant }
     package var publicBaseURL: PublicBaseURL { file.publicBaseURL }
 
@@ -44,7 +43,7 @@ package struct Settings {
     package var warnings: [String] { publicBaseURL.warnings + (access?.warnings ?? []) }
 
     /// What there is to be said when an agent starts with it.
-    package var remarks: [StartRemark] { trusted.remarks + [pin.remark].compactMap(\.self) }
+    package var remarks: [StartRemark] { trusted.remarks + [pin.remark].compactMap(\.self) + store.remarks }
 
     package var log: LogConfiguration { file.log ?? LogConfiguration() }
 
@@ -81,11 +80,12 @@ package struct Settings {
                 hint: "write the whole path: what is searched for elsewhere could be another module")
         }
         try Self.check(tenant: file.tenant, yaml)
+        store = try StoreSetting(file.store, yaml)
         pin = try PINSetting(file.token, yaml)
         signing = try SigningSettings(file.signing, yaml)
         access = try file.access.map { try AccessSettings($0, yaml) }
         limits = try ConnectionLimits(file.limits, yaml)
-        audit = try AuditConfiguration(file.audit, store: file.store.sqlite, yaml)
+        audit = try AuditConfiguration(file.audit, besides: store.localFile, yaml)
     }
 
     private static func located<Value>(
@@ -129,7 +129,7 @@ extension Settings {
             ("token.pinCredential", file.token.pinCredential != other.file.token.pinCredential),
             ("token.pinEnvironment", file.token.pinEnvironment != other.file.token.pinEnvironment),
             ("limits", limits != other.limits), ("token.custody", custody != other.custody),
-            ("store.sqlite", store != other.store), ("tenant", tenant != other.tenant),
+            ("tenant", tenant != other.tenant),
             ("audit", audit != other.audit), ("trustedDirectories", trusted != other.trusted),
             ("signing.sessions", signing.sessions != other.signing.sessions),
             ("signing.queue", signing.queue != other.signing.queue),
@@ -138,6 +138,6 @@ extension Settings {
             ("signing.changeLimit", signing.changeLimit != other.signing.changeLimit),
             ("signing.recoveryInterval", signing.recoveryInterval != other.signing.recoveryInterval),
         ]
-        return sections.filter(\.1).map(\.0)
+        return store.partsThatDiffer(from: other.store) + sections.filter(\.1).map(\.0)
     }
 }

@@ -28,7 +28,7 @@ struct Privyseald: AsyncParsableCommand {
 
             For the worst day: "backup" copies the store while the agent runs; "reconcile" says how store and token stand to \
             each other; "recover" brings a lost or restored store and its token together; "replace-token" moves the issuers to \
-            another token when theirs is gone for good.
+            another token when theirs is gone for good. "store move" brings a store from a file to etcd, or back.
 
             Exit status: 0 done, 1 failed, 64 usage, 75 the PKCS#11 module hangs, 77 the token refused the PIN, 78 the \
             configuration is wrong. After 75 starting again helps; after 77 and 78 not before something was corrected.
@@ -37,7 +37,7 @@ struct Privyseald: AsyncParsableCommand {
         subcommands: [
             InitializeCommand.self, ServeCommand.self, CheckCommand.self, TokenCommand.self, AccessCommand.self,
             AuditCommand.self, ReconcileCommand.self,
-            BackupCommand.self,
+            BackupCommand.self, StoreCommand.self,
             RecoverCommand.self,
             ReplaceTokenCommand.self,
         ])

@@ -2,6 +2,7 @@ import Agent
 import AgentSettings
 import ArgumentParser
 import DaemonKit
+import EtcdStore
 import Foundation
 import IssuerStore
 import KeyLifecycle
@@ -30,32 +31,65 @@ struct Startup {
     /// Opens the store. To be called with its lock held.
     ///
     /// - Parameter lock: for an agent that goes on for long, to see to it that the lock stays one.
-    /// - Throws: `StoreError`, with `.missing` where there is none.
-    func openStore(_ lock: StoreLock? = nil) throws -> SQLiteIssuerStore {
-        try SQLiteIssuerStore(
-            path: settings.store, tenant: settings.tenant, minted: nil, lock: lock?.lock,
-            trusting: settings.trusted)
+    /// - Throws: `StoreError`, with `.missing` where there is none; `EtcdError`.
+    func openStore(_ lock: StoreLock? = nil) async throws -> OpenStore {
+        switch settings.store {
+        case .sqlite(let path):
+            return OpenStore(
+                try SQLiteIssuerStore(
+                    path: path, tenant: settings.tenant, minted: nil, lock: lock?.lock, trusting: settings.trusted))
+        case .etcd(let etcd):
+            return try await etcd.open(.changing, tenant: settings.tenant, over: etcd.gateway())
+        }
     }
 
     /// Makes the store, or opens the one there is. To be called with its lock held.
     ///
     /// - Parameter deployment: the identity of a new store.
-    func makeStore(deployment: String = SystemRandom.hexadecimal(bytes: 16)) throws -> SQLiteIssuerStore {
-        try SQLiteIssuerStore(
-            path: settings.store, tenant: settings.tenant,
-            minted: Deployment(id: deployment, tenant: SystemRandom.uuid()), trusting: settings.trusted)
+    func makeStore(deployment: String = SystemRandom.hexadecimal(bytes: 16)) async throws -> OpenStore {
+        let minted = Deployment(id: deployment, tenant: SystemRandom.uuid())
+        switch settings.store {
+        case .sqlite(let path):
+            return OpenStore(
+                try SQLiteIssuerStore(path: path, tenant: settings.tenant, minted: minted, trusting: settings.trusted))
+        case .etcd(let etcd):
+            do {
+                return try await openStore()
+            } catch let error as StoreError where error.code == .missing {
+                let gateway = try etcd.gateway()
+                do {
+                    try await EtcdIssuerStore.make(gateway, prefix: etcd.prefix, minted: minted)
+                } catch {
+                    await gateway.close()
+                    throw error
+                }
+                return try await etcd.open(.changing, tenant: settings.tenant, over: gateway)
+            }
+        }
     }
 
     /// Opens the store for reading, beside whoever uses it.
-    func readStore() throws -> SQLiteIssuerStore {
-        try SQLiteIssuerStore(
-            reading: settings.store, tenant: settings.tenant, trusting: settings.trusted)
+    func readStore() async throws -> OpenStore {
+        switch settings.store {
+        case .sqlite(let path):
+            return OpenStore(try SQLiteIssuerStore(reading: path, tenant: settings.tenant, trusting: settings.trusted))
+        case .etcd(let etcd):
+            return try await etcd.open(.reading, tenant: settings.tenant, over: etcd.gateway())
+        }
+    }
+
+    /// Opens the store for reading, or for changing with its lock held.
+    func openStore(_ use: StoreUse) async throws -> OpenStore {
+        switch use {
+        case .reading: try await readStore()
+        case .changing: try await openStore()
+        }
     }
 
     /// Looks at the token without a store. A PIN that the token refused is remembered beside where the store is to be, and not sent
     /// again until its source changes: whoever starts this again and again must not lock the token.
     func survey() async throws -> TokenSurvey {
-        let memory = settings.store + ".refused-pin"
+        let memory = settings.store.localFile + ".refused-pin"
         let identity = try pin.identity()
         if (try? RegularFile.readTrusted(path: memory, limit: 4_096)) == Array(identity.utf8) {
             throw StartupFailure(
@@ -125,9 +159,11 @@ extension StartupFailure {
         case let error as PlatformError: self.init(error)
         case let error as StoreInUse: self.init(error)
         case let error as RecoveryRefusal: self.init(what: error.message, todo: error.hint)
-        case let error as StoreError where error.code == .missing:
-            self.init(what: error.message, todo: error.hint, exitCode: Self.configurationExitCode)
-        case let error as StoreError: self.init(what: error.message, todo: error.hint)
+        case let error as StoreError:
+            self.init(what: error.message, todo: error.hint, exitCode: Self.exitCode(of: error.code))
+        case let error as EtcdError:
+            self.init(
+                what: error.message, todo: error.hint, exitCode: error.code == .misconfigured ? Self.configurationExitCode : 1)
         case let error as AuditError: self.init(what: error.message, todo: error.hint)
         case let error as HSMError where error.code == .pinRefused:
             self.init(what: error.message, todo: error.hint, exitCode: ExitStatus.pinRefused)
@@ -135,6 +171,15 @@ extension StartupFailure {
             self.init(what: error.message, todo: error.hint, exitCode: ExitStatus.stuck)
         case let error as HSMError: self.init(what: error.message, todo: error.hint)
         default: self.init(what: "\(error)", todo: "see the log above")
+        }
+    }
+
+    /// Starting again helps where others may have something to do with it; not where the configuration leads to another store, to
+    /// none, or to one that has been moved away.
+    private static func exitCode(of code: StoreError.Code) -> Int32 {
+        switch code {
+        case .missing, .displaced, .moved: configurationExitCode
+        default: 1
         }
     }
 }

@@ -57,10 +57,11 @@ struct AuditKeyCommand: OperatorCommand {
     var config = "/etc/privyseal/agent.yaml"
 
     func run(_ startup: Startup) async throws {
-        let store = try startup.readStore()
-        let keys = try await AuditPublicKey.onToken(
-            startup.agentConfiguration(), store: store, deployment: store.deployment.id,
-            environment: startup.agentEnvironment())
+        let keys = try await OpenStore.with({ try await startup.readStore() }) { store in
+            try await AuditPublicKey.onToken(
+                startup.agentConfiguration(), store: store, deployment: store.deployment.id,
+                environment: startup.agentEnvironment())
+        }
         guard !keys.isEmpty else {
             throw StartupFailure(
                 what: "the token shows no audit key of this deployment",

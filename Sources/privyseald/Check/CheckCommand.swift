@@ -12,7 +12,7 @@ struct CheckCommand: AsyncParsableCommand {
         abstract: "Say whether the configuration is in order, and what is wrong with it.",
         discussion: """
             Reads the configuration and looks at what it names: the PKCS#11 module, the source of the PIN, the store, the audit \
-            log's place and the socket's. It asks the token nothing, changes nothing, and does so beside a running agent too: \
+            log's place and the socket's. Of a store in etcd it asks every endpoint what it is. It asks the token nothing, changes nothing, and does so beside a running agent too: \
             the unit has it judge the file before each reload. What root asks is judged as the user of the service: --user, or \
             else the owner of the store's directory.
 
@@ -41,14 +41,14 @@ struct CheckCommand: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            if start { try await StartRehearsal(configuration: config).run() } else { try judge() }
+            if start { try await StartRehearsal(configuration: config).run() } else { try await judge() }
         } catch {
             try StartupFailure(mapping: error).end()
         }
     }
 
-    private func judge() throws {
-        let store = try Settings(path: config).store
+    private func judge() async throws {
+        let store = try Settings(path: config).store.localFile
         let directory = URL(fileURLWithPath: store).deletingLastPathComponent().path
         if let user = try ServiceUser.assume(named: user, owning: directory, unit: "privyseal") {
             print("note: judged as the user \(user)")
@@ -56,7 +56,7 @@ struct CheckCommand: AsyncParsableCommand {
         // Once more, since root can read what the service cannot.
         let settings = try Settings(path: config)
         for remark in settings.remarks { print(remark.line) }
-        for note in try ConfigurationJudgement(settings).notes() { print("note: \(note)") }
+        for note in try await ConfigurationJudgement(settings).notes() { print("note: \(note)") }
         settings.printRemarks()
         print("ok: \(config) is in order; whether the token answers, and takes the PIN, is for --start to say")
     }

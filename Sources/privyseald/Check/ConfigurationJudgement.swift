@@ -16,11 +16,11 @@ struct ConfigurationJudgement {
     /// What cannot be judged from here, or is worth knowing.
     ///
     /// - Throws: `PlatformError`, `StoreError` or `StartupFailure` for what an agent could not start with.
-    func notes() throws -> [String] {
+    func notes() async throws -> [String] {
         // Whoever can change the module has the PIN and every key.
         try FileTrust.checkFile(settings.module, "the PKCS#11 module", trusting: settings.trusted)
         try requireReadable(settings.module, "the PKCS#11 module")
-        return try [pinNote(), storeNote(), auditNote(), socketNote()].compactMap(\.self)
+        return try await [pinNote()].compactMap(\.self) + storeNotes() + [auditNote(), socketNote()].compactMap(\.self)
     }
 
     private func pinNote() throws -> String? {
@@ -42,8 +42,26 @@ struct ConfigurationJudgement {
         }
     }
 
-    private func storeNote() throws -> String? {
-        let path = settings.store
+    private func storeNotes() async throws -> [String] {
+        switch settings.store {
+        case .sqlite(let path): try [storeNote(path)].compactMap(\.self)
+        case .etcd(let etcd): try await storeNotes(etcd)
+        }
+    }
+
+    private func storeNotes(_ etcd: EtcdSettings) async throws -> [String] {
+        try requireWritableDirectory(of: etcd.memory, "memory", exitCode: StartupFailure.configurationExitCode)
+        var notes = try await settings.store.clusterNotes()
+        do {
+            let store = try await etcd.open(.reading, tenant: settings.tenant, over: etcd.gateway())
+            await store.close()
+        } catch let error as StoreError where error.code == .missing {
+            notes.append("there is no store \(settings.store) yet: privyseald init makes one, once for all its agents")
+        }
+        return notes
+    }
+
+    private func storeNote(_ path: String) throws -> String? {
         // As a start says of a place where there can be no store.
         try requireWritableDirectory(of: path, "store", exitCode: StartupFailure.configurationExitCode)
         guard FileManager.default.fileExists(atPath: path) else {

@@ -14,11 +14,13 @@ struct StartRehearsal {
         let settings = startup.settings
         for remark in settings.remarks { print(remark.line) }
         try Self.checkSocket(settings.socket)
-        let lock = try StoreLock(store: settings.store, trusting: settings.trusted)
+        let lock = try StoreLock(settings.store, trusting: settings.trusted)
         defer { lock.hold() }
-        let store = try startup.openStore()
-        try await AgentServer.rehearse(
-            startup.agentConfiguration(), store: store, environment: startup.agentEnvironment())
+        for note in try await settings.store.clusterNotes() { print("note: \(note)") }
+        try await OpenStore.with({ try await startup.openStore() }) { store in
+            try await AgentServer.rehearse(
+                startup.agentConfiguration(), store: store, environment: startup.agentEnvironment())
+        }
         settings.printRemarks()
         print("ok: the agent would start on \(settings.socket) with \(settings.token)")
     }

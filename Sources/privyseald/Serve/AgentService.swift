@@ -4,25 +4,32 @@ import ServiceLifecycle
 
 /// The agent as a service of the daemon: started once signals are handled, so that a signal during start ends it in order.
 final class AgentService: Service {
-    private let start: @Sendable () async throws -> AgentServer
+    private let start: @Sendable () async throws -> (AgentServer, OpenStore)
     private let server = Locked(AgentServer?.none)
     /// Whether a reload was asked for before the agent served.
     private let isReloadDue = Locked(false)
     private let started: AsyncStream<Never>
     private let hasStarted: AsyncStream<Never>.Continuation
 
-    init(start: @escaping @Sendable () async throws -> AgentServer) {
+    /// - Parameter start: starts an agent; its store is closed at its end.
+    init(start: @escaping @Sendable () async throws -> (AgentServer, OpenStore)) {
         self.start = start
         (started, hasStarted) = AsyncStream.makeStream()
     }
 
     func run() async throws {
-        let server = try await start()
+        let (server, store) = try await start()
         self.server.withLock { $0 = server }
         // What is read is as new as the start; but the audit log may have been moved since it was opened.
         if isReloadDue.withLock({ $0 }) { try? await server.reload() }
         hasStarted.finish()
-        try await server.run()
+        do {
+            try await server.run()
+        } catch {
+            await store.close()
+            throw error
+        }
+        await store.close()
     }
 
     /// Returns once the agent serves.

@@ -53,7 +53,7 @@ struct ServeCommand: AsyncParsableCommand {
     private func serve(on socket: ActivatedSocket?, _ made: (AgentService) -> Void) async throws {
         ServiceNotification().status("starting: logs in to the token and looks at its keys")
         let startup = try Startup(configuration: config)
-        let lock = try StoreLock(store: startup.settings.store, trusting: startup.settings.trusted)
+        let lock = try StoreLock(startup.settings.store, trusting: startup.settings.trusted)
         defer { lock.hold() }
         let daemonLog = DaemonLog(startup.settings.log, clock: { WallClock.now() })
         let metrics = PrometheusRegistry()
@@ -74,12 +74,22 @@ struct ServeCommand: AsyncParsableCommand {
         let reload = Reloading(path: config, started: startup.settings, log: daemonLog)
         let configuration = startup.agentConfiguration(serving: socket)
         let agent = AgentService {
-            let server = try await AgentServer.start(
-                configuration, store: startup.openStore(lock),
-                environment: AgentEnvironment(
-                    clock: Startup.clock, log: log, metrics: { metrics.render() }, reload: { try await reload.reload() }))
-            log.notice("serving", metadata: ["socket": "\(configuration.servedSocket)"])
-            return server
+            for note in try await startup.settings.store.clusterNotes() {
+                log.warning(
+                    "the store in etcd works, and something about it is not as it should be", metadata: ["note": "\(note)"])
+            }
+            let store = try await startup.openStore(lock)
+            do {
+                let server = try await AgentServer.start(
+                    configuration, store: store.storage,
+                    environment: AgentEnvironment(
+                        clock: Startup.clock, log: log, metrics: { metrics.render() }, reload: { try await reload.reload() }))
+                log.notice("serving", metadata: ["socket": "\(configuration.servedSocket)"])
+                return (server, store)
+            } catch {
+                await store.close()
+                throw error
+            }
         }
         made(agent)
         try await DaemonLifecycle(

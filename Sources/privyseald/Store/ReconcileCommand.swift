@@ -3,6 +3,7 @@ import AgentProtocol
 import AgentSettings
 import ArgumentParser
 import DaemonKit
+import IssuerStore
 
 /// `privyseald reconcile`
 struct ReconcileCommand: OperatorCommand {
@@ -26,21 +27,31 @@ struct ReconcileCommand: OperatorCommand {
         let lock = try lock(startup)
         defer { lock?.hold() }
         // Beside an agent the store is only read.
-        let store = dryRun ? try startup.readStore() : try startup.openStore()
-        let result = try await OfflineAgent.with(
-            startup.agentConfiguration(), store: store, environment: startup.agentEnvironment()
-        ) { agent in try await agent.reconcile(dryRun: dryRun) }
+        let result = try await OpenStore.with({ try await startup.openStore(dryRun ? .reading : .changing) }) { store in
+            if !dryRun { try await requireNoOtherAgent(store, startup) }
+            return try await OfflineAgent.with(
+                startup.agentConfiguration(), store: store, environment: startup.agentEnvironment()
+            ) { agent in try await agent.reconcile(dryRun: dryRun) }
+        }
         for line in result.lines { print(line) }
         if result.actions.contains(where: { $0.error != nil }) { throw ExitCode(1) }
+    }
+
+    private func requireNoOtherAgent(_ store: any IssuerStorage, _ startup: Startup) async throws {
+        do {
+            try await OtherAgents.requireNone(in: store, for: "reconcile")
+        } catch let error as StartupFailure {
+            throw StartupFailure(what: error.what, todo: "ask a running agent with: privyseal reconcile; or add --dry-run")
+        }
     }
 
     private func lock(_ startup: Startup) throws -> StoreLock? {
         guard !dryRun else { return nil }
         do {
-            return try StoreLock(store: startup.settings.store, trusting: startup.settings.trusted)
+            return try StoreLock(startup.settings.store, trusting: startup.settings.trusted)
         } catch let error as StoreInUse {
             throw StartupFailure(
-                what: "the store \(error.store) is in use: \(error.holder)",
+                what: "\(error.what) is in use: \(error.holder)",
                 todo: "ask the running agent with: privyseal reconcile; or add --dry-run")
         }
     }

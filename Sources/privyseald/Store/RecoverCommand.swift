@@ -2,6 +2,7 @@ import Agent
 import AgentSettings
 import ArgumentParser
 import DaemonKit
+import EtcdStore
 import Foundation
 import IssuerStore
 import KeyLifecycle
@@ -63,22 +64,25 @@ struct RecoverCommand: OperatorCommand {
         let request = RecoveryRequest(
             retained: retain, urls: try pairs(issuerURL, "--issuer-url") { $0 },
             algorithms: try pairs(algorithm, "--algorithm", SignatureAlgorithm.init(rawValue:)))
-        let path = startup.settings.store
-        let lock = consent.dryRun ? nil : try StoreLock(store: path, making: fromToken, trusting: startup.settings.trusted)
+        let place = startup.settings.store
+        let lock = consent.dryRun ? nil : try StoreLock(place, making: fromToken, trusting: startup.settings.trusted)
         defer { lock?.hold() }
         if restored {
-            try await decide(request, startup)
+            try await OpenStore.with({ try await startup.openStore(use) }) { try await decide(request, $0, startup) }
         } else {
-            try await rebuild(request, startup, isThere: FileManager.default.fileExists(atPath: path))
+            try await rebuild(request, startup)
         }
     }
 
-    private func decide(_ request: RecoveryRequest, _ startup: Startup) async throws {
-        let store = consent.dryRun ? try startup.readStore() : try startup.openStore()
+    private var use: StoreUse { consent.dryRun ? .reading : .changing }
+
+    private func decide(_ request: RecoveryRequest, _ store: any IssuerStorage, _ startup: Startup) async throws {
         try await OfflineAgent.with(
             startup.agentConfiguration(), store: store, environment: startup.agentEnvironment()
         ) { agent in
             let plan = try await agent.planRecovery(request)
+            // What one machine has settled, another has still to take note of.
+            if !plan.isEmpty, !consent.dryRun { try await OtherAgents.requireNone(in: store, for: "recover") }
             let question =
                 plan.isEmpty
                 ? "The store is taken as it stands."
@@ -88,28 +92,57 @@ struct RecoverCommand: OperatorCommand {
         }
     }
 
-    private func rebuild(_ request: RecoveryRequest, _ startup: Startup, isThere: Bool) async throws {
-        var own: String?
-        if isThere {
-            let store = consent.dryRun ? try startup.readStore() : try startup.openStore()
-            let count = try await store.contents().issuers.count
-            guard count == 0 else {
-                throw StartupFailure(
-                    what: "the store \(store.path) holds \(count) issuers: it is not lost",
-                    todo: "for one that is older than the token: privyseald recover --restored")
-            }
-            own = store.deployment.id
-        }
+    private func rebuild(_ request: RecoveryRequest, _ startup: Startup) async throws {
+        let own = try await emptyStore(startup)
         let survey = try await startup.survey()
         let deployment = try choose(survey, own: own)
         let plan = try survey.planRecovery(request, deployment: deployment, at: Startup.clock.wall())
         let question = "JWTs by keys that do not come back stop verifying."
         guard try consent.isGiven(for: ["deployment \(deployment)"] + plan.lines, question: question) else { return }
-        var store = try startup.makeStore(deployment: deployment)
-        if store.deployment.id != deployment { store = try await store.takingOver(deployment: deployment) }
-        try await OfflineAgent.with(
-            startup.agentConfiguration(), store: store, environment: startup.agentEnvironment()
-        ) { agent in report(try await agent.recover(agent.planRecovery(request))) }
+        try await OpenStore.with({ try await store(of: deployment, startup) }) { store in
+            try await OfflineAgent.with(
+                startup.agentConfiguration(), store: store, environment: startup.agentEnvironment()
+            ) { agent in report(try await agent.recover(agent.planRecovery(request))) }
+        }
+    }
+
+    /// The deployment of a store that is there and holds no issuer; `nil` where there is none.
+    ///
+    /// - Throws: `StartupFailure` for one that holds any.
+    private func emptyStore(_ startup: Startup) async throws -> String? {
+        let place = startup.settings.store
+        if case .sqlite(let path) = place, !FileManager.default.fileExists(atPath: path) { return nil }
+        do {
+            return try await OpenStore.with({ try await startup.openStore(use) }) { store in
+                let count = try await store.contents().issuers.count
+                guard count == 0 else {
+                    throw StartupFailure(
+                        what: "the store \(place) holds \(count) issuers: it is not lost",
+                        todo: "for one that is older than the token: privyseald recover --restored")
+                }
+                if !consent.dryRun { try await OtherAgents.requireNone(in: store, for: "recover") }
+                return store.deployment.id
+            }
+        } catch let error as StoreError where error.code == .missing {
+            return nil
+        }
+    }
+
+    /// A store of this deployment: the empty one that is there under whatever name, or a new one.
+    private func store(of deployment: String, _ startup: Startup) async throws -> OpenStore {
+        let made = try await startup.makeStore(deployment: deployment)
+        guard made.storage.deployment.id != deployment else { return made }
+        if let store = made.storage as? SQLiteIssuerStore {
+            return OpenStore(try await store.takingOver(deployment: deployment))
+        }
+        do {
+            try await (made.storage as? EtcdIssuerStore)?.takeOver(deployment: deployment)
+            await made.close()
+        } catch {
+            await made.close()
+            throw error
+        }
+        return try await startup.openStore()
     }
 
     /// The deployment whose keys the token has; named, where it has those of several.

@@ -1,6 +1,7 @@
 import Agent
 import AgentSettings
 import ArgumentParser
+import IssuerStore
 
 /// `privyseald replace-token`
 struct ReplaceTokenCommand: OperatorCommand {
@@ -12,7 +13,7 @@ struct ReplaceTokenCommand: OperatorCommand {
             What its old active key signed stays valid for the overlap: its public half goes on being published as retiring, and \
             its private half counts as gone. A key that was retiring already is revoked, as by a second rotation.
 
-            It refuses while the agent runs, and on a token that shows keys of the store: that one is not lost.
+            It refuses while the agent runs, or another one that shares the store, and on a token that shows keys of the store: that one is not lost.
 
             Example:
               privyseald replace-token --config /etc/privyseal/agent.yaml --dry-run
@@ -24,10 +25,15 @@ struct ReplaceTokenCommand: OperatorCommand {
     @OptionGroup var consent: Consent
 
     func run(_ startup: Startup) async throws {
-        let settings = startup.settings
-        let lock = consent.dryRun ? nil : try StoreLock(store: settings.store, trusting: settings.trusted)
+        let lock = consent.dryRun ? nil : try StoreLock(startup.settings.store, trusting: startup.settings.trusted)
         defer { lock?.hold() }
-        let store = consent.dryRun ? try startup.readStore() : try startup.openStore()
+        try await OpenStore.with({ try await startup.openStore(consent.dryRun ? .reading : .changing) }) { store in
+            if !consent.dryRun { try await OtherAgents.requireNone(in: store, for: "replace-token") }
+            try await replace(store, startup)
+        }
+    }
+
+    private func replace(_ store: any IssuerStorage, _ startup: Startup) async throws {
         try await OfflineAgent.with(
             startup.agentConfiguration(), store: store, environment: startup.agentEnvironment()
         ) { agent in

@@ -2,6 +2,7 @@ import Agent
 import AgentSettings
 import ArgumentParser
 import DaemonKit
+import EtcdStore
 import Foundation
 import IssuerStore
 import Platform
@@ -18,6 +19,8 @@ struct InitializeCommand: OperatorCommand {
             Looks at the token first, which the configuration has to lead to. A token that has keys of another deployment is \
             refused, since they may be those of a store that was lost; --share-token says that the other one is in use.
 
+            A store in etcd is made once for all the agents that share it, on one of their machines; the others just start.
+
             Example:
               privyseald init --config /etc/privyseal/agent.yaml
             """)
@@ -29,13 +32,12 @@ struct InitializeCommand: OperatorCommand {
     var shareToken = false
 
     func run(_ startup: Startup) async throws {
-        let path = startup.settings.store
-        let lock = try StoreLock(store: path, making: true, trusting: startup.settings.trusted)
+        let place = startup.settings.store
+        let lock = try StoreLock(place, making: true, trusting: startup.settings.trusted)
         defer { lock.hold() }
-        guard !FileManager.default.fileExists(atPath: path) else {
-            let store = try startup.openStore()
+        if let deployment = try await existing(startup) {
             throw StartupFailure(
-                what: "the store \(path) is there already, of deployment \(store.deployment.id); nothing was changed",
+                what: "the store \(place) is there already, of deployment \(deployment); nothing was changed",
                 todo: "start the agent")
         }
         let survey = try await startup.survey()
@@ -47,8 +49,19 @@ struct InitializeCommand: OperatorCommand {
                 todo: "if its store was lost: privyseald recover --from-token; if it is in use, and both are to share the token: "
                     + "--share-token")
         }
-        let store = try startup.makeStore()
-        print("made the store \(path) of deployment \(store.deployment.id), for the token \(survey.token)")
+        try await OpenStore.with({ try await startup.makeStore() }) { store in
+            print("made the store \(place) of deployment \(store.deployment.id), for the token \(survey.token)")
+        }
+    }
+
+    /// The deployment whose store is there; `nil` when there is none.
+    private func existing(_ startup: Startup) async throws -> String? {
+        if case .sqlite(let path) = startup.settings.store, !FileManager.default.fileExists(atPath: path) { return nil }
+        do {
+            return try await OpenStore.with({ try await startup.openStore() }) { $0.deployment.id }
+        } catch let error as StoreError where error.code == .missing {
+            return nil
+        }
     }
 }
 
@@ -62,6 +75,9 @@ struct BackupCommand: OperatorCommand {
             business. An agent that is started on a copy keeps every issuer in quarantine until "privyseald recover --restored": \
             the original may have moved on since.
 
+            The copy of a store in etcd is a file as well, of everything as of one moment. "privyseald store move --to etcd" brings \
+            it back.
+
             Example:
               privyseald backup --to /var/backups/privyseal-$(date +%F).db
             """)
@@ -73,8 +89,17 @@ struct BackupCommand: OperatorCommand {
     var to: String
 
     func run(_ startup: Startup) async throws {
-        let store = startup.settings.store
-        try SQLiteIssuerStore.copy(store, to: to, at: Startup.clock.wall(), trusting: startup.settings.trusted)
-        print("copied the store \(store) to \(to)")
+        let settings = startup.settings
+        switch settings.store {
+        case .sqlite(let path):
+            try SQLiteIssuerStore.copy(path, to: to, at: Startup.clock.wall(), trusting: settings.trusted)
+        case .etcd:
+            try await OpenStore.with({ try await startup.readStore() }) { store in
+                guard let store = store as? EtcdIssuerStore else { return }
+                try await SQLiteIssuerStore.make(
+                    of: store.export(), at: to, copiedAt: Startup.clock.wall(), trusting: settings.trusted)
+            }
+        }
+        print("copied the store \(settings.store) to \(to)")
     }
 }

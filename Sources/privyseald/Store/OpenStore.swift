@@ -1,0 +1,66 @@
+import AgentSettings
+import EtcdStore
+import IssuerStore
+import Platform
+
+/// A store that is open, and the connections under it.
+struct OpenStore: Sendable {
+    let storage: any IssuerStorage
+    private let gateway: EtcdGateway?
+
+    init(_ storage: any IssuerStorage, gateway: EtcdGateway? = nil) {
+        (self.storage, self.gateway) = (storage, gateway)
+    }
+
+    /// To be called once the store is not used any more.
+    func close() async { await gateway?.close() }
+
+    /// Calls with a store and closes it.
+    static func with<Value>(
+        _ open: () async throws -> OpenStore, _ body: (any IssuerStorage) async throws -> Value
+    ) async throws -> Value {
+        let store = try await open()
+        do {
+            let value = try await body(store.storage)
+            await store.close()
+            return value
+        } catch {
+            await store.close()
+            throw error
+        }
+    }
+}
+
+/// How a process uses a store.
+enum StoreUse {
+    /// Beside whoever changes it, leaving everything as it is, what this machine remembers included.
+    case reading
+    /// Alone, or with agents of other machines: what lies beside the store is locked.
+    case changing
+}
+
+extension EtcdSettings {
+    /// Connects to the cluster.
+    ///
+    /// - Throws: `PlatformError` for a file that cannot be relied on, `EtcdError`.
+    func gateway() throws -> EtcdGateway {
+        try checkFiles()
+        return try EtcdGateway(access, clock: MonotonicClock.nanoseconds)
+    }
+
+    /// Opens the store through a gateway, which is closed when that fails.
+    ///
+    /// - Throws: `StoreError`, with `.missing` where there is none.
+    func open(_ use: StoreUse, tenant: String?, over gateway: EtcdGateway) async throws -> OpenStore {
+        do {
+            let incarnation = SystemRandom.hexadecimal(bytes: 16)
+            let user = EtcdIssuerStore.User(agent: agent ?? incarnation, incarnation: incarnation, memory: memory)
+            let store = try await EtcdIssuerStore.open(
+                gateway, prefix: prefix, user: user, tenant: tenant, reading: use == .reading)
+            return OpenStore(store, gateway: gateway)
+        } catch {
+            await gateway.close()
+            throw error
+        }
+    }
+}
