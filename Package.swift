@@ -221,8 +221,9 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "AgentClient", "AgentProtocol", "FaultyTokenSupport", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11",
-                "Platform", "ProcessSupport", "ProtocolSupport", "RelyingParty", "SoftHSMSupport", "TLSSupport", "TestSupport",
+                "AgentClient", "AgentProtocol", "EtcdStore", "EtcdSupport", "FaultyTokenSupport", "IssuerStore", "JOSE",
+                "KeyLifecycle", "PKCS11", "Platform", "ProcessSupport", "ProtocolSupport", "RelyingParty", "SoftHSMSupport",
+                "TLSSupport", "TestSupport",
                 "privyseal", "privyseal-issuer", "privyseald", .crypto, .subprocess,
             ]),
         tests(

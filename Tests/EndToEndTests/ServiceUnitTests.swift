@@ -15,7 +15,7 @@ struct ServiceUnitTests {
         arguments: [
             ("privyseald", nil, 15), ("privyseal-issuer", nil, 15), ("privyseald", "softhsm", 15),
             ("privyseald", "encrypted-pin", 15), ("privyseald", "network-hsm", 25), ("privyseald", "tpm", 25),
-            ("privyseal-issuer", "network", 15), ("privyseal-issuer", "tls", 25),
+            ("privyseald", "etcd", 25), ("privyseal-issuer", "network", 15), ("privyseal-issuer", "tls", 25),
         ] as [(String, String?, Int)])
     func exposure(service: String, dropIn: String?, limit: Int) async throws {
         try await withUnits(service, dropIn) { unit in
@@ -31,7 +31,7 @@ struct ServiceUnitTests {
         .enabled(if: isThere, "systemd-analyze is not installed: scripts/bootstrap"),
         arguments: [
             ("privyseald", nil), ("privyseal-issuer", nil), ("privyseald", "softhsm"), ("privyseald", "encrypted-pin"),
-            ("privyseald", "network-hsm"), ("privyseald", "tpm"), ("privyseal-issuer", "network"),
+            ("privyseald", "network-hsm"), ("privyseald", "tpm"), ("privyseald", "etcd"), ("privyseal-issuer", "network"),
             ("privyseal-issuer", "tls"), ("privyseald-maintenance", nil),
         ] as [(String, String?)])
     func verified(service: String, dropIn: String?) async throws {
@@ -50,7 +50,7 @@ struct ServiceUnitTests {
         #expect(
             dropIns == [
                 "privyseal-issuer-network.conf", "privyseal-issuer-tls.conf", "privyseald-encrypted-pin.conf",
-                "privyseald-network-hsm.conf", "privyseald-softhsm.conf", "privyseald-tpm.conf",
+                "privyseald-etcd.conf", "privyseald-network-hsm.conf", "privyseald-softhsm.conf", "privyseald-tpm.conf",
             ])
         let units = try files.contentsOfDirectory(atPath: Self.directory).filter { $0.contains(".s") && !$0.hasSuffix(".conf") }
         #expect(

@@ -1,0 +1,336 @@
+import AgentClient
+import AgentProtocol
+import EtcdStore
+import EtcdSupport
+import Foundation
+import Platform
+import ProcessSupport
+import RelyingParty
+import SoftHSMSupport
+import Testing
+
+/// An installation whose store lies in an etcd of these tests.
+private struct Scene {
+    let site: Installation
+    let server: EtcdServer
+    let prefix: String
+
+    static func with(_ body: (Scene) async throws -> Void) async throws {
+        let server = try await EtcdServer.shared()
+        try await Installation.with { site in
+            let scene = Scene(site: site, server: server, prefix: EtcdGateway.prefix())
+            try site.writeAgentConfiguration(replacing: scene.inEtcd)
+            try await body(scene)
+        }
+    }
+
+    /// What makes the configuration one with its store in etcd.
+    var inEtcd: [String: String] { ["store: { sqlite: \(site.directory)/store.db }": store()] }
+
+    func store(endpoint: String? = nil, more: String = "", memory: String = "fleet.json") -> String {
+        "store: { etcd: { endpoints: [\"\(endpoint ?? server.endpoint.url)\"], prefix: \(prefix)\(more) }, maxStaleness: 10s, "
+            + "memory: \(site.directory)/\(memory) }"
+    }
+
+    /// Another configuration of the same agent.
+    func write(_ name: String, store: String) throws -> String {
+        let path = "\(site.directory)/\(name)"
+        let text = try String(contentsOfFile: site.agentConfiguration, encoding: .utf8)
+        let lines = text.split(separator: "\n").map { $0.hasPrefix("store:") ? store : String($0) }
+        try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
+        try site.set(mode: 0o600, of: path)
+        return path
+    }
+
+    var sqlite: String { "store: { sqlite: \(site.directory)/moved.db }" }
+
+    func privyseald(_ arguments: String..., config: String? = nil) async throws -> Programs.Outcome {
+        let words = arguments[0].split(separator: " ").map(String.init)
+        return try await Programs.run(
+            "privyseald", words + ["--config", config ?? site.agentConfiguration] + arguments.dropFirst())
+    }
+
+    func create(_ name: String = "demo") async throws {
+        _ = try await site.output("issuer", "create", name, "--enable-oidc-issuer", "--algorithm", "ES256")
+        try await untilStandby(name)
+    }
+
+    func rotate() async throws {
+        _ = try await site.output("rotate", "demo", "--yes")
+        try await untilStandby("demo")
+    }
+
+    private func untilStandby(_ name: String) async throws {
+        let isThere = await poll("the standby key") {
+            try await site.output("issuer", "show", name, "--query", "keyCounts.standby", "-o", "tsv") == "1"
+        }
+        try #require(isThere)
+    }
+
+    func show(_ member: String = "activeKid") async throws -> String {
+        try await site.output("issuer", "show", "demo", "--query", member, "-o", "tsv")
+    }
+
+    func issue() async throws -> String {
+        try await site.output("jwt", "issue", "demo", "--subject", "me", "--audience", "api")
+    }
+
+    func verifies(_ jwt: String) async throws -> Bool {
+        let client = try await site.connect()
+        let documents = try await client.call(GetDiscoveryParameters(issuer: "demo"))
+        await client.close()
+        let verifier = try await JWTVerifier(keySet: Array(documents.jwks.body.utf8))
+        return (try? verifier.verify(jwt, now: Date().timeIntervalSince1970)) != nil
+    }
+
+    /// Everything under the prefix.
+    func raw() async throws -> [EtcdKeyValue] {
+        try await EtcdGateway.with([server.endpoint]) { try await $0.read(.prefix(prefix)).values }
+    }
+
+    /// Has this lie under the prefix and nothing else, as a restored snapshot would.
+    func restore(_ values: [EtcdKeyValue]) async throws {
+        try await EtcdGateway.with([server.endpoint]) { gateway in
+            _ = try await gateway.carryOut(EtcdTransaction(success: [.delete(.prefix(prefix))]))
+            for value in values { try await gateway.put(value.name, value.value) }
+        }
+    }
+}
+
+@Suite(
+    "privyseald with its store in etcd",
+    .enabled(if: EtcdServer.isInstalled, "etcd-server is not installed; what its commands do with a store in etcd is left out"))
+struct StoreInEtcdTests {
+    @Test("makes the store once, and everything that an agent can do works on it")
+    func life() async throws {
+        try await Scene.with { scene in
+            let (site, place) = (scene.site, "\(scene.prefix) in etcd")
+            let before = try await scene.privyseald("check")
+            #expect(before.status == 0 && before.output.contains("there is no store \(place) yet"), "\(before)")
+            let rehearsed = try await scene.privyseald("check", "--start")
+            #expect(rehearsed.status == 78, "\(rehearsed)")
+            let missing = try await scene.privyseald("serve")
+            #expect(
+                missing.status == 78 && missing.errors.contains("there is no store in etcd under \(scene.prefix)"), "\(missing)")
+            #expect(missing.errors.contains("privyseald init"), "\(missing)")
+            #expect(try await scene.raw().isEmpty)
+
+            let made = try await scene.privyseald("init")
+            #expect(made.status == 0 && made.output.hasPrefix("made the store \(place) of deployment "), "\(made)")
+            let again = try await scene.privyseald("init")
+            #expect(again.status == 1 && again.errors.contains("the store \(place) is there already"), "\(again)")
+            #expect(try await scene.privyseald("check", "--start").status == 0)
+
+            let agent = try await site.startAgent()
+            try await scene.create()
+            let (first, jwt) = (try await scene.show(), try await scene.issue())
+            try await scene.rotate()
+            #expect(try await scene.show() != first)
+            #expect(try await scene.verifies(jwt))
+
+            // Beside the agent: what only reads.
+            for safe in ["check", "reconcile --dry-run", "audit key"] {
+                let outcome = try await scene.privyseald(safe)
+                #expect(outcome.status == 0, "\(safe): \(outcome)")
+            }
+            for unsafe in ["reconcile", "replace-token", "token pin-corrected", "init"] {
+                let outcome = try await scene.privyseald(unsafe)
+                #expect(
+                    outcome.status == 1 && outcome.errors.contains("process \(agent.process.processIdentifier)"), "\(outcome)")
+            }
+            let start = try await scene.privyseald("check", "--start")
+            #expect(start.status == 1 && start.errors.contains("already serves"), "\(start)")
+
+            try await site.restartAgent()
+            #expect(try await scene.verifies(jwt))
+            #expect(try await scene.verifies(scene.issue()))
+            #expect(await site.agent?.end() == 0)
+            #expect(try await scene.privyseald("reconcile").status == 0)
+            let none = try await scene.privyseald("token pin-corrected")
+            #expect(none.status == 0 && none.output.contains("no PIN has been refused"), "\(none)")
+        }
+    }
+
+    @Test("ends with one line of what and one of what to do where the configuration leads to nothing that works")
+    func faults() async throws {
+        try await Scene.with { scene in
+            let site = scene.site
+            let port = try FreePort.next()
+            let password = "\(site.directory)/password"
+            try AtomicFile.write(Array("secret".utf8), to: password, mode: 0o600)
+            let exposed = "\(site.directory)/exposed"
+            try AtomicFile.write(Array("secret".utf8), to: exposed, mode: 0o644)
+            let cases: [(store: String, status: Int32, naming: [String])] = [
+                (scene.store(endpoint: "http://127.0.0.1:\(port)"), 1, ["127.0.0.1:\(port)", "refused the connection"]),
+                (
+                    scene.store(endpoint: scene.server.endpoint.url.replacing("http:", with: "https:")), 1,
+                    ["etcd at https://127.0.0.1"]
+                ),
+                (scene.store(more: ", user: u, passwordFile: \(password)"), 1, ["no authentication", "auth enable"]),
+                (scene.store(more: ", user: u, passwordFile: \(exposed)"), 1, ["0644", "chmod 0600 \(exposed)"]),
+                (scene.store(more: ", user: u, passwordFile: \(site.directory)/none"), 1, ["\(site.directory)/none"]),
+                (
+                    scene.store(
+                        endpoint: scene.server.endpoint.url.replacing("http:", with: "https:"), more: ", ca: \(password)"),
+                    78, ["holds no certificate"]
+                ),
+                (scene.store(memory: "none/fleet.json"), 78, ["\(site.directory)/none"]),
+                (scene.store().replacing("10s", with: "1s"), 78, ["agent.yaml:3", "10s to 10m"]),
+            ]
+            for (store, status, naming) in cases {
+                try site.writeAgentConfiguration(replacing: ["store: { sqlite: \(site.directory)/store.db }": store])
+                for command in [["check"], ["check", "--start"], ["serve"], ["init"]] {
+                    let outcome = try await Programs.run("privyseald", command + ["--config", site.agentConfiguration])
+                    #expect(outcome.status == status, "\(store) \(command): \(outcome)")
+                    let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("error: ") || $0.hasPrefix("hint: ") }
+                    #expect(lines.count == 2, "\(store) \(command): \(outcome.errors)")
+                    for name in naming { #expect(outcome.errors.contains(name), "\(store) \(command): \(outcome.errors)") }
+                }
+            }
+            #expect(try await scene.raw().isEmpty)
+        }
+    }
+
+    @Test("moves the store to etcd and back with everything that is in it; the one that was left says where it went")
+    func moves() async throws {
+        try await Scene.with { scene in
+            let site = scene.site
+            let (there, back) = (
+                try scene.write("etcd.yaml", store: scene.store()), try scene.write("sqlite.yaml", store: scene.sqlite)
+            )
+            try site.writeAgentConfiguration()
+            let agent = try await site.startAgent()
+            try await scene.create()
+            try await scene.rotate()
+            let (kid, jwt, url) = (
+                try await scene.show(), try await scene.issue(), try await scene.show("oidcIssuerProfile.issuerUrl")
+            )
+            func move(_ to: String, _ target: String, _ more: String...) async throws -> Programs.Outcome {
+                try await Programs.run(
+                    "privyseald",
+                    ["store", "move", "--to", to, "--config", site.agentConfiguration, "--target", target] + more)
+            }
+
+            let busy = try await move("etcd", there, "--yes")
+            #expect(busy.status == 1 && busy.errors.contains("process \(agent.process.processIdentifier)"), "\(busy)")
+            #expect(await agent.end() == 0)
+            let wrong = try await move("sqlite", there, "--yes")
+            #expect(wrong.status == 64 && wrong.errors.contains("--to sqlite"), "\(wrong)")
+            let plan = try await move("etcd", there, "--dry-run")
+            #expect(plan.status == 0 && plan.output.contains("1 issuers with 3 keys"), "\(plan)")
+            #expect(try await scene.raw().isEmpty && !FileManager.default.fileExists(atPath: "\(site.directory)/fleet.json"))
+            let unasked = try await move("etcd", there)
+            #expect(unasked.status == 1 && unasked.errors.contains("--yes"), "\(unasked)")
+
+            let moved = try await move("etcd", there, "--yes")
+            #expect(moved.status == 0 && moved.output.contains("put the store section of \(there) into"), "\(moved)")
+            let twice = try await move("etcd", there, "--yes")
+            #expect(twice.status == 0 && twice.output.contains("already"), "\(twice)")
+            for command in [["serve"], ["check"], ["backup", "--to", "\(site.directory)/late.db"], ["reconcile"]] {
+                let outcome = try await Programs.run("privyseald", command + ["--config", site.agentConfiguration])
+                #expect(outcome.status == 78, "\(command): \(outcome)")
+                #expect(outcome.errors.contains("has been moved to \(scene.prefix) in etcd"), "\(command): \(outcome)")
+            }
+
+            try site.writeAgentConfiguration(replacing: scene.inEtcd)
+            let second = try await site.startAgent()
+            #expect(try await scene.show() == kid)
+            #expect(try await scene.verifies(jwt))
+            try await scene.rotate()
+            let newer = try await scene.show()
+            #expect(await second.end() == 0)
+
+            let returned = try await move("sqlite", back, "--yes")
+            #expect(returned.status == 0, "\(returned)")
+            let left = try await scene.privyseald("serve")
+            #expect(left.status == 78 && left.errors.contains("has been moved to \(site.directory)/moved.db"), "\(left)")
+            try site.writeAgentConfiguration(replacing: ["\(site.directory)/store.db": "\(site.directory)/moved.db"])
+            try await site.startAgent()
+            #expect(try await scene.show() == newer)
+            #expect(try await scene.show("oidcIssuerProfile.issuerUrl") == url)
+            #expect(try await scene.verifies(scene.issue()))
+        }
+    }
+
+    @Test("a backup is a file; moved into an etcd that has lost everything it waits for an operator")
+    func backup() async throws {
+        try await Scene.with { scene in
+            let (site, backup) = (scene.site, scene.site.directory + "/backup.db")
+            #expect(try await scene.privyseald("init").status == 0)
+            let agent = try await site.startAgent()
+            try await scene.create()
+            #expect(try await scene.privyseald("backup", "--to", backup).status == 0)
+            let again = try await scene.privyseald("backup", "--to", backup)
+            #expect(again.status == 1 && again.errors.contains("replaces nothing"), "\(again)")
+            try await scene.rotate()
+            let (last, jwt) = (try await scene.show(), try await scene.issue())
+            #expect(await agent.end() == 0)
+
+            try await scene.restore([])
+            let lost = try await scene.privyseald("serve")
+            #expect(lost.status == 78 && lost.errors.contains("restore etcd's snapshot"), "\(lost)")
+            let source = try scene.write("backup.yaml", store: "store: { sqlite: \(backup) }")
+            let moved = try await Programs.run(
+                "privyseald", ["store", "move", "--to", "etcd", "--config", source, "--target", site.agentConfiguration, "--yes"])
+            #expect(moved.status == 0, "\(moved)")
+
+            let restored = try await site.startAgent()
+            let refused = try await site.privyseal("jwt", "issue", "demo", "--subject", "me", "--audience", "api")
+            #expect(refused.status == 1 && refused.errors.contains("quarantine"), "\(refused.errors)")
+            let busy = try await scene.privyseald("recover", "--restored", "--retain", last, "--yes")
+            #expect(busy.status == 1 && busy.errors.contains("process \(restored.process.processIdentifier)"), "\(busy)")
+            #expect(await restored.end() == 0)
+            let done = try await scene.privyseald("recover", "--restored", "--retain", last, "--yes")
+            #expect(done.status == 0 && done.output.contains("done: start the agent again"), "\(done)")
+            try await site.startAgent()
+            #expect(try await scene.verifies(jwt))
+            #expect(try await scene.verifies(scene.issue()))
+        }
+    }
+
+    @Test("a store that is lost from etcd is made anew from the token, also where somebody has made an empty one")
+    func lost() async throws {
+        try await Scene.with { scene in
+            let site = scene.site
+            #expect(try await scene.privyseald("init").status == 0)
+            let agent = try await site.startAgent()
+            try await scene.create()
+            let (last, jwt, url) = (
+                try await scene.show(), try await scene.issue(), try await scene.show("oidcIssuerProfile.issuerUrl")
+            )
+            #expect(await agent.end() == 0)
+            let kept = try await scene.privyseald("recover", "--from-token", "--dry-run")
+            #expect(kept.status == 1 && kept.errors.contains("it is not lost"), "\(kept)")
+            try await scene.restore([])
+            try FileManager.default.removeItem(atPath: "\(site.directory)/fleet.json")
+            #expect(try await scene.privyseald("init", "--share-token").status == 0)
+            let done = try await scene.privyseald(
+                "recover", "--from-token", "--retain", last, "--issuer-url", "demo=\(url)", "--yes")
+            #expect(done.status == 0, "\(done)")
+            try await site.startAgent()
+            #expect(try await scene.show("oidcIssuerProfile.issuerUrl") == url)
+            #expect(try await scene.verifies(jwt))
+            #expect(try await scene.verifies(scene.issue()))
+        }
+    }
+
+    @Test("an etcd that was put back to an earlier day is decided about by recover --restored")
+    func snapshot() async throws {
+        try await Scene.with { scene in
+            let site = scene.site
+            #expect(try await scene.privyseald("init").status == 0)
+            let agent = try await site.startAgent()
+            try await scene.create()
+            let earlier = try await scene.raw()
+            try await scene.rotate()
+            let (last, jwt) = (try await scene.show(), try await scene.issue())
+            #expect(await agent.end() == 0)
+            try await scene.restore(earlier)
+            let done = try await scene.privyseald("recover", "--restored", "--retain", last, "--yes")
+            #expect(done.status == 0, "\(done)")
+            try await site.startAgent()
+            #expect(try await scene.verifies(jwt))
+            #expect(try await scene.verifies(scene.issue()))
+        }
+    }
+}
