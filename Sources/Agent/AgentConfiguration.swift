@@ -1,3 +1,4 @@
+public import IssuerStore
 public import Logging
 public import Platform
 
@@ -17,6 +18,10 @@ public struct AgentConfiguration: Sendable {
     public var access: AccessPolicy
     public var limits = ConnectionLimits()
     public var audit: AuditConfiguration
+    /// This agent among those that share its store; `nil` for a store of its own.
+    public var fleet: FleetMember?
+    /// How long changes wait for the other agents where they do not wait for all of them.
+    var fleetLimits = StoreFollower.Limits()
     /// How long changes wait for the frontends at most.
     var feed = ChangeFeed.Limits()
 

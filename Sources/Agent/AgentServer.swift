@@ -15,6 +15,8 @@ public final class AgentServer: Service {
     let audit: AuditLog
     let listener: Listener
     let pins: PINWatch
+    /// Follows a store that other agents change as well; `nil` for one of this agent's own.
+    let fleet: StoreFollower?
     private let store: any IssuerStorage
     private let log: Logger
     private let startGate: StartGate
@@ -56,6 +58,8 @@ public final class AgentServer: Service {
         _ configuration: AgentConfiguration, store: any IssuerStorage, audit: AuditLog, writes: WriteGathering,
         environment: AgentEnvironment
     ) async throws -> AgentServer {
+        var configuration = configuration
+        configuration.hsm.isStoreShared = configuration.fleet != nil
         let hsm: HSM
         do {
             hsm = try await PINWatch.logIn(configuration, store: store, environment)
@@ -71,6 +75,7 @@ public final class AgentServer: Service {
         let server = AgentServer(configuration, store: store, hsm: hsm, audit: audit, writes: writes, environment)
         do {
             try await server.registry.load()
+            await server.fleet?.start()
             if let socket = configuration.activated {
                 configuration.sayWhatDiffers(socket, environment.log)
                 try server.listener.start(on: socket)
@@ -97,13 +102,26 @@ public final class AgentServer: Service {
         self.hsm = hsm
         self.audit = audit
         log = environment.log
+        let feed = ChangeFeed(limits: configuration.feed)
+        let fleet = (store as? any SharedIssuerStorage).flatMap { store in
+            configuration.fleet.map { member in
+                StoreFollower(
+                    store: store, member: member, limits: configuration.fleetLimits, feed: feed, fence: hsm.fence,
+                    tryKey: { try await hsm.tryKey($0) },
+                    clock: environment.clock, log: environment.log)
+            }
+        }
+        self.fleet = fleet
         let registry = IssuerRegistry(
             store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: environment.clock,
             publicBaseURL: configuration.publicBaseURL, log: environment.log, journal: audit,
-            feed: ChangeFeed(limits: configuration.feed),
-            note: AgentNote(
-                agent: SystemRandom.hexadecimal(bytes: 8), process: ProcessInfo.processInfo.processIdentifier,
-                host: HostName.current()))
+            feed: feed,
+            // Where several agents share a store they are right to use one token.
+            note: fleet == nil
+                ? AgentNote(
+                    agent: SystemRandom.hexadecimal(bytes: 8), process: ProcessInfo.processInfo.processIdentifier,
+                    host: HostName.current()) : nil,
+            fleet: fleet)
         self.registry = registry
         let gate = Gate(policy: configuration.access, clock: environment.clock, log: environment.log)
         self.gate = gate
@@ -121,9 +139,13 @@ public final class AgentServer: Service {
         auditWatch = every(Self.tick) { audit.watchDisk() }
         let dispatcher = Dispatcher(
             gate: gate, audit: audit,
-            sign: Sign(gate: gate, board: registry.board, hsm: hsm, audit: audit, clock: environment.clock),
+            sign: Sign(gate: gate, board: registry.board, hsm: hsm, audit: audit, clock: environment.clock) {
+                await fleet?.lookBriefly()
+            },
             operations: OperationTable(
                 registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, health: health,
+                confirmation: fleet.map { fleet in ViewConfirmation(clock: environment.clock) { fleet.confirmedAt } }
+                    ?? .ownStore,
                 metrics: environment.metrics, clock: environment.clock, log: environment.log),
             startGate: startGate, underWay: underWay)
         listener = Listener(
@@ -232,6 +254,8 @@ public final class AgentServer: Service {
         await registry.end(destroyingFor: Self.stepTimeout)
         await forAtMost(Self.stepTimeout) { [audit] in await audit.signHead() }
         await hsm.shutdown()
+        // Others wait for an agent that has a signature under way until it cannot hand it over any more.
+        if !hasStuckCalls { await forAtMost(Self.stepTimeout) { [fleet] in await fleet?.stop() } }
         await forAtMost(Self.stepTimeout) { [audit] in await audit.close() }
         auditWatch.cancel()
     }

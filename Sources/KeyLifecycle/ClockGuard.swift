@@ -13,6 +13,8 @@ public struct ClockGuard: Sendable {
         case jumped(seconds: Int)
         /// It stands this many seconds before the last committed moment.
         case beforeLastChange(seconds: Int)
+        /// Another agent of the fleet has a clock that is this many seconds ahead of it, negative when behind.
+        case differs(from: String, seconds: Int)
     }
 
     /// Seconds of disagreement that are put down to adjustment.

@@ -68,7 +68,7 @@ enum Rules {
     /// The rooms of a target, which are its folders, from the ground up: what stands in one uses its own and those before it.
     /// What is in no folder puts the rooms together, and is used by none.
     static let rooms: [String: [String]] = [
-        "Agent": ["Runtime", "Access", "Audit", "Feed", "HSM", "Keys", "Operations", "Socket"],
+        "Agent": ["Runtime", "Access", "Audit", "Feed", "HSM", "Fleet", "Keys", "Operations", "Socket"],
         "EtcdStore": ["Wire", "Gateway", "Store"],
     ]
 

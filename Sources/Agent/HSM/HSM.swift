@@ -13,6 +13,8 @@ final class HSM: Sendable {
     let custody: TokenManagement
     let status: HSMStatus
     let access: TokenAccess
+    /// Until when signatures may be made and handed over.
+    let fence: SigningFence
     private let management: ManagementLine
     private let priority: BackgroundPriority
     private let recovery: TokenRecovery
@@ -35,6 +37,7 @@ final class HSM: Sendable {
         _ configuration: HSMConfiguration, pin: PIN, pinIdentity: String, clock: AgentClock, log: Logger
     ) throws(HSMError) {
         self.pinIdentity = pinIdentity
+        fence = SigningFence(isShared: configuration.isStoreShared)
         self.configuration = configuration
         self.clock = clock
         let access: TokenAccess

@@ -24,6 +24,8 @@ public struct HSMConfiguration: Sendable {
     /// Whether the PIN may be sent although the token says that one more wrong one locks it: its source has been corrected
     /// since a refusal.
     var mayUseLastTry = false
+    /// Whether other agents change the store too, and destroy keys of this token.
+    var isStoreShared = false
 
     public init(
         modulePath: String, token: TokenURI, sessions: Int = 4, queueLimit: Int = 1_024, deadlineSeconds: Int = 10,

@@ -27,6 +27,8 @@ public struct HSMError: CodedError {
         public static let custodyRefused = Code(rawValue: "custody-refused")
         /// The token lacks the mechanism.
         public static let unsupported = Code(rawValue: "unsupported")
+        /// The store has not confirmed for too long that a key may be used.
+        public static let unconfirmed = Code(rawValue: "unconfirmed")
         /// The agent takes no more requests.
         public static let shuttingDown = Code(rawValue: "shutting-down")
         /// The token refused the PIN, now or earlier.

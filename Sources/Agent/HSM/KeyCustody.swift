@@ -104,6 +104,9 @@ protocol KeyCustody: Sendable {
     /// - Returns: why the token keeps none, if it does not.
     func keep(_ note: AgentNote, of deployment: String) async throws -> PKCS11Error?
 
+    /// Those of the private keys that the token holds as the custody rules want it.
+    func heldAsWanted(_ keyIDs: [KeyID]) async -> Set<KeyID>
+
     /// What the token says about private keys; those are left out that it does not show, or of which it could not be asked.
     func attributes(of keyIDs: [KeyID]) async -> [KeyID: CustodyAttributes]
 }

@@ -1,6 +1,7 @@
 import JOSE
 import KeyLifecycle
 import Platform
+import Synchronization
 
 /// A signing key as the signing path needs it: which object of the token, and what a JWT of it looks like.
 ///
@@ -14,6 +15,8 @@ final class KeyReference: Sendable {
     let verifier: SignatureVerifier
     let use = InFlightCounter()
     private let latest = Locked(Timestamp?.none)
+    /// Until when its signatures may be handed over, in nanoseconds of the monotonic clock.
+    private let end = Atomic(Int64.max)
 
     /// - Throws: `JOSEError` when the stored public key is none, or not one for the algorithm.
     init(_ key: SigningKey) throws {
@@ -32,5 +35,15 @@ final class KeyReference: Sendable {
     /// Notes that a JWT of it lives until then.
     func noteSigned(until expiry: Timestamp) {
         latest.withLock { $0 = max(expiry, $0 ?? expiry) }
+    }
+
+    /// Until when its signatures may be handed over; `Int64.max` as long as no other agent has replaced it.
+    var until: Int64 { end.load(ordering: .acquiring) }
+
+    /// Another agent has replaced it: what is under way with it may still be handed over until then, and not later.
+    ///
+    /// - Parameter moment: in nanoseconds of the monotonic clock; 0 for a key that has been revoked.
+    func limit(to moment: Int64) {
+        end.min(moment, ordering: .acquiringAndReleasing)
     }
 }

@@ -10,6 +10,14 @@ protocol SigningJob: AnyObject, Sendable {
     /// when the signature is tried again.
     func signingInput() -> [UInt8]
 
+    /// Whether it may be signed at this moment of the monotonic clock, in nanoseconds: not once the store has not confirmed the key
+    /// for too long.
+    func maySign(at now: Int64) -> Bool
+
+    /// Whether a token that does not show the key is at fault: not as long as another agent may have destroyed it, which the store
+    /// has to be asked first.
+    var isKeyCertain: Bool { get }
+
     /// Called once, on the thread that signed or gave up.
     func end(_ result: Result<SignedInput, HSMError>)
 

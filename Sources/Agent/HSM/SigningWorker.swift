@@ -108,8 +108,9 @@ final class SigningWorker: Sendable {
             guard status.trouble == nil else { return .reopen(attempt, isLost: access.generation != session.generation) }
             let outcome = access.call(
                 ofGeneration: session.generation, watchedBy: calls, ifNever: abandonment(attempt, finished)
-            ) {
-                began < attempt.deadline ? sign(&attempt, &handles, session.session) : .late
+            ) { () -> Tried in
+                guard began < attempt.deadline else { return .late }
+                return attempt.job.maySign(at: began) ? sign(&attempt, &handles, session.session) : .unconfirmed
             }
             switch outcome {
             case .outOfUse: return .reopen(attempt, isLost: access.generation != session.generation)
@@ -121,6 +122,9 @@ final class SigningWorker: Sendable {
                 return .givenUp
             case .done(.late):
                 attempt.job.end(.failure(.late))
+                next = takeJob(&seen, &finished)
+            case .done(.unconfirmed):
+                attempt.job.end(.failure(.unconfirmed))
                 next = takeJob(&seen, &finished)
             case .done(.signed(let signed)):
                 if attempt.isTrial { status.putInUse(attempt.job.key.kid) }
@@ -149,6 +153,8 @@ final class SigningWorker: Sendable {
         case failed(any Error, SigningAttempt.Step)
         /// The request waited longer than it may: nothing was called for it.
         case late
+        /// The store has not confirmed the key for too long: nothing was called for it.
+        case unconfirmed
     }
 
     /// Inside the module.
@@ -256,7 +262,7 @@ final class SigningWorker: Sendable {
         case .keyAbsent:
             status.takeOutOfUse(attempt.job.key.kid, failure.error)
             // Of a key that has been missing for long, enough is known.
-            if !attempt.isTrial { recovery.suspect() }
+            if !attempt.isTrial, attempt.job.isKeyCertain { recovery.suspect() }
         case .shedLoad:
             for waiting in crew.takeAll() { waiting.job.end(.failure(failure.error)) }
         }
@@ -288,6 +294,11 @@ extension HSMError {
     static let late = HSMError(.deadlineExceeded, "the HSM did not get to the signature in time", hint: "try again")
 
     fileprivate static let closing = HSMError(.shuttingDown, "the agent is shutting down", hint: "try again after its restart")
+
+    /// What the agent goes by has not been confirmed by the store for too long, or another agent has replaced the key.
+    static let unconfirmed = HSMError(
+        .unconfirmed, "the store has not confirmed for too long that the key may be used",
+        hint: "try again, or another agent; privyseal health says what is wrong")
 
     /// The call for the request has not returned in its time.
     static let unanswered = HSMError(

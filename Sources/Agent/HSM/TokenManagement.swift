@@ -186,6 +186,10 @@ extension TokenManagement: KeyCustody {
         return attributes
     }
 
+    func heldAsWanted(_ keyIDs: [KeyID]) async -> Set<KeyID> {
+        Set(await attributes(of: keyIDs).filter { rules.refusals($0.value).isEmpty }.keys)
+    }
+
     /// Keys that are looked at in one piece of work: other callers wait for as much.
     private static var mostAtOnce: Int { 16 }
 

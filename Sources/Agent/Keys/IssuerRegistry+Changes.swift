@@ -20,14 +20,20 @@ extension IssuerRegistry {
         try requireServing(name)
         if let standstill = standing.standstill { throw LifecycleError.quarantined(name, standstill) }
         guard issuers[name] == nil else {
-            throw LifecycleError(.issuerExists, "issuer \"\(name)\" exists already", hint: "update it, or choose another name")
+            throw LifecycleError.issuerExists(name)
         }
         let key = try await generateKey(for: name, settings.keySpecification)
-        try await commit(
-            of: name, with: key,
-            try Issuer.creating(
-                name, settings: settings, url: enabled ? urls.mint() : nil, firstKey: key, former: formerGenerations[name] ?? 0,
-                at: clock.wall()))
+        do {
+            try await commit(
+                of: name, with: key,
+                try Issuer.creating(
+                    name, settings: settings, url: enabled ? urls.mint() : nil, firstKey: key,
+                    former: formerGenerations[name] ?? 0,
+                    at: clock.wall()))
+        } catch let error as StoreError where error.code == .conflict && issuers[name] != nil {
+            // Another agent was faster.
+            throw LifecycleError.issuerExists(name)
+        }
         log.notice("created an issuer", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])
         return try await enqueueRest(of: name)
     }
@@ -94,16 +100,24 @@ extension IssuerRegistry {
     /// - Throws: `LifecycleError`: `.issuerNotFound`, `.conflict`; `StoreError`.
     func delete(_ text: String, ifGeneration expected: Int?) async throws -> Issuer {
         let name = try issuer(named: text).name
-        return try await queue.run(name) {
-            try await self.planningAgain { try await self.deleteInTurn(name, expected) }
+        return try await queue.run(name) { try await self.deleteOrFindDeleted(name, expected) }
+    }
+
+    /// As `deleteInTurn`. What another agent has deleted at the same moment is deleted.
+    private func deleteOrFindDeleted(_ name: IssuerName, _ expected: Int?) async throws -> Issuer {
+        var asked: Issuer?
+        return try await planningAgain {
+            if let asked, issuers[name] == nil { return asked }
+            asked = issuers[name]
+            return try await deleteInTurn(name, expected)
         }
     }
 
     private func deleteInTurn(_ name: IssuerName, _ expected: Int?) async throws -> Issuer {
         let issuer = try servingIssuer(named: name.text)
         try issuer.require(generation: expected)
-        let former = try await commit(issuer.deleting(at: clock.wall()))
-        await former?.use.drained()
+        let committed = try await commit(issuer.deleting(at: clock.wall()))
+        await committed.former?.use.drained()
         await enqueueFollowUp(name)
         log.notice("deleted an issuer", metadata: ["issuer": "\(name)"])
         return issuer

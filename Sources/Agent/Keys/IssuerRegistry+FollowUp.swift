@@ -117,10 +117,12 @@ extension IssuerRegistry {
     private func publishMissingStandby(of name: IssuerName) async throws {
         guard let issuer = issuers[name], issuer.needsStandby else { return }
         // The change it belongs to has been answered. Another one of the issuer waits for it, if there is one.
-        let key = try await generateKey(
-            for: name, issuer.settings.keySpecification, urgency: .background { [queue] in queue.isAwaited(name) })
-        try await commit(
-            of: name, with: key, try self.issuer(named: name.text).publishingStandby(key, at: clock.wall()))
-        log.info("published a standby key", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])
+        try await claimingStandby(of: name) {
+            let key = try await generateKey(
+                for: name, issuer.settings.keySpecification, urgency: .background { [queue] in queue.isAwaited(name) })
+            try await commit(
+                of: name, with: key, try self.issuer(named: name.text).publishingStandby(key, at: clock.wall()))
+            log.info("published a standby key", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])
+        }
     }
 }

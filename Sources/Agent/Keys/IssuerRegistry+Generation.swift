@@ -101,12 +101,14 @@ extension IssuerRegistry {
     @discardableResult
     func commit(
         of issuer: IssuerName, with key: GeneratedKey, _ change: @autoclosure () throws -> IssuerChange
-    ) async throws -> KeyReference? {
+    ) async throws -> CommittedChange {
         do {
-            let former = try await commit(try change(), fulfilling: [key.keyID])
+            // How the token holds it was looked at when it was made.
+            shared.noteHeld(key.kid)
+            let committed = try await commit(try change(), fulfilling: [key.keyID])
             obligations.endGeneration(key.keyID)
             await noteProven()
-            return former
+            return committed
         } catch {
             await settle(key.keyID, of: issuer)
             throw error

@@ -37,11 +37,18 @@ extension IssuerRegistry {
         }
         let plan = ReconciliationPlan(
             inventory, contents, recognised: recognised, deployment: store.deployment.id,
-            underWay: before.union(obligations.underWay), at: clock.wall())
+            underWay: before.union(obligations.underWay).union(await othersIntents(contents)), at: clock.wall())
         standing.note(plan)
         guard custody.tokenGeneration == plan.tokenGeneration else { return plan }
         if plan.isProven { await noteProven() } else if !issuers.isEmpty { logUnproven() }
         return plan
+    }
+
+    /// The generations of other agents that take part: theirs to end.
+    private func othersIntents(_ contents: StoreContents) async -> Set<KeyID> {
+        guard let fleet, let reading = try? await fleet.store.fleet() else { return [] }
+        let others = Set(reading.entries.map(\.member.incarnation)).subtracting([fleet.member.incarnation])
+        return Set(contents.intents.filter { intent in intent.incarnation.map(others.contains) == true }.map(\.keyID))
     }
 
     /// Takes steps that a caller or the start waits for, each among the other changes of its issuer. Issuers in quarantine are left

@@ -16,6 +16,16 @@ struct RotationOutcome: Sendable {
     var generationFailure: String?
     /// Why the wall clock may not be acted on, if it may not.
     var clockDoubt: ClockGuard.Doubt?
+    /// Which other agents could not use the incoming key, or serve it, when it took over; `nil` where there are none to ask.
+    var readiness: FleetReadiness?
+    /// How it came to count for the other agents; `nil` where there are none to ask.
+    var settlement: FleetSettlement?
+    /// Whether the private keys that it revokes have been destroyed; `nil` where that is not waited for.
+    var areKeysDestroyed: Bool?
+    /// Where it stands in a shared store.
+    var place: StorePosition?
+    /// Whether another agent did the same at the same moment, so that nothing was left to do.
+    var isFulfilledElsewhere = false
 }
 
 extension IssuerRegistry {
@@ -34,9 +44,46 @@ extension IssuerRegistry {
     }
 
     private func rotate(_ issuer: Issuer, _ order: RotationOrder, dryRun: Bool) async throws -> RotationOutcome {
-        try await queue.run(issuer.name) {
-            try await self.planningAgain { try await self.rotateInTurn(issuer.name, order, dryRun: dryRun) }
+        let outcome = try await queue.run(issuer.name) { try await self.rotateOrFindRotated(issuer, order, dryRun: dryRun) }
+        return outcome.executed == nil ? outcome : await settled(outcome)
+    }
+
+    /// As `rotateInTurn`. One that has lost against another agent's change is planned again on what that one made, unless that is
+    /// what was asked for: a rotation that two agents were told of at the same moment is one, and must not become a second one,
+    /// which would revoke a key.
+    ///
+    /// - Parameter asked: the issuer as it was when it was asked for.
+    private func rotateOrFindRotated(
+        _ asked: Issuer, _ order: RotationOrder, dryRun: Bool
+    ) async throws -> RotationOutcome {
+        let name = asked.name
+        return try await planningAgain {
+            if !dryRun, let now = issuers[name], shared.isRotatedElsewhere(name, since: asked.generation),
+                order.isFulfilled(by: now, since: asked)
+            {
+                let conditions = RotationOrder.Conditions(isClockTrusted: trustedNow() != nil)
+                let plan = try order.plan(for: asked, at: clock.wall(), conditions)
+                log.notice("another agent has rotated the signing keys at the same moment", metadata: ["issuer": "\(name)"])
+                return RotationOutcome(
+                    plan: plan, issuer: now, executed: plan, place: shared.position(of: name), isFulfilledElsewhere: true)
+            }
+            return try await rotateInTurn(name, order, dryRun: dryRun)
         }
+    }
+
+    /// Has what was revoked destroyed, which stops every agent whose token is this one, and waits until no agent goes by what was
+    /// before any more.
+    private func settled(_ outcome: RotationOutcome) async -> RotationOutcome {
+        guard fleet != nil else { return outcome }
+        var outcome = outcome
+        let name = outcome.issuer.name
+        if let plan = outcome.executed, !plan.revoked.isEmpty {
+            try? await queue.run(name) { try await self.destroyPending(of: name, isAwaited: true) }
+            let revoked = Set(outcome.issuer.ring.keys.filter { plan.revoked.contains($0.kid) }.map(\.keyID))
+            outcome.areKeysDestroyed = !obligations.destructions(of: name).contains { revoked.contains($0.keyID) }
+        }
+        outcome.settlement = await settle(name, at: outcome.place)
+        return outcome
     }
 
     /// The walk of every rotation, revocation and cancellation, among the other changes of the issuer: plan; have a fresh key
@@ -54,7 +101,7 @@ extension IssuerRegistry {
         // Plan.
         var outcome = RotationOutcome(
             plan: try order.plan(for: dryRun ? issuer : committed, at: clock.wall(), conditions), issuer: issuer)
-        outcome.clockDoubt = clockGuard.doubt
+        outcome.clockDoubt = clockDoubt
         if dryRun { return outcome }
 
         // Make the fresh key.
@@ -72,7 +119,16 @@ extension IssuerRegistry {
         // Publish what is to sign.
         if let fresh {
             try await commit(of: name, with: fresh, try issuer.publishingFresh(fresh, for: outcome.plan, at: clock.wall()))
+            async let readiness = readiness(of: name, kid: fresh.kid)
             outcome.publication = await publication(of: try self.issuer(named: name.text))
+            outcome.readiness = await readiness
+        } else if case .standby(let kid, _) = outcome.plan.incoming, fleet != nil {
+            async let readiness = readiness(of: name, kid: kid)
+            if outcome.plan.exposure > 0 {
+                let publication = await publication(of: issuer)
+                if publication.isTimedOut { outcome.publication = publication }
+            }
+            outcome.readiness = await readiness
         } else if outcome.plan.incoming != nil, outcome.plan.exposure > 0 {
             // A standby key that is as young as a fresh one is published like one.
             let publication = await publication(of: issuer)
@@ -92,8 +148,9 @@ extension IssuerRegistry {
                     try order.plan(for: frozen, at: moment, conditions)
                 }
             // Commit, which shows; then the last signature with an outgoing key.
-            let former = try await commit(frozen.executing(plan))
-            await former?.use.drained()
+            let committed = try await commit(frozen.executing(plan))
+            outcome.place = committed.place
+            await committed.former?.use.drained()
             outcome.executed = plan
             outcome.issuer = try await enqueueRest(of: name)
         } catch {
@@ -101,7 +158,7 @@ extension IssuerRegistry {
             if fresh != nil { await enqueueFollowUp(name) }
             throw error
         }
-        outcome.clockDoubt = clockGuard.doubt
+        outcome.clockDoubt = clockDoubt
         logRotation(outcome)
         return outcome
     }
@@ -110,16 +167,18 @@ extension IssuerRegistry {
     private func deferRotation(_ decided: RotationOutcome, fresh key: GeneratedKey?) async throws -> RotationOutcome {
         let (plan, issuer) = (decided.plan, decided.issuer)
         let name = issuer.name
-        if let key {
-            try await commit(of: name, with: key, try issuer.deferringAnew(plan, fresh: key, at: clock.wall()))
-        } else if let change = try issuer.deferring(plan, fresh: nil, at: clock.wall()) {
-            try await commit(change)
-        }
         var outcome = decided
+        if let key {
+            outcome.place = try await commit(
+                of: name, with: key, try issuer.deferringAnew(plan, fresh: key, at: clock.wall())
+            ).place
+        } else if let change = try issuer.deferring(plan, fresh: nil, at: clock.wall()) {
+            outcome.place = try await commit(change).place
+        }
         outcome.issuer = try await enqueueRest(of: name)
         if key != nil { outcome.publication = await publication(of: outcome.issuer) }
         outcome.executed = outcome.issuer.awaiting(plan, at: clock.wall())
-        outcome.clockDoubt = clockGuard.doubt
+        outcome.clockDoubt = clockDoubt
         logDeferral(outcome)
         return outcome
     }
@@ -154,6 +213,8 @@ extension IssuerRegistry {
             try await journal.attempt("issuer \(name) is due to be rotated \(why)")
             let outcome = try await rotateInTurn(name, .whatIsDue, dryRun: false)
             journal.note("issuer \(name) was rotated \(why) to \(outcome.issuer.ring.active?.kid ?? "")")
+        } catch let error as StoreError where error.code == .conflict && fleet != nil {
+            journal.note("issuer \(name) was rotated by another agent")
         } catch {
             log.warning("a rotation that is due failed", metadata: ["issuer": "\(name)", "reason": "\(error)"])
         }

@@ -16,6 +16,7 @@ extension IssuerRegistry {
             for failure in try await bringTogether(destroying: false).steps.compactMap(\.failure) {
                 log.warning("token and store could not be brought together", metadata: ["reason": "\(failure)"])
             }
+            await proveCustody()
             await queueFollowUps()
         } catch {
             standing.postponeCheck(at: clock.monotonicSeconds)

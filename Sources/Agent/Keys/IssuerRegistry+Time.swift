@@ -8,8 +8,10 @@ extension IssuerRegistry {
     ///
     /// Called about once a second. Waits for nothing: what is due is queued with the issuer's other changes.
     func tick() async {
-        if let now = trustedNow() {
+        await lookAfterNeglected()
+        if let clock = trustedNow() {
             for issuer in allIssuers where !due.isQueued(issuer.name) && standing.quarantine(of: issuer.name) == nil {
+                let now = clock + Int(-lateness(of: issuer.name))
                 let expires = issuer.expiring(at: now) != nil
                 guard expires || issuer.planningDueRotation(at: now) != nil else { continue }
                 due.queue(issuer.name)
@@ -40,7 +42,13 @@ extension IssuerRegistry {
         let now = clock.wall()
         clockGuard.observe(wall: now, monotonic: clock.monotonicSeconds)
         if clockGuard.doubt != before { logClock() }
-        return clockGuard.isTrusted ? now : nil
+        return clockDoubt == nil ? now : nil
+    }
+
+    /// Why the wall clock may not be acted on, if it may not.
+    var clockDoubt: ClockGuard.Doubt? {
+        clockGuard.doubt
+            ?? shared.clockDifferences.min { $0.key < $1.key }.map { .differs(from: $0.key, seconds: $0.value) }
     }
 
     /// Ends the overlaps of an issuer that are over. What fails is tried again by `tick()`.
@@ -57,6 +65,8 @@ extension IssuerRegistry {
                 journal.note("the overlap of issuer \(name) is over for \(change.destroyed.map(\.kid).joined(separator: ", "))")
             }
             _ = try await enqueueRest(of: name)
+        } catch let error as StoreError where error.code == .conflict && fleet != nil {
+            log.debug("another agent was faster to end an overlap", metadata: ["issuer": "\(name)"])
         } catch {
             log.warning("an overlap could not be ended", metadata: ["issuer": "\(name)", "reason": "\(error)"])
         }

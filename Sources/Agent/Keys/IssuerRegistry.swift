@@ -15,13 +15,15 @@ actor IssuerRegistry {
     let queue: ChangeQueue
     let clock: AgentClock
     let log: Logger
+    /// Follows the store, where other agents change it as well; `nil` where it is this agent's alone.
+    let fleet: StoreFollower?
     /// Records what is done to keys that no caller asked for.
     let journal: any KeyJournal
 
     private(set) var issuers: [IssuerName: Issuer] = [:]
     /// The last generation of each deleted issuer.
-    private(set) var formerGenerations: [IssuerName: Int] = [:]
-    private var references: [String: KeyReference] = [:]
+    var formerGenerations: [IssuerName: Int] = [:]
+    private(set) var references: [String: KeyReference] = [:]
     /// Why the store could not be used the last time; `nil` when it could.
     private(set) var storeTrouble: StoreError?
     /// Looks at what is outside the registry that are under way.
@@ -41,10 +43,13 @@ actor IssuerRegistry {
     var clockGuard = ClockGuard(lastChange: nil)
     var frontends = NotedFrontends()
     var urls: IssuerURLs
+    /// What is known of changes and keys that other agents have a part in.
+    var shared = SharedKnowledge()
 
     init(
         store: any IssuerStorage, custody: any KeyCustody, hsmStatus: HSMStatus, clock: AgentClock, publicBaseURL: String,
-        log: Logger, journal: any KeyJournal = NoJournal(), feed: ChangeFeed = ChangeFeed(), note: AgentNote? = nil
+        log: Logger, journal: any KeyJournal = NoJournal(), feed: ChangeFeed = ChangeFeed(), note: AgentNote? = nil,
+        fleet: StoreFollower? = nil
     ) {
         self.store = store
         self.custody = custody
@@ -54,6 +59,7 @@ actor IssuerRegistry {
         self.log = log
         self.journal = journal
         self.feed = feed
+        self.fleet = fleet
         standing = TokenStanding(note: note)
         urls = IssuerURLs(publicBaseURL: publicBaseURL, tenant: store.deployment.tenant)
     }
@@ -62,7 +68,11 @@ actor IssuerRegistry {
     ///
     /// - Throws: `StoreError`.
     func load() async throws {
-        let contents = try await store.contents()
+        if let fleet { return try await load(followedBy: fleet) }
+        try load(try await store.contents())
+    }
+
+    func load(_ contents: StoreContents) throws {
         clockGuard = ClockGuard(lastChange: contents.lastChange)
         clockGuard.observe(wall: clock.wall(), monotonic: clock.monotonicSeconds)
         obligations.load(contents)
@@ -112,7 +122,10 @@ actor IssuerRegistry {
     /// The issuer with what its active key has signed: what a change is planned from once dates are frozen, since the wall
     /// clock may have been set back after a signature.
     func accountingForSignatures(_ issuer: Issuer) -> Issuer {
-        guard let active = issuer.ring.active, let latest = references[active.kid]?.latestExpiry else { return issuer }
+        let own = issuer.ring.active.flatMap { references[$0.kid]?.latestExpiry }
+        guard let latest = [own, fleet?.latestExpiry(of: issuer, at: clock.wall())].compactMap(\.self).max() else {
+            return issuer
+        }
         return issuer.havingSigned(until: latest)
     }
 
@@ -138,24 +151,33 @@ actor IssuerRegistry {
 
     // MARK: - Committing
 
-    /// Makes a change durable, then visible, and returns the key it replaced as the signing one.
+    /// Makes a change durable, then visible.
     ///
     /// - Throws: `StoreError`; after `.conflict` the registry holds what the store holds.
     @discardableResult
-    func commit(_ change: IssuerChange, fulfilling keyIDs: [KeyID] = []) async throws -> KeyReference? {
+    func commit(_ change: IssuerChange, fulfilling keyIDs: [KeyID] = []) async throws -> CommittedChange {
         let signing = try change.issuer.map(signingState)
+        let before = issuers[change.name]?.ring.active.flatMap { references[$0.kid] }
+        shared.begin(change)
+        let place: StorePosition?
         do {
-            _ = try await noting { try await store.commit(change, fulfilling: keyIDs) }
-        } catch let error as StoreError where error.code == .conflict {
+            place = try await noting { try await store.commit(change, fulfilling: keyIDs) }.map(position)
+        } catch let error as StoreError where error.code == .conflict || error.code == .undecided {
             try await reload(change.name)
             throw error
         }
+        shared.end(change, place)
         obligations.follow(change, fulfilling: keyIDs)
-        if change.issuer == nil { formerGenerations[change.name] = change.expectedGeneration }
         for key in change.destroyed {
             references[key.kid] = nil
         }
-        return show(change.issuer, signing, named: change.name)
+        // Of a store that is shared, what was made of the issuer since may have been shown meanwhile.
+        guard (issuers[change.name]?.generation ?? 0) < change.generation else {
+            let isReplaced = before?.kid != issuers[change.name]?.ring.active?.kid
+            return CommittedChange(former: isReplaced ? before : nil, place: place)
+        }
+        if change.issuer == nil { formerGenerations[change.name] = change.expectedGeneration }
+        return CommittedChange(former: show(change.issuer, signing, named: change.name), place: place)
     }
 
     /// Makes a change; one that lost against another writer is planned anew on what that writer made, twice at most.
@@ -164,6 +186,9 @@ actor IssuerRegistry {
             do {
                 return try await change()
             } catch let error as StoreError where error.code == .conflict {
+                continue
+            } catch let error as LifecycleError where error.code == .conflict && fleet != nil {
+                // Another agent has changed it between two steps of this change.
                 continue
             }
         }
@@ -186,8 +211,10 @@ actor IssuerRegistry {
         guard trouble?.message != storeTrouble?.message else { return }
         storeTrouble = trouble
         if let trouble {
+            let consequence =
+                fleet == nil ? "signing goes on" : "signing goes on until it has not confirmed anything for too long"
             log.error(
-                "the store is out of use: nothing is changed, signing goes on",
+                "the store is out of use: nothing is changed, \(consequence)",
                 metadata: ["reason": "\(trouble)", "hint": "\(trouble.hint)"])
         } else {
             log.notice("the store is in use again")
@@ -197,13 +224,16 @@ actor IssuerRegistry {
     }
 
     /// Makes a committed issuer visible to signers and watchers.
+    ///
+    /// - Returns: the key that signed before, if another one does now, or none.
     @discardableResult
-    private func show(_ issuer: Issuer?, _ signing: SigningState?, named name: IssuerName) -> KeyReference? {
+    func show(_ issuer: Issuer?, _ signing: SigningState?, named name: IssuerName) -> KeyReference? {
         let generation = issuer?.generation ?? issuers[name]?.generation ?? 0
         issuers[name] = issuer
         hsmStatus.notePublished(issuer?.ring.published ?? [], of: name.text)
         let former = board.install(signing, refusing: standing.refusal(of: name), for: name.text)
         feed.publish(name.text, generation: generation, isDeleted: issuer == nil)
+        noteShown(issuer, named: name, outgoing: former)
         return former
     }
 
@@ -212,7 +242,7 @@ actor IssuerRegistry {
         feed.publish(issuer.name.text, generation: issuer.generation)
     }
 
-    private func signingState(of issuer: Issuer) throws -> SigningState {
+    func signingState(of issuer: Issuer) throws -> SigningState {
         guard let active = issuer.ring.active else {
             throw StoreError(
                 .corrupt, "issuer \(issuer.name) has no active key", hint: "restore the store from a backup")
@@ -222,6 +252,7 @@ actor IssuerRegistry {
 
     /// What another writer has made of an issuer.
     private func reload(_ name: IssuerName) async throws {
+        if let fleet { return await fleet.look() }
         let contents = try await store.contents()
         formerGenerations = contents.formerGenerations
         let issuer = contents.issuers.first { $0.name == name }
@@ -229,11 +260,16 @@ actor IssuerRegistry {
         show(issuer, try issuer.map(signingState), named: name)
     }
 
-    private func reference(to key: SigningKey) throws -> KeyReference {
+    func reference(to key: SigningKey) throws -> KeyReference {
         if let known = references[key.kid] { return known }
         let reference = try KeyReference(key)
         references[key.kid] = reference
         return reference
+    }
+
+    /// A key signs no more, and is not asked about again.
+    func forgetReference(to kid: String) {
+        references[kid] = nil
     }
 
     // MARK: - Looking around
@@ -296,6 +332,10 @@ extension LifecycleError {
         LifecycleError(
             .issuerNotFound, "there is no issuer \"\(name.prefix(64))\"", hint: "list the issuers, or create it",
             generation: generation)
+    }
+
+    static func issuerExists(_ name: IssuerName) -> LifecycleError {
+        LifecycleError(.issuerExists, "issuer \"\(name)\" exists already", hint: "update it, or choose another name")
     }
 
     static func quarantined(_ name: IssuerName, _ why: Quarantine) -> LifecycleError {

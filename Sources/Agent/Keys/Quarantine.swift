@@ -12,6 +12,20 @@ enum Quarantine: Hashable, Sendable {
     case missingKeys(Int)
     /// Another agent of the deployment, which this one knows nothing of, uses the token and was there first.
     case anotherAgent(String)
+    /// The shared store is an older state of itself, and how that shows.
+    case storeWentBack(String)
+    /// What the shared store has of the issuer cannot be believed, and why.
+    case unbelievable(String)
+    /// The shared store names these published keys, by kid, and the token does not show that it holds them.
+    case keysNotShown([String])
+
+    /// Whether it is a doubt about what the store says, which the token cannot settle.
+    var isOfStore: Bool {
+        switch self {
+        case .storeWentBack, .unbelievable: true
+        default: false
+        }
+    }
 
     /// One line, without the issuer.
     var reason: String {
@@ -23,13 +37,24 @@ enum Quarantine: Hashable, Sendable {
             "the store is older than the token, which lacks \(Self.keys(count)) of it"
         case .anotherAgent(let whose):
             "another agent of this deployment, \(whose), has used the token with another store; one of the two is a copy"
+        case .storeWentBack(let how): "the store is an older state of itself: \(how)"
+        case .unbelievable(let why): "what the store has of it cannot be believed: \(why)"
+        case .keysNotShown(let kids):
+            kids.count == 1
+                ? "the token does not show its key \(kids[0]), or not held as it has to be"
+                : "the token does not show \(kids.count) of its keys, or not held as they have to be"
         }
     }
 
     /// What to do, in one line.
     var hint: String {
         switch self {
-        case .copiedStore, .unknownKeys, .missingKeys: Self.hint
+        case .copiedStore, .unknownKeys, .missingKeys, .storeWentBack: Self.hint
+        case .unbelievable:
+            "find out who has changed it in etcd; restore the record, or stop every agent and decide with: privyseald recover --restored"
+        case .keysNotShown:
+            "check that this agent's token is the one of the others and shows their keys; it is looked at again by itself. If they do "
+                + "not have them either, find out who wrote to the store"
         case .anotherAgent:
             "stop this agent if the other one is the right one; if not, stop that one, compare with: privyseal reconcile --dry-run, "
                 + "and say that the token is this one's: privyseal call reload '{\"acceptToken\":true}'"

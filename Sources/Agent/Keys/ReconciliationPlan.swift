@@ -57,6 +57,8 @@ struct ReconciliationPlan: Hashable, Sendable {
     let copiedAt: Timestamp?
     let intents: [Intent]
     let destructions: [Destruction]
+    /// The keys of the store that the token shows whole, under the label of their issuer.
+    let wholeKeys: Set<KeyID>
     /// Published keys whose private half the token does not show.
     let missing: [MissingKey]
     /// Key objects labelled by this deployment that the store has never heard of. `issuer` is what the label says.
@@ -92,6 +94,12 @@ extension ReconciliationPlan {
             issuer.ring.published.filter { $0.lostAt == nil }.map { (issuer: issuer.name, key: $0) }
         }
         isProven = live.contains { entries[$0.key.keyID]?.publicKey == $0.key.publicKey }
+        wholeKeys = Set(
+            live.filter { issuer, key in
+                guard let entry = entries[key.keyID] else { return false }
+                return entry.privateKeys == 1 && entry.publicKey == key.publicKey
+                    && entry.label == KeyLabel(deployment: deployment, issuer: issuer)
+            }.map(\.key.keyID))
         missing = live.filter { (entries[$0.key.keyID]?.privateKeys ?? 0) == 0 }.map { issuer, key in
             MissingKey(issuer: issuer, kid: key.kid, keyID: key.keyID, state: key.state)
         }

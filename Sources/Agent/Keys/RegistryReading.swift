@@ -17,13 +17,19 @@ struct RegistryReading: Sendable {
     let failures: [IssuerName: RetrySchedule.Failure]
     /// The issuers whose URL is not under the origin that URLs are minted under, by name.
     let issuersElsewhere: [IssuerName]
+    /// The fleet, where the store is shared; `nil` where it is this agent's alone.
+    let fleet: FleetStanding?
 }
 
 extension IssuerRegistry {
     var reading: RegistryReading {
+        get async { reading(await fleet?.standing) }
+    }
+
+    private func reading(_ fleet: FleetStanding?) -> RegistryReading {
         RegistryReading(
             standing: standing, token: custody.tokenIdentity, tokenGeneration: custody.tokenGeneration,
-            hasIssuers: !issuers.isEmpty, storeTrouble: storeTrouble, clockDoubt: clockGuard.doubt,
-            failures: retries.failures, issuersElsewhere: urls.elsewhere(among: allIssuers))
+            hasIssuers: !issuers.isEmpty, storeTrouble: storeTrouble, clockDoubt: clockDoubt,
+            failures: retries.failures, issuersElsewhere: urls.elsewhere(among: allIssuers), fleet: fleet)
     }
 }

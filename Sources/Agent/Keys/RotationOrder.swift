@@ -25,6 +25,23 @@ enum RotationOrder: Hashable, Sendable {
         if case .revoke = self { true } else { false }
     }
 
+    /// Whether what another agent has made of the issuer meanwhile is what was asked for: another key signs, and what was to be revoked
+    /// is not published any more.
+    ///
+    /// - Parameter asked: the issuer as it was when the order was first planned.
+    func isFulfilled(by now: Issuer, since asked: Issuer) -> Bool {
+        guard now.createdAt == asked.createdAt, now.generation > asked.generation else { return false }
+        switch self {
+        case .rotate(nil, false, _):
+            let retiring = asked.ring.retiring.flatMap { now.ring[$0.kid] }
+            return now.ring.active?.kid != asked.ring.active?.kid && retiring?.state.isPublished != true
+        case .revoke(let kid, nil):
+            return now.ring[kid]?.state == .revoked
+        case .rotate, .cancel, .revoke, .whatIsDue:
+            return false
+        }
+    }
+
     /// - Throws: `LifecycleError`, also when nothing is due any more.
     func plan(
         for issuer: Issuer, at moment: Timestamp, _ conditions: Conditions

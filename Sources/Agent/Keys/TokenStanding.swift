@@ -19,6 +19,10 @@ struct TokenStanding: Sendable {
     /// Issuers that do nothing until an operator has decided about them, and why. Another agent that was there first is not
     /// among the reasons: it concerns every issuer.
     private(set) var quarantine: [IssuerName: Quarantine] = [:]
+    /// Issuers of a shared store that do nothing as long as the store, or the token, shows what it shows, and why.
+    private(set) var storeDoubts: [IssuerName: Quarantine] = [:]
+    /// Why a shared store is not believed at all, if it is not.
+    private(set) var storeDoubt: Quarantine?
     /// What the token has shown when it was last looked at as a whole.
     private(set) var lastPlan: ReconciliationPlan?
     /// Who else uses it.
@@ -120,26 +124,49 @@ extension TokenStanding {
 
     /// Why an issuer does nothing, if it does not.
     func quarantine(of name: IssuerName) -> Quarantine? {
-        rivalry ?? quarantine[name]
+        rivalry ?? storeDoubt ?? quarantine[name] ?? storeDoubts[name]
     }
 
     /// Every issuer that does nothing, and why.
     ///
     /// - Parameter names: of all issuers of the store.
     func quarantine(among names: some Sequence<IssuerName>) -> [IssuerName: Quarantine] {
-        guard let rivalry else { return quarantine }
-        return Dictionary(uniqueKeysWithValues: names.map { ($0, rivalry) })
+        guard let reason = rivalry ?? storeDoubt else { return quarantine.merging(storeDoubts) { first, _ in first } }
+        return Dictionary(uniqueKeysWithValues: names.map { ($0, reason) })
     }
 
     /// Why no key is made or destroyed, for whatever issuer, if none is.
     var standstill: Quarantine? {
-        rivalry ?? copiedAt.map { .copiedStore($0) }
+        rivalry ?? storeDoubt ?? copiedAt.map { .copiedStore($0) }
     }
 
     /// What requests for signatures get instead, if anything.
     func refusal(of name: IssuerName) -> SigningRefusal? {
         if let why = quarantine(of: name) { return .issuer(.quarantined(name, why)) }
         return isChecked ? nil : .hsm(.unchecked)
+    }
+
+    /// Takes what a view of a shared store says of itself.
+    mutating func doubt(_ view: StoreView, among names: some Sequence<IssuerName>) {
+        storeDoubt = nil
+        storeDoubts = storeDoubts.filter { !$0.value.isOfStore }
+        for regression in view.regressions {
+            switch regression {
+            case .cluster(let known, let now):
+                storeDoubt = .storeWentBack("it is in the etcd cluster \(now), and was in \(known)")
+            case .revision(let known, let now):
+                storeDoubt = .storeWentBack("etcd is at revision \(now), and was at \(known)")
+            case .generation(let text, let known, let now):
+                guard let name = IssuerName(text) else { continue }
+                storeDoubts[name] = .storeWentBack("the issuer is at generation \(now), and was at \(known)")
+            }
+        }
+        for (name, why) in view.unreadable { storeDoubts[name] = .unbelievable(why) }
+    }
+
+    /// What the store has of an issuer is not gone by for now; with `nil`, it is.
+    mutating func doubt(_ name: IssuerName, _ why: Quarantine?) {
+        storeDoubts[name] = why
     }
 
     private var rivalry: Quarantine? {

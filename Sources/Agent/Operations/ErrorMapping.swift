@@ -54,6 +54,7 @@ extension ProtocolError {
             case .deadlineExceeded: .deadlineExceeded
             case .unsupported: .unsupportedAlgorithm
             case .shuttingDown: .shuttingDown
+            case .unconfirmed: .storeUnavailable
             default: .hsmUnavailable
             }
         self.init(reason, error.message, hint: error.hint)

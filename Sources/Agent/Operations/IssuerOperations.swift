@@ -14,9 +14,11 @@ struct CreateIssuer: ChangeOperation {
         let created = try await registry.create(
             parameters.issuer, settings: settings, enabled: parameters.enableOIDCIssuer ?? false)
         let (issuer, publication) = await registry.awaitStandby(of: created)
+        let settlement = await registry.settleBriefly(issuer.name)
         return IssuerChangeResult(
-            issuer: views.status(issuer), warnings: RelyingPartyAdvice.warnings(of: settings) + Self.warnings(issuer, publication)
-        )
+            issuer: views.status(issuer), settlement: settlement.map { SettlementView($0) },
+            warnings: RelyingPartyAdvice.warnings(of: settings) + Self.warnings(issuer, publication)
+                + (settlement?.warnings ?? []))
     }
 
     private static func warnings(_ issuer: Issuer, _ publication: PublicationOutcome?) -> [String] {
@@ -45,7 +47,12 @@ struct UpdateIssuer: ChangeOperation {
                 enabled: parameters.enableOIDCIssuer, renewsURL: parameters.newIssuerURL ?? false, freshURL: freshURL,
                 immediately: parameters.immediately ?? false)
         }
-        return IssuerChangeResult(issuer: views.status(after), warnings: Self.warnings(before, after))
+        let settlement =
+            before.generation == after.generation
+            ? nil : await registry.settleBriefly(after.name)
+        return IssuerChangeResult(
+            issuer: views.status(after), settlement: settlement.map { SettlementView($0) },
+            warnings: Self.warnings(before, after) + (settlement?.warnings ?? []))
     }
 
     private static func warnings(_ before: Issuer, _ after: Issuer) -> [String] {
@@ -83,9 +90,12 @@ struct DeleteIssuer: ChangeOperation {
         let parameters = admission.parameters
         let issuer = try await registry.delete(parameters.issuer, ifGeneration: parameters.ifGeneration)
         let now = clock.wall()
+        let (settlement, areKeysDestroyed) = await registry.settleDeletion(of: issuer)
         return IssuerDeleteResult(
             issuer: issuer.name.text, revoked: issuer.ring.published.map(\.kid),
-            exposureSeconds: max(issuer.cachedUntil(now) - now, 0))
+            exposureSeconds: max(issuer.cachedUntil(now) - now, 0),
+            settlement: settlement.map { SettlementView($0, areKeysDestroyed: areKeysDestroyed) },
+            warnings: settlement?.warnings ?? [])
     }
 }
 

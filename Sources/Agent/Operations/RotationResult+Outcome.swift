@@ -14,6 +14,7 @@ extension RotationResult {
                     kind: exposure.kind.rawValue, refusesNewSeconds: exposure.refusesNew,
                     acceptsRevokedSeconds: exposure.acceptsRevoked)
             },
+            settlement: outcome.settlement.map { SettlementView($0, areKeysDestroyed: outcome.areKeysDestroyed) },
             warnings: Self.warnings(outcome, plan))
     }
 
@@ -23,8 +24,13 @@ extension RotationResult {
             let successor = plan.incoming == nil ? "the active key stays" : "the standby key signs instead"
             warnings.append("no fresh key could be generated (\(failure)): \(successor)")
         }
+        if outcome.isFulfilledElsewhere {
+            warnings.append("another agent has done the same at the same moment: nothing was left to do")
+        }
         warnings += RelyingPartyAdvice.warnings(of: plan)
         if let warning = outcome.publication?.warning(publishing: .signingKey) { warnings.append(warning) }
+        warnings += outcome.readiness?.warnings ?? []
+        warnings += outcome.settlement?.warnings ?? []
         if plan.signsFrom != nil, outcome.clockDoubt != nil {
             warnings.append(
                 "the wall clock is suspect, so the rotation waits until it is right or accepted: see health, and "

@@ -38,6 +38,7 @@ struct ReportHealth: Operation {
         if let storeTrouble = keys.storeTrouble {
             problems.append(HealthProblem(component: "store", message: storeTrouble.message, hint: storeTrouble.hint))
         }
+        problems += keys.fleet?.problems ?? []
         if let problem = audit.trouble ?? audit.headTrouble {
             problems.append(HealthProblem(component: "audit", message: problem.message, hint: problem.hint))
         }
@@ -76,16 +77,18 @@ struct ReportHealth: Operation {
             }
         }
         let token = hsm.tokenInfo
-        let signs = keys.standing.maySign && reading.trouble == nil && auditTrouble == nil
+        let isConfirmed = keys.fleet.map { $0.signsForSeconds > 0 } ?? true
+        let signs = keys.standing.maySign && reading.trouble == nil && auditTrouble == nil && isConfirmed
         return Health(
             status: signs ? problems.isEmpty ? "ok" : "degraded" : "unavailable",
             hsm: HSMHealth(
                 state: reading.trouble == nil ? "up" : "down", tokenLabel: token.label, tokenSerial: token.serial,
                 sessions: reading.openSessions, queuedRequests: hsm.queuedSignatures,
                 keyWork: keyWork),
-            store: ComponentHealth(state: keys.storeTrouble == nil ? "ok" : "unavailable"),
+            store: ComponentHealth(state: keys.storeTrouble == nil && keys.fleet?.isInTouch != false ? "ok" : "unavailable"),
             clock: ComponentHealth(state: keys.clockDoubt == nil ? "ok" : "suspect"),
             audit: ComponentHealth(state: auditTrouble == nil ? "ok" : "unavailable"), problems: problems,
+            fleet: keys.fleet.map { FleetHealth($0, names: visibility.showsAll(to: context, by: .health)) },
             notices: notices(keys.issuersElsewhere, context))
     }
 }
@@ -127,10 +130,16 @@ extension HealthProblem {
             case .jumped(let seconds):
                 "the wall clock is \(abs(seconds)) s \(seconds < 0 ? "behind" : "ahead of") where the monotonic clock says it should be"
             case .beforeLastChange(let seconds): "the wall clock stands \(seconds) s before the last change in the store"
+            case .differs(let agent, let seconds):
+                "the wall clock of agent \(agent) is \(abs(seconds)) s \(seconds < 0 ? "behind" : "ahead of") this agent's"
             }
-        self.init(
-            component: "clock", message: message + "; keys are not retired by time",
-            hint: "set the clock right, or accept it with: privyseal call reload '{\"acceptClock\":true}'")
+        let hint =
+            if case .differs = doubt {
+                "find out which clock is wrong and set it right; it is looked at again every ten seconds"
+            } else {
+                "set the clock right, or accept it with: privyseal call reload '{\"acceptClock\":true}'"
+            }
+        self.init(component: "clock", message: message + "; keys are not retired by time", hint: hint)
     }
 }
 

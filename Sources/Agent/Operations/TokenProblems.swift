@@ -42,7 +42,13 @@ extension RegistryReading {
 
     /// Which of the two is older.
     var quarantineProblems: [HealthProblem] {
-        var problems = standing.quarantine.sorted { $0.key < $1.key }.map { name, why in
+        if let doubt = standing.storeDoubt {
+            return [
+                HealthProblem(component: "store", message: "every issuer is in quarantine: \(doubt.reason)", hint: doubt.hint)
+            ]
+        }
+        var problems = standing.quarantine.merging(standing.storeDoubts) { first, _ in first }.sorted { $0.key < $1.key }.map {
+            name, why in
             HealthProblem(
                 component: "lifecycle", message: "issuer \(name) is in quarantine: \(why.reason)", hint: why.hint)
         }

@@ -92,11 +92,14 @@ public struct IssuerUpdateParameters: RequestParameters {
 /// What `issuer-create` and `issuer-update` return.
 public struct IssuerChangeResult: ChangeResult, Equatable {
     public var issuer: IssuerStatus
+    /// How it came to count for the other agents of a fleet; absent where the store is one agent's alone.
+    public var settlement: SettlementView?
     /// Consequences the caller should know of, such as a changed `iss`.
     public var warnings: [String]
 
-    public init(issuer: IssuerStatus, warnings: [String]) {
+    public init(issuer: IssuerStatus, settlement: SettlementView? = nil, warnings: [String]) {
         self.issuer = issuer
+        self.settlement = settlement
         self.warnings = warnings
     }
 }
@@ -126,12 +129,17 @@ public struct IssuerDeleteResult: ChangeResult, Equatable {
     public var revoked: [String]
     /// For at most this long a relying party with a cached JWKS can still accept them.
     public var exposureSeconds: Int
+    /// How it came to count for the other agents of a fleet; absent where the store is one agent's alone.
+    public var settlement: SettlementView?
     public var warnings: [String]
 
-    public init(issuer: String, revoked: [String], exposureSeconds: Int, warnings: [String] = []) {
+    public init(
+        issuer: String, revoked: [String], exposureSeconds: Int, settlement: SettlementView? = nil, warnings: [String] = []
+    ) {
         self.issuer = issuer
         self.revoked = revoked
         self.exposureSeconds = exposureSeconds
+        self.settlement = settlement
         self.warnings = warnings
     }
 }

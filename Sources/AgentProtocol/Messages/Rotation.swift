@@ -73,12 +73,14 @@ public struct RotationResult: ChangeResult, Equatable {
     public var exposureSeconds: Int
     /// The same by kind of relying party; absent from an agent that does not tell them apart.
     public var relyingParties: [RelyingPartyView]?
+    /// How it came to count for the other agents of a fleet; absent where the store is one agent's alone, and in a dry run.
+    public var settlement: SettlementView?
     public var warnings: [String]
 
     public init(
         issuer: String, dryRun: Bool, plan: RotationPlanView, activeKid: String, generation: Int,
         publication: PublicationView? = nil, exposureSeconds: Int, relyingParties: [RelyingPartyView]? = nil,
-        warnings: [String]
+        settlement: SettlementView? = nil, warnings: [String]
     ) {
         self.issuer = issuer
         self.dryRun = dryRun
@@ -88,6 +90,7 @@ public struct RotationResult: ChangeResult, Equatable {
         self.publication = publication
         self.exposureSeconds = exposureSeconds
         self.relyingParties = relyingParties
+        self.settlement = settlement
         self.warnings = warnings
     }
 }

@@ -16,12 +16,14 @@ public struct Health: Codable, Sendable, Equatable {
     public var audit: ComponentHealth
     /// Empty when `status` is `ok`.
     public var problems: [HealthProblem]
+    /// The agents that share the store; absent where it is this agent's alone.
+    public var fleet: FleetHealth?
     /// What is as it was set and may not be meant; it does not count for `status`. Absent when there is nothing to say.
     public var notices: [String]?
 
     public init(
         status: String, hsm: HSMHealth, store: ComponentHealth, clock: ComponentHealth, audit: ComponentHealth,
-        problems: [HealthProblem], notices: [String]? = nil
+        problems: [HealthProblem], fleet: FleetHealth? = nil, notices: [String]? = nil
     ) {
         self.status = status
         self.hsm = hsm
@@ -29,6 +31,7 @@ public struct Health: Codable, Sendable, Equatable {
         self.clock = clock
         self.audit = audit
         self.problems = problems
+        self.fleet = fleet
         self.notices = notices
     }
 }

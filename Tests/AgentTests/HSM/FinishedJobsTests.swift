@@ -102,6 +102,8 @@ private final class NotedJob: SigningJob {
         self.name = name
     }
 
+    func maySign(at now: Int64) -> Bool { true }
+    var isKeyCertain: Bool { true }
     func signingInput() -> [UInt8] { [] }
 
     func end(_ result: Result<SignedInput, HSMError>) {

@@ -136,6 +136,8 @@ private final class UnwantedJob: SigningJob {
         self.key = key
     }
 
+    func maySign(at now: Int64) -> Bool { true }
+    var isKeyCertain: Bool { true }
     func signingInput() -> [UInt8] { [] }
     func end(_ result: Result<SignedInput, HSMError>) {}
     func endTogether(_ work: () -> Void) { work() }

@@ -1,0 +1,45 @@
+import IssuerStore
+
+/// A fleet as this agent knows it, for `health`.
+struct FleetStanding: Sendable {
+    /// One agent of it.
+    struct Member: Hashable, Sendable {
+        let member: FleetMember
+        let isOwn: Bool
+        /// Whether it has said in the last 30 s that it is there.
+        let isPresent: Bool
+        let report: MemberReport?
+        /// Seconds by which its wall clock is ahead of this agent's, where that is more than it may be.
+        let clockDifference: Int?
+    }
+
+    /// By id.
+    let members: [Member]
+    /// The revision of the view that this agent goes by.
+    let revision: Int64
+    /// Seconds since the store confirmed it; `nil` when it never did.
+    let confirmedSecondsAgo: Int?
+    /// Seconds for which this agent signs without another confirmation; 0 when it does not sign.
+    let signsForSeconds: Int64
+    /// Why the store could not be asked the last time.
+    let trouble: StoreError?
+    /// Why this agent signs nothing any more, for as long as it runs.
+    let expulsion: StoreError?
+    /// Published keys that this agent cannot use, by kid.
+    let unusable: [String: HSMError]
+}
+
+extension StoreFollower {
+    var standing: FleetStanding {
+        let now = monotonic()
+        let differences = roster.clockDifferences(of: member.incarnation)
+        return FleetStanding(
+            members: roster.entries.map { entry in
+                FleetStanding.Member(
+                    member: entry.member, isOwn: entry.member.incarnation == member.incarnation, isPresent: entry.clock != nil,
+                    report: entry.report, clockDifference: differences[entry.member.id])
+            },
+            revision: view.revision, confirmedSecondsAgo: view.age(at: now), signsForSeconds: secondsLeft, trouble: trouble,
+            expulsion: expulsion, unusable: progress.failures)
+    }
+}

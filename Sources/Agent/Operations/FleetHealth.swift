@@ -1,0 +1,63 @@
+import AgentProtocol
+import IssuerStore
+
+extension FleetHealth {
+    /// - Parameter isNaming: whether the caller may know which agents there are.
+    init(_ standing: FleetStanding, names isNaming: Bool) {
+        self.init(
+            revision: standing.revision, confirmedSecondsAgo: standing.confirmedSecondsAgo,
+            signsForSeconds: standing.signsForSeconds,
+            agents: isNaming ? standing.members.map(AgentHealth.init) : nil)
+    }
+}
+
+extension AgentHealth {
+    fileprivate init(_ member: FleetStanding.Member) {
+        self.init(
+            agent: member.member.id, host: member.member.host, release: member.member.release,
+            present: member.isPresent, own: member.isOwn, staleAfterSeconds: member.member.staleness,
+            revision: member.report?.revision, behind: member.report.map(\.isBehind), frontends: member.report?.frontends)
+    }
+}
+
+extension MemberReport {
+    /// Whether something of its revision does not count for its agent yet.
+    fileprivate var isBehind: Bool {
+        isBehindMuch || !draining.isEmpty || !unserved.isEmpty || !unusable.isEmpty
+    }
+}
+
+extension FleetStanding {
+    /// Whether the store has answered the last time.
+    var isInTouch: Bool { trouble == nil && expulsion == nil }
+
+    /// What is wrong, the gravest first.
+    var problems: [HealthProblem] {
+        var problems: [HealthProblem] = []
+        if let expulsion {
+            problems.append(
+                HealthProblem(
+                    component: "store", message: "nothing is signed any more: \(expulsion.message)", hint: expulsion.hint))
+        } else if let trouble {
+            let consequence =
+                signsForSeconds > 0
+                ? "signing goes on for \(signsForSeconds) s" : "nothing is signed until it confirms what this agent goes by"
+            problems.append(
+                HealthProblem(component: "store", message: "\(trouble.message); \(consequence)", hint: trouble.hint))
+        }
+        for (kid, error) in unusable.sorted(by: { $0.key < $1.key }) {
+            problems.append(
+                HealthProblem(
+                    component: "hsm", message: "this agent cannot use the published key \(kid): \(error.message)",
+                    hint: error.hint))
+        }
+        for member in members where !member.isOwn && !member.isPresent {
+            problems.append(
+                HealthProblem(
+                    component: "fleet",
+                    message: "agent \(member.member.id) (\(member.member.host)) has not said for 30 s that it is there",
+                    hint: "look at it; one that was stopped for good is forgotten once it cannot sign any more"))
+        }
+        return problems
+    }
+}

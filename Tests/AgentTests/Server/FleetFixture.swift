@@ -1,0 +1,152 @@
+import AgentClient
+import AgentProtocol
+import Foundation
+import IssuerStore
+import IssuerStoreSupport
+import KeyLifecycle
+import Logging
+import PKCS11
+import Platform
+import SoftHSMSupport
+import Testing
+
+@testable import Agent
+
+/// Agents in this process that share a token and a store, each with a module, a socket, a log and clocks of its own.
+final class FleetFixture: Sendable {
+    let token: SoftHSMToken
+    let store: InMemorySharedStore
+    let agents: [FleetAgent]
+
+    init(_ token: SoftHSMToken, agents names: [String]) throws {
+        self.token = token
+        let deployment = Deployment(id: SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid())
+        let clock = TestClock(isRunning: true).agentClock
+        let store = InMemorySharedStore(deployment: deployment) { clock.monotonic() }
+        self.store = store
+        agents = try names.map { try FleetAgent($0, token, store) }
+    }
+
+    /// Calls with agents that have been started, and stops those that run afterwards.
+    static func with(
+        _ names: [String] = ["a", "b", "c"], _ body: (FleetFixture) async throws -> Void
+    ) async throws {
+        try await SoftHSMToken.with { token in
+            let fleet = try FleetFixture(token, agents: names)
+            do {
+                for agent in fleet.agents { try await agent.start() }
+                try await body(fleet)
+            } catch {
+                for agent in fleet.agents { await agent.stop() }
+                throw error
+            }
+            for agent in fleet.agents { await agent.stop() }
+        }
+    }
+
+    subscript(index: Int) -> FleetAgent { agents[index] }
+
+    /// Lets every agent look at the store and do what it has left to do.
+    func settle() async {
+        for agent in agents { await agent.settle() }
+    }
+
+    /// Lets time pass on all clocks.
+    func pass(_ seconds: Int) async {
+        for agent in agents { agent.clock.pass(seconds) }
+        for agent in agents { await agent.server.fleet?.renew() }
+        for agent in agents { await agent.server.fleet?.lookAtRoster() }
+        await settle()
+    }
+
+    /// `CKA_ID` of each private key on the token, in hexadecimal.
+    func privateKeysOnToken() throws -> Set<String> {
+        let session = try token.session()
+        return Set(
+            try session.findObjects([.class(.privateKey)]).compactMap { object in
+                KeyID(try session.bytes(.id, of: object) ?? [])?.description
+            })
+    }
+
+    /// `CKA_ID` of each published key in the store, in hexadecimal.
+    func publishedKeys() async throws -> Set<String> {
+        let reader = store.handle(agent: "reader", incarnation: SystemRandom.hexadecimal(bytes: 8), clock: { 0 })
+        return Set(try await reader.view().contents.issuers.flatMap { $0.ring.published.map(\.keyID.description) })
+    }
+}
+
+/// One of them.
+final class FleetAgent: Sendable {
+    let name: String
+    let clock = TestClock(isRunning: true)
+    let configuration: Locked<AgentConfiguration>
+    private let store: InMemorySharedStore
+    private let running = Locked<(server: AgentServer, handle: InMemorySharedStore.Handle)?>(nil)
+
+    init(_ name: String, _ token: SoftHSMToken, _ store: InMemorySharedStore) throws {
+        self.name = name
+        self.store = store
+        var configuration = try AgentFixture.configuration(for: token, socketPath: "\(token.directory)/\(name).sock")
+        // A module of its own, as another process has.
+        configuration.hsm.modulePath = "\(token.directory)/\(name).so"
+        try FileManager.default.copyItem(atPath: token.modulePath, toPath: configuration.hsm.modulePath)
+        // Of a busy machine nothing is expected in time.
+        configuration.fleetLimits = StoreFollower.Limits(readiness: .seconds(120), brief: .seconds(120))
+        configuration.audit.path = "\(token.directory)/\(name).log"
+        self.configuration = Locked(configuration)
+    }
+
+    var handle: InMemorySharedStore.Handle { running.withLock { $0!.handle } }
+    var server: AgentServer { running.withLock { $0!.server } }
+
+    func start() async throws {
+        let clock = clock.agentClock
+        let incarnation = SystemRandom.hexadecimal(bytes: 8)
+        let handle = store.handle(agent: name, incarnation: incarnation) { clock.monotonic() }
+        var configuration = configuration.withLock { $0 }
+        configuration.fleet = FleetMember(id: name, incarnation: incarnation, host: "host-\(name)", release: "1", staleness: 60)
+        let server = try await AgentServer.start(configuration, store: handle, environment: environment)
+        running.withLock { $0 = (server, handle) }
+    }
+
+    private var environment: AgentEnvironment {
+        AgentEnvironment(
+            clock: clock.agentClock, log: Logger(label: name) { _ in SwiftLogNoOpLogHandler() }, metrics: { "" },
+            reload: {
+                ReloadedConfiguration(
+                    publicBaseURL: AgentFixture.publicBaseURL, access: .ownUser(getuid()), applied: [], needsRestart: [])
+            })
+    }
+
+    func stop() async {
+        let server = running.withLock { running in
+            defer { running = nil }
+            return running?.server
+        }
+        await server?.stop()
+    }
+
+    /// Lets the agent look at the store and do what it has left to do.
+    func settle() async {
+        guard let server = running.withLock({ $0?.server }) else { return }
+        await server.fleet?.look()
+        await server.tick()
+        await server.fleet?.tryKeysAgain()
+    }
+
+    func connected<Value>(_ body: (AgentConnection) async throws -> Value) async throws -> Value {
+        let connection = try await AgentConnection.connect(socketPath: configuration.withLock { $0.socket.path })
+        do {
+            let value = try await body(connection)
+            await connection.close()
+            return value
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    func sign(_ issuer: String = "demo") async throws -> SignResult {
+        try await connected { try await $0.sign(issuer) }
+    }
+}

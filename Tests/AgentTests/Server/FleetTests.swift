@@ -1,0 +1,291 @@
+import AgentClient
+import AgentProtocol
+import IssuerStore
+import IssuerStoreSupport
+import KeyLifecycle
+import Platform
+import SoftHSMSupport
+import Testing
+
+@testable import Agent
+
+@Suite("Several agents, one issuer")
+struct FleetTests {
+    @Test("each creates, rotates, revokes and deletes, and the others sign with the outcome once the reply says settled")
+    func everyAgentChanges() async throws {
+        try await FleetFixture.with { fleet in
+            try await fleet[0].connected { client in
+                let created = try await client.call(
+                    IssuerCreateParameters(issuer: "demo", enableOIDCIssuer: true, settings: .init(algorithm: "ES256")))
+                #expect(created.settlement?.settled == true && created.settlement?.agents.map(\.agent) == ["b", "c"])
+            }
+            var kid = ""
+            for agent in fleet.agents {
+                let signed = try await agent.sign()
+                if kid.isEmpty { kid = signed.kid }
+                #expect(signed.kid == kid)
+            }
+            let rotated = try await fleet[1].connected { try await $0.rotate() }
+            #expect(rotated.settlement?.settled == true, "\(rotated)")
+            #expect(rotated.settlement?.agents.allSatisfy { $0.outcome == "acknowledged" } == true)
+            #expect(rotated.activeKid != kid && !rotated.warnings.contains { $0.contains("agent") }, "\(rotated.warnings)")
+            for agent in fleet.agents { #expect(try await agent.sign().kid == rotated.activeKid) }
+            let revoked = try await fleet[2].connected { try await $0.revoke(rotated.activeKid) }
+            #expect(revoked.settlement?.settled == true && revoked.settlement?.keysDestroyed == true, "\(revoked)")
+            for agent in fleet.agents {
+                #expect(try await agent.sign().kid == revoked.activeKid)
+                let keys = try await agent.connected { try await $0.keys("demo") }
+                #expect(keys.first { $0.kid == rotated.activeKid }?.state == "revoked")
+            }
+            let deleted = try await fleet[0].connected { try await $0.call(IssuerDeleteParameters(issuer: "demo")) }
+            #expect(deleted.settlement?.settled == true && deleted.settlement?.keysDestroyed == true)
+            for agent in fleet.agents {
+                #expect(try await refusal { _ = try await agent.sign() }.reason == .issuerNotFound)
+            }
+        }
+    }
+
+    @Test("a standby key is made once, and at rest the token holds exactly what is published")
+    func oneStandby() async throws {
+        try await FleetFixture.with { fleet in
+            for name in ["one", "two"] { _ = try await fleet[0].connected { try await $0.create(name) } }
+            for round in 0..<6 {
+                _ = try await fleet[round % 3].connected { try await $0.rotate(round % 2 == 0 ? "one" : "two") }
+            }
+            for _ in 0..<3 { await fleet.pass(30) }
+            let published = try await fleet.publishedKeys()
+            #expect(published.count == 6)
+            #expect(try fleet.privateKeysOnToken() == published)
+            for agent in fleet.agents {
+                // What was under way when time passed is looked at again: a trial that took too long, a clock that was told before.
+                while try await agent.connected({ try await $0.health() }).status != "ok" { await fleet.pass(1) }
+                let health = try await agent.connected { try await $0.health() }
+                #expect(health.status == "ok", "\(health.problems)")
+                #expect(health.fleet?.agents?.map(\.agent) == ["a", "b", "c"])
+            }
+        }
+    }
+
+    @Test("two rotations at the same moment through two agents are one: the former key stays valid")
+    func simultaneousRotations() async throws {
+        try await FleetFixture.with(["a", "b"]) { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            for round in 0..<4 {
+                await fleet.settle()
+                let (first, second) = (fleet[round % 2], fleet[1 - round % 2])
+                let before = try await first.sign().kid
+                // The second one's order has come, and can neither see nor say anything before the first one's is carried out.
+                second.handle.set(.holdingRequests)
+                async let late = second.connected { try await $0.rotate() }
+                await second.handle.untilHeld(1)
+                async let early = first.connected { try await $0.rotate() }
+                // It is carried out, and its reply waits for the second agent.
+                while try await first.sign().kid == before {}
+                second.handle.set(.open)
+                let result = try await late
+                #expect(result.settlement?.settled == true)
+                #expect(try await early.activeKid == result.activeKid)
+                #expect(result.warnings.contains { $0.contains("another agent has done the same") }, "\(result)")
+                let keys = try await first.connected { try await $0.keys("demo") }
+                #expect(keys.first { $0.kid == before }?.state == "retiring")
+                // Past the overlap.
+                await fleet.pass(90_000)
+                await fleet.settle()
+                #expect(try await first.connected { try await $0.key("retiring") } == nil)
+            }
+        }
+    }
+
+    @Test("an order that comes once another agent's rotation is known is a second one")
+    func secondRotation() async throws {
+        try await FleetFixture.with(["a", "b"]) { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            await fleet.settle()
+            let before = try await fleet[0].sign().kid
+            _ = try await fleet[0].connected { try await $0.rotate() }
+            let second = try await fleet[1].connected { try await $0.rotate() }
+            #expect(second.plan.revoked.contains(before) && second.settlement?.settled == true)
+            #expect(try await fleet[0].sign().kid == second.activeKid)
+        }
+    }
+
+    @Test("an agent that is cut off signs until its view has not been confirmed for too long, and again once it has")
+    func cutOff() async throws {
+        try await FleetFixture.with { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            await fleet.settle()
+            fleet[2].handle.set(.refusing)
+            fleet[2].clock.pass(40)
+            await fleet[2].settle()
+            _ = try await fleet[2].sign()
+            let health = try await fleet[2].connected { try await $0.health() }
+            #expect(health.status == "degraded" && health.store.state == "unavailable", "\(health)")
+            fleet[2].clock.pass(25)
+            let error = try await refusal { _ = try await fleet[2].sign() }
+            #expect(error.reason == .storeUnavailable)
+            #expect(try await fleet[2].connected { try await $0.health() }.status == "unavailable")
+            _ = try await fleet[0].sign()
+            fleet[2].handle.set(.open)
+            await fleet[2].settle()
+            _ = try await fleet[2].sign()
+            #expect(try await fleet[2].connected { try await $0.health() }.status == "ok")
+        }
+    }
+
+    @Test("a revocation waits for an agent that does not answer until that one cannot sign any more, and says so")
+    func waitedOut() async throws {
+        try await FleetFixture.with { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            await fleet.settle()
+            let kid = try await fleet[0].sign().kid
+            fleet[2].handle.set(.holdingRequests)
+            async let revoking = fleet[0].connected { try await $0.revoke(kid) }
+            // What it says while it waits is that it waits.
+            while try await fleet[1].sign().kid == kid {}
+            fleet[0].clock.pass(61)
+            fleet[2].clock.pass(61)
+            #expect(try await refusal { _ = try await fleet[2].sign() }.reason == .storeUnavailable)
+            fleet[0].clock.pass(2)
+            let revoked = try await revoking
+            #expect(revoked.settlement?.settled == true)
+            #expect(revoked.settlement?.agents.map(\.outcome) == ["acknowledged", "waited-out"], "\(revoked)")
+            #expect(revoked.warnings.contains { $0.contains("agent c") })
+            fleet[2].handle.set(.open)
+            await fleet[2].settle()
+            #expect(try await fleet[2].sign().kid == revoked.activeKid)
+        }
+    }
+
+    @Test("an agent that has stopped is not waited for")
+    func left() async throws {
+        try await FleetFixture.with { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            await fleet[2].stop()
+            let rotated = try await fleet[0].connected { try await $0.rotate() }
+            #expect(rotated.settlement?.agents.map(\.agent) == ["b"] && rotated.settlement?.settled == true)
+        }
+    }
+
+    @Test("a key that another wrote into the store is not published, and nothing is signed for its issuer")
+    func foreignKey() async throws {
+        try await FleetFixture.with { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            _ = try await fleet[0].connected { try await $0.create("other") }
+            await fleet.settle()
+            let known = try await kids(of: fleet[1].connected { try await $0.discovery() }.jwks)
+            fleet.store.edit { issuers in
+                let name = IssuerName("demo")!
+                issuers[name] = issuers[name]?.withForeignStandby()
+            }
+            await fleet.settle()
+            for agent in fleet.agents {
+                #expect(try await refusal { _ = try await agent.sign() }.reason == .issuerQuarantined)
+                let refused = try await refusal { _ = try await agent.connected { try await $0.discovery() } }
+                #expect(refused.reason == .issuerQuarantined)
+                _ = try await agent.sign("other")
+                let health = try await agent.connected { try await $0.health() }
+                #expect(health.problems.contains { $0.message.contains("does not show its key") }, "\(health.problems)")
+            }
+            #expect(known.count == 2)
+        }
+    }
+
+    @Test("a store that went back an hour is not believed by an agent that knew more of it")
+    func wentBack() async throws {
+        try await FleetFixture.with { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            await fleet.settle()
+            let backup = fleet.store.backup()
+            _ = try await fleet[0].connected { try await $0.rotate() }
+            _ = try await fleet[0].connected { try await $0.rotate() }
+            await fleet.settle()
+            fleet.store.restore(backup)
+            await fleet.settle()
+            for agent in fleet.agents {
+                #expect(try await refusal { _ = try await agent.sign() }.reason == .issuerQuarantined)
+                #expect(
+                    try await agent.connected { try await $0.health() }.problems.contains { $0.message.contains("older state") })
+            }
+        }
+    }
+
+    @Test("what a killed agent has left to do is done by another one")
+    func takenOver() async throws {
+        try await FleetFixture.with(["a", "b"]) { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            await fleet.settle()
+            // It can commit, and then do nothing any more, as one that is killed then.
+            try await fleet[0].server.hsm.custody.perform { _ in }
+            fleet[0].server.hsm.custody.leaveDestructions()
+            let revoked = try await fleet[0].connected { client in
+                try await client.revoke(client.sign().kid)
+            }
+            #expect(revoked.settlement?.settled == true)
+            fleet[0].handle.set(.holdingRequests)
+            fleet[0].clock.pass(70)
+            for _ in 0..<6 {
+                fleet[1].clock.pass(15)
+                await fleet[1].settle()
+            }
+            let published = try await fleet.publishedKeys()
+            #expect(published.count == 2)
+            #expect(try fleet.privateKeysOnToken() == published)
+            fleet[0].handle.set(.open)
+        }
+    }
+
+    @Test("keys do not retire by time while the clocks of the agents differ")
+    func clocks() async throws {
+        try await FleetFixture.with(["a", "b"]) { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            _ = try await fleet[0].connected { try await $0.rotate() }
+            await fleet.settle()
+            try await fleet[1].handle.renew(clock: (fleet[1].clock.now + 3_600) * 1_000)
+            while await fleet[0].server.fleet?.roster.clockDifferences(of: fleet[0].server.fleet?.member.incarnation ?? "")
+                .isEmpty != false
+            {
+                await fleet[0].server.fleet?.lookAtRoster()
+            }
+            fleet[0].clock.pass(100_000)
+            await fleet[0].settle()
+            #expect(try await fleet[0].connected { try await $0.key("retiring") } != nil)
+            let health = try await fleet[0].connected { try await $0.health() }
+            #expect(health.clock.state == "suspect")
+            #expect(health.problems.contains { $0.message.contains("agent b is") }, "\(health.problems)")
+        }
+    }
+
+    @Test("an agent whose id another start has taken signs nothing any more")
+    func sameID() async throws {
+        try await FleetFixture.with(["a", "b"]) { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            await fleet.settle()
+            let other = fleet.store.handle(agent: "b", incarnation: "another", machine: "b") { 0 }
+            try await other.join(FleetMember(id: "b", incarnation: "another", host: "clone", release: "1", staleness: 60))
+            await fleet[1].settle()
+            await fleet[1].server.fleet?.renew()
+            let error = try await refusal { _ = try await fleet[1].sign() }
+            #expect(error.reason == .storeUnavailable)
+            let health = try await fleet[1].connected { try await $0.health() }
+            #expect(
+                health.status == "unavailable" && health.problems.contains { $0.message.contains("nothing is signed any more") })
+        }
+    }
+}
+
+extension Issuer {
+    /// As somebody might write it who has no session with the token.
+    fileprivate func withForeignStandby() -> Issuer {
+        var keys = ring.keys
+        let active = ring.active!
+        keys.removeAll { $0.state == .standby }
+        keys.append(
+            SigningKey(
+                kid: "c3RyYW5nZXI", keyID: KeyID([UInt8](repeating: 7, count: KeyID.length))!, algorithm: active.algorithm,
+                publicKey: active.publicKey, state: .standby, publishedAt: active.publishedAt, knownFrom: active.knownFrom))
+        return Issuer(
+            name: name, generation: generation + 1, createdAt: createdAt, changedAt: changedAt, settings: settings,
+            profile: profile, acceptedIssuers: acceptedIssuers, ring: KeyRing(keys: keys), lastRotationAt: lastRotationAt,
+            maxAgeHorizon: maxAgeHorizon)
+    }
+}
