@@ -175,6 +175,7 @@ let package = Package(
         support("ProtocolSupport", ["AgentProtocol"]),
         support("IssuerStoreSupport", ["IssuerStore", "KeyLifecycle", "Platform"]),
         support("EtcdSupport", ["EtcdStore", "Platform", "ProcessSupport", "TLSSupport"]),
+        support("FleetHistory", ["Platform", "RelyingParty"]),
         support(
             "FuzzProperties",
             [
@@ -217,6 +218,7 @@ let package = Package(
                 .nioEmbedded,
                 .nioHTTP1, .nioPosix, .serviceLifecycle, .subprocess,
             ]),
+        tests("FleetHistoryTests", ["FleetHistory", "TestSupport"]),
         tests("DaemonKitTests", ["DaemonKit", "Platform", "TestSupport", .coreMetrics, .logging, .serviceLifecycle]),
         tests(
             "EndToEndTests",

@@ -1,0 +1,133 @@
+/// Revocations settle; no key is lost, left over or revoked without anybody's asking; nothing is published that the token has not.
+extension FleetChecker {
+    /// Once a reply says settled, no agent hands out a JWT by the revoked key.
+    ///
+    /// Unseen: what is handed out within the slack after the reply, to a request that was sent before it.
+    func checkRevocations(_ report: inout CheckReport) {
+        for issuer in index.issuers {
+            var revoked: [String: [(at: Moment, settlement: Settlement?, agent: String)]] = [:]
+            for event in index.operations[issuer] ?? [] {
+                guard case .done(let reply) = event.what.outcome else { continue }
+                for kid in reply.revoked {
+                    report.look("revoked keys")
+                    revoked[kid, default: []].append((event.end, reply.settlement, event.what.agent))
+                }
+            }
+            guard !revoked.isEmpty else { continue }
+            for event in index.signatures[issuer] ?? [] {
+                let signature = event.what
+                for reply in revoked[signature.kid] ?? [] {
+                    guard max(event.begin, event.end - limits.slack) > reply.at else { continue }
+                    guard reply.settlement?.covers(signature.agent, repliedBy: reply.agent) ?? true else {
+                        report.excuse("signatures by revoked keys whose reply says that the agent was not waited for")
+                        continue
+                    }
+                    report.violations.append(
+                        Violation(
+                            rule: 3, kind: .signedAfterRevocation,
+                            text:
+                                "\(signature.agent) handed out a JWT of \(issuer) by \(signature.kid.prefix(8)) at \(time(event.end)), which was revoked: \(reply.agent) had said settled at \(time(reply.at))\(afflictions(of: signature.agent, at: event.end))",
+                            at: event.end))
+                    break
+                }
+            }
+        }
+    }
+
+    func checkKeys(_ report: inout CheckReport) {
+        checkUnasked(&report)
+        for event in index.inventories {
+            report.look("inventories")
+            let inventory = event.what
+            let live = Set(inventory.live.map(\.keyID))
+            let lost = inventory.live.filter { !inventory.privateKeys.contains($0.keyID) }
+            for key in lost {
+                report.violations.append(
+                    Violation(
+                        rule: 5, kind: .keyLost,
+                        text: "the published key \(key.kid.prefix(8)) (\(key.keyID)) is not on the token", at: event.end))
+            }
+            var rest = inventory.privateKeys.subtracting(live)
+            if !inventory.isSettled { rest.subtract(inventory.pending) }
+            for keyID in rest.sorted() {
+                let why = inventory.pending.contains(keyID) ? "is still waiting for its end" : "no record explains"
+                report.violations.append(
+                    Violation(
+                        rule: 5, kind: .keyLeftOver, text: "the private key \(keyID) on the token \(why)", at: event.end))
+            }
+            if inventory.nameless > 0 {
+                report.violations.append(
+                    Violation(
+                        rule: 5, kind: .keyLeftOver, text: "\(inventory.nameless) private keys on the token have no CKA_ID",
+                        at: event.end))
+            }
+        }
+    }
+
+    /// Nobody's key is revoked because two changes of it met.
+    private func checkUnasked(_ report: inout CheckReport) {
+        for issuer in index.issuers {
+            let revocations = Revocations(index, issuer)
+            var told: Set<String> = []
+            for event in index.rings[issuer] ?? [] {
+                for key in event.what.keys where key.state == "revoked" {
+                    guard !revocations.mayHaveRevoked(key.kid, by: event.end), told.insert(key.kid).inserted else { continue }
+                    report.violations.append(
+                        Violation(
+                            rule: 5, kind: .revokedUnasked,
+                            text:
+                                "\(event.what.agent) shows \(key.kid.prefix(8)) of \(issuer) as revoked, and no reply revoked it",
+                            at: event.end))
+                }
+            }
+        }
+    }
+
+    /// What a frontend serves, the token has.
+    ///
+    /// Unseen: a key that was published and destroyed again between two looks, which is counted as unproven.
+    func checkPublished(_ report: inout CheckReport) {
+        for issuer in index.issuers {
+            var proven: Set<String> = []
+            for event in index.signatures[issuer] ?? [] { proven.insert(event.what.kid) }
+            for event in index.rings[issuer] ?? [] { proven.formUnion(event.what.keys.filter(\.isHeld).map(\.kid)) }
+            for inventory in index.inventories {
+                proven.formUnion(inventory.what.live.filter { inventory.what.privateKeys.contains($0.keyID) }.map(\.kid))
+            }
+            var told: Set<String> = []
+            for (frontend, fetches) in (index.documents[issuer] ?? [:]).sorted(by: { $0.key < $1.key }) {
+                for fetch in fetches {
+                    for kid in index.kids(fetch.what).keys.sorted() where told.insert(kid).inserted {
+                        report.look("published keys")
+                        if index.foreignKids.contains(kid) {
+                            report.violations.append(
+                                Violation(
+                                    rule: 6, kind: .foreignKeyPublished,
+                                    text: "\(frontend) serves \(kid.prefix(8)) of \(issuer), which somebody wrote into the store",
+                                    at: fetch.begin))
+                        } else if !proven.contains(kid) {
+                            report.excuse("published keys that nobody saw on the token")
+                        }
+                    }
+                }
+                checkLast(issuer, frontend, fetches.last, &report)
+            }
+        }
+    }
+
+    /// What is served at the end is on the token at the end.
+    private func checkLast(
+        _ issuer: String, _ frontend: String, _ fetch: HistoryIndex.At<DocumentFetch>?, _ report: inout CheckReport
+    ) {
+        guard let fetch, fetch.what.isFresh, let inventory = index.inventories.last, fetch.begin > inventory.begin else { return }
+        let held = Set(inventory.what.live.filter { inventory.what.privateKeys.contains($0.keyID) }.map(\.kid))
+        report.look("last documents")
+        for kid in index.kids(fetch.what).keys.sorted() where !held.contains(kid) {
+            report.violations.append(
+                Violation(
+                    rule: 6, kind: .publishedWithoutToken,
+                    text: "\(frontend) serves \(kid.prefix(8)) of \(issuer) at the end, which the token does not hold",
+                    at: fetch.begin))
+        }
+    }
+}
