@@ -177,6 +177,9 @@ let package = Package(
         support("EtcdSupport", ["EtcdStore", "Platform", "ProcessSupport", "TLSSupport"]),
         support("FleetHistory", ["Platform", "RelyingParty"]),
         support(
+            "FleetSupport",
+            ["EtcdStore", "EtcdSupport", "Platform", "ProcessSupport", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix]),
+        support(
             "FuzzProperties",
             [
                 "Agent", "AgentProtocol", "AgentSettings", "DaemonKit", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
@@ -218,14 +221,16 @@ let package = Package(
                 .nioEmbedded,
                 .nioHTTP1, .nioPosix, .serviceLifecycle, .subprocess,
             ]),
+        tests(
+            "FleetSupportTests", ["EtcdStore", "EtcdSupport", "FleetSupport", "ProcessSupport", "TestSupport"]),
         tests("FleetHistoryTests", ["FleetHistory", "TestSupport"]),
         tests("DaemonKitTests", ["DaemonKit", "Platform", "TestSupport", .coreMetrics, .logging, .serviceLifecycle]),
         tests(
             "EndToEndTests",
             [
-                "AgentClient", "AgentProtocol", "EtcdStore", "EtcdSupport", "FaultyTokenSupport", "IssuerStore", "JOSE",
-                "KeyLifecycle", "PKCS11", "Platform", "ProcessSupport", "ProtocolSupport", "RelyingParty", "SoftHSMSupport",
-                "TLSSupport", "TestSupport",
+                "AgentClient", "AgentProtocol", "EtcdStore", "EtcdSupport", "FaultyTokenSupport", "FleetHistory", "FleetSupport",
+                "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform", "ProcessSupport", "ProtocolSupport", "RelyingParty",
+                "SoftHSMSupport", "TLSSupport", "TestSupport",
                 "privyseal", "privyseal-issuer", "privyseald", .crypto, .subprocess,
             ]),
         tests(

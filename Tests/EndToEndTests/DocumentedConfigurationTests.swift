@@ -3,6 +3,7 @@ import AgentProtocol
 import Foundation
 import ProcessSupport
 import SoftHSMSupport
+import TestSupport
 import Testing
 
 /// What the pages print as configuration, run as they say: each daemon as a user of its own, with the access rules of the page.

@@ -1,5 +1,6 @@
 import Foundation
 import ProcessSupport
+import TestSupport
 import Testing
 
 @Suite("The frontend, when there are too few descriptors or too many connections")

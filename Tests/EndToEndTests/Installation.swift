@@ -7,6 +7,7 @@ import Platform
 import ProcessSupport
 import SoftHSMSupport
 import TLSSupport
+import TestSupport
 import Testing
 
 /// A token, a store, configuration files and a free port: what an operator has before starting the daemons.

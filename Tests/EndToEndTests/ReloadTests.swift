@@ -4,6 +4,7 @@ import Foundation
 import ProcessSupport
 import ProtocolSupport
 import TLSSupport
+import TestSupport
 import Testing
 
 @Suite("A reload")

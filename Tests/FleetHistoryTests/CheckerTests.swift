@@ -181,6 +181,20 @@ struct CheckerTests {
             story.change(.rotate, asked: 3, got: 4, .unknown("connection-lost"))
             story.fetch(["k2"], at: 60)
         },
+        Case("the same, and an agent shows afterwards that it did not", [.keyGone]) { story in
+            story.sign("k1", asked: 1)
+            story.fetch(["k1"], at: 2)
+            story.change(.rotate, asked: 3, got: 4, .unknown("connection-lost"))
+            story.fetch(["k2"], at: 60)
+            story.ring(2, active: "k2", ["k1": "retiring", "k2": "active"], at: 61)
+        },
+        Case("the same, and an agent shows afterwards that it did") { story in
+            story.sign("k1", asked: 1)
+            story.fetch(["k1"], at: 2)
+            story.change(.rotate, asked: 3, got: 4, .unknown("connection-lost"))
+            story.fetch(["k2"], at: 60)
+            story.ring(2, active: "k2", ["k1": "revoked", "k2": "active"], at: 61)
+        },
         Case("a key that is gone after a gentle rotation that was never answered", [.keyGone]) { story in
             story.sign("k1", asked: 1)
             story.fetch(["k1"], at: 2)
@@ -277,7 +291,7 @@ struct CheckerTests {
             story.sign("k1", by: "d", asked: 3)
         },
         Case("a deleted issuer's key", [.signedAfterRevocation]) { story in
-            story.change(.delete, asked: 1, got: 2, .done(OperationReply(revoked: ["k1", "k2"], settlement: settled)))
+            story.change(.delete, asked: 1, got: 2, .done(ChangeReply(revoked: ["k1", "k2"], settlement: settled)))
             story.sign("k2", by: "b", asked: 3)
         },
         Case("a key that is revoked without anybody's asking", [.revokedUnasked]) { story in

@@ -197,9 +197,9 @@ struct ModelFleet {
 
     private mutating func rotate(_ index: Int, _ fits: Bool) {
         let view = agents[index].view
-        let operation = Operation(
+        let change = Change(
             .rotate, agent: agents[index].name, issuer: "i", ifGeneration: view.generation, .refused("CONFLICT"))
-        guard fits, let standby = view.standby else { return add(now, .operation(operation)) }
+        guard fits, let standby = view.standby else { return add(now, .change(change)) }
         let revoked = view.retiring.map { $0.until > now ? [$0.kid] : [] } ?? []
         var next = view
         next.revision += 1
@@ -223,14 +223,14 @@ struct ModelFleet {
             }
             let isWaitedOut = now - change.committed > Self.staleness + 20
             guard isOver || isWaitedOut || fault == .settlesAtOnce else { return true }
-            let reply = OperationReply(
+            let reply = ChangeReply(
                 generation: change.view.generation, activeKid: change.view.active, revoked: change.revoked,
                 retiringKid: change.retiring?.kid, retiringUntil: change.retiring.map { Int64($0.until / 10) },
                 settlement: Settlement(settled: true))
             add(
                 change.begin,
-                .operation(
-                    Operation(
+                .change(
+                    Change(
                         .rotate, agent: agents[change.agent].name, issuer: "i", ifGeneration: change.condition, .done(reply))))
             return false
         }

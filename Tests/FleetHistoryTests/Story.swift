@@ -29,17 +29,17 @@ final class Story: Sendable {
         retiring: (String, Int64)? = nil, if condition: Int? = nil, publication: String? = nil, exposure: Int = 0,
         settlement: Settlement? = nil
     ) {
-        let reply = OperationReply(
+        let reply = ChangeReply(
             generation: generation, activeKid: kid, revoked: revoked, retiringKid: retiring?.0, retiringUntil: retiring?.1,
             publication: publication, exposureSeconds: exposure, settlement: settlement)
-        add(begin, end, .operation(Operation(.rotate, agent: agent, issuer: "i", ifGeneration: condition, .done(reply))))
+        add(begin, end, .change(Change(.rotate, agent: agent, issuer: "i", ifGeneration: condition, .done(reply))))
     }
 
     func change(
-        _ kind: Operation.Kind, kid: String? = nil, asked begin: Double, got end: Double, gentle: Bool = false,
-        _ outcome: Operation.Outcome
+        _ kind: Change.Kind, kid: String? = nil, asked begin: Double, got end: Double, gentle: Bool = false,
+        _ outcome: Change.Outcome
     ) {
-        add(begin, end, .operation(Operation(kind, agent: "a", issuer: "i", kid: kid, isGentle: gentle, outcome)))
+        add(begin, end, .change(Change(kind, agent: "a", issuer: "i", kid: kid, isGentle: gentle, outcome)))
     }
 
     /// Keys as `kid: state`.

@@ -20,24 +20,31 @@ public final class FaultyToken: Sendable {
     private let loaded = Locked<Module?>(nil)
 
     /// Makes a token and a module for it without rules, and without the functions that are to lack.
-    public init(label: String = "privyseal-test", lacking functions: [String] = []) throws {
-        softHSM = try SoftHSMToken(label: label)
-        modulePath = softHSM.directory + "/libFaultyToken.so"
-        controlPath = softHSM.directory + "/rules"
-        countersPath = softHSM.directory + "/counters"
+    public convenience init(label: String = "privyseal-test", lacking functions: [String] = []) throws {
+        let token = try SoftHSMToken(label: label)
         do {
-            try FileManager.default.copyItem(atPath: FaultyModule.path, toPath: modulePath)
-            // Whatever the umask it was built with: an agent refuses a module that others can write.
-            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: modulePath)
-            let settings =
-                ["module=\(softHSM.modulePath)", "control=\(controlPath)", "counters=\(countersPath)"]
-                + functions.map { "lacks=\($0)" }
-            try Data(settings.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: modulePath + ".conf"))
-            try clear()
+            try self.init(before: token, in: token.directory, lacking: functions)
         } catch {
-            softHSM.remove()
+            token.remove()
             throw error
         }
+    }
+
+    /// Makes a module without rules before a token that others may have modules before as well: each its own, in a directory of its
+    /// own. The token is not removed with it.
+    public init(before token: SoftHSMToken, in directory: String, lacking functions: [String] = []) throws {
+        softHSM = token
+        modulePath = directory + "/libFaultyToken.so"
+        controlPath = directory + "/rules"
+        countersPath = directory + "/counters"
+        try FileManager.default.copyItem(atPath: FaultyModule.path, toPath: modulePath)
+        // Whatever the umask it was built with: an agent refuses a module that others can write.
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: modulePath)
+        let settings =
+            ["module=\(softHSM.modulePath)", "control=\(controlPath)", "counters=\(countersPath)"]
+            + functions.map { "lacks=\($0)" }
+        try Data(settings.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: modulePath + ".conf"))
+        try clear()
     }
 
     /// Makes a token, calls with it, lets go of every call that is held, and removes the token.

@@ -35,6 +35,8 @@ package struct CheckReport: Sendable {
     /// What is not counted as a violation, because a reply had said it, or cannot be told from outside; by why.
     package var excused: [String: Int] = [:]
 
+    package init() {}
+
     package func count(_ kind: Violation.Kind) -> Int { violations.count { $0.kind == kind } }
 
     mutating func look(_ what: String, _ count: Int = 1) { looked[what, default: 0] += count }

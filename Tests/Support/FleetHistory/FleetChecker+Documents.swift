@@ -82,7 +82,7 @@ extension FleetChecker {
             if let known = ends[kid], known.seconds <= seconds { return }
             ends[kid] = (seconds, who)
         }
-        for event in index.operations[issuer] ?? [] {
+        for event in index.changes[issuer] ?? [] {
             guard case .done(let reply) = event.what.outcome, let kid = reply.retiringKid, let end = reply.retiringUntil else {
                 continue
             }
@@ -175,18 +175,18 @@ extension FleetChecker {
 
     /// Whether a reply said that a key signs before everybody has it, or no reply came that could have said so.
     private func saidToBeLate(_ kid: String, _ issuer: String, at moment: Moment) -> String? {
-        let operations = index.operations[issuer] ?? []
-        for event in operations {
+        let changes = index.changes[issuer] ?? []
+        for event in changes {
             guard case .done(let reply) = event.what.outcome, reply.activeKid == kid else { continue }
             var until = event.end + Int64(reply.exposureSeconds) * Nanoseconds.second
             // Who had not answered in time is waited for until it counts as stale.
             if let publication = reply.publication, publication != "published" { until = event.end + limits.staleAfter }
             if moment <= until { return "fresh keys whose reply says that not everybody has them" }
         }
-        let isAnswered = operations.contains { event in
+        let isAnswered = changes.contains { event in
             if case .done(let reply) = event.what.outcome { reply.activeKid == kid } else { false }
         }
-        let mayBeUnanswered = operations.contains { event in
+        let mayBeUnanswered = changes.contains { event in
             if case .unknown = event.what.outcome {
                 event.begin <= moment && moment <= event.end + limits.staleAfter
             } else {
@@ -203,9 +203,11 @@ struct Revocations: Sendable {
     private var asked: [String: Moment] = [:]
     /// Since when any key of the issuer: a change that was never answered may have revoked whatever was retiring, or all.
     private var any: Moment?
+    /// What agents showed of each key, in the order in which they were asked.
+    private var shown: [String: [(at: Moment, state: String)]] = [:]
 
     init(_ index: HistoryIndex, _ issuer: String) {
-        for event in index.operations[issuer] ?? [] {
+        for event in index.changes[issuer] ?? [] {
             switch event.what.outcome {
             case .done(let reply):
                 for kid in reply.revoked { since(kid, event.begin) }
@@ -219,12 +221,20 @@ struct Revocations: Sendable {
             case .refused: break
             }
         }
+        for event in index.rings[issuer] ?? [] {
+            for key in event.what.keys { shown[key.kid, default: []].append((event.begin, key.state)) }
+        }
+        for kid in shown.keys { shown[kid]?.sort { $0.at < $1.at } }
     }
 
     private mutating func since(_ kid: String, _ moment: Moment) { asked[kid] = min(asked[kid] ?? moment, moment) }
 
+    /// Whether somebody may have had it revoked: by name, or by a change of which nobody knows whether it was made, unless an
+    /// agent showed afterwards that it was not.
     func mayHaveRevoked(_ kid: String, by moment: Moment) -> Bool {
         if let since = asked[kid], since <= moment { return true }
-        return any.map { $0 <= moment } ?? false
+        guard let any, any <= moment else { return false }
+        guard let last = shown[kid]?.last, last.at > moment else { return true }
+        return last.state == "revoked"
     }
 }

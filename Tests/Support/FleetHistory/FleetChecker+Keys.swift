@@ -6,7 +6,7 @@ extension FleetChecker {
     func checkRevocations(_ report: inout CheckReport) {
         for issuer in index.issuers {
             var revoked: [String: [(at: Moment, settlement: Settlement?, agent: String)]] = [:]
-            for event in index.operations[issuer] ?? [] {
+            for event in index.changes[issuer] ?? [] {
                 guard case .done(let reply) = event.what.outcome else { continue }
                 for kid in reply.revoked {
                     report.look("revoked keys")

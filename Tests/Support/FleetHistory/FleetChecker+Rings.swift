@@ -72,7 +72,7 @@ extension FleetChecker {
     /// Of changes that were asked for on the same condition, one is made.
     private func checkWinners(_ issuer: String, _ report: inout CheckReport) {
         var winners: [Int: (generation: Int, activeKid: String, agent: String)] = [:]
-        for event in index.operations[issuer] ?? [] {
+        for event in index.changes[issuer] ?? [] {
             guard let condition = event.what.ifGeneration, event.what.kind == .rotate,
                 case .done(let reply) = event.what.outcome, let generation = reply.generation, let kid = reply.activeKid
             else { continue }
@@ -166,7 +166,7 @@ extension FleetChecker {
     private func wordsOfAgents(_ issuer: String) -> [String: Steps] {
         var words: [String: Steps] = [:]
         for event in index.rings[issuer] ?? [] { words[event.what.agent, default: Steps()].add(event.end, event.what.generation) }
-        for event in index.operations[issuer] ?? [] {
+        for event in index.changes[issuer] ?? [] {
             guard case .done(let reply) = event.what.outcome, let generation = reply.generation else { continue }
             words[event.what.agent, default: Steps()].add(event.end, generation)
         }
@@ -177,7 +177,7 @@ extension FleetChecker {
     private func settledGenerations(_ issuer: String) -> [String: Steps] {
         let agents = Set((index.signatures[issuer] ?? []).map(\.what.agent))
         var found: [String: Steps] = [:]
-        for event in index.operations[issuer] ?? [] {
+        for event in index.changes[issuer] ?? [] {
             guard event.what.kind == .rotate || event.what.kind == .revoke, case .done(let reply) = event.what.outcome,
                 let generation = reply.generation
             else { continue }

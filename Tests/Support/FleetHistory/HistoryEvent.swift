@@ -22,7 +22,7 @@ package enum Happening: Codable, Sendable, Equatable {
     case signature(Signature)
     /// A request that was refused or never answered: a signature, a document or a look at a ring.
     case refusal(Refusal)
-    case operation(Operation)
+    case change(Change)
     case ring(Ring)
     /// The text of a key set, written once; documents name it.
     case keySet(id: Int, text: String)
@@ -60,13 +60,13 @@ package struct Refusal: Codable, Sendable, Equatable {
 }
 
 /// A change that somebody asked an agent for.
-package struct Operation: Codable, Sendable, Equatable {
+package struct Change: Codable, Sendable, Equatable {
     package enum Kind: String, Codable, Sendable {
         case create, rotate, revoke, update, delete
     }
 
     package enum Outcome: Codable, Sendable, Equatable {
-        case done(OperationReply)
+        case done(ChangeReply)
         /// Nothing was changed, as the agent says.
         case refused(String)
         /// It may have been carried out, and may still be, at any time after it began.
@@ -93,7 +93,7 @@ package struct Operation: Codable, Sendable, Equatable {
 }
 
 /// What an agent said of a change that it had made.
-package struct OperationReply: Codable, Sendable, Equatable {
+package struct ChangeReply: Codable, Sendable, Equatable {
     /// Nil for an issuer that is gone.
     package var generation: Int?
     package var activeKid: String?

@@ -12,7 +12,7 @@ struct HistoryIndex: Sendable {
     private(set) var start: Moment = 0
     /// By issuer, in the order in which their answers came.
     private(set) var signatures: [String: [At<Signature>]] = [:]
-    private(set) var operations: [String: [At<Operation>]] = [:]
+    private(set) var changes: [String: [At<Change>]] = [:]
     private(set) var rings: [String: [At<Ring>]] = [:]
     /// By issuer and frontend, in the order in which they were sent; each frontend is asked for one at a time.
     private(set) var documents: [String: [String: [At<DocumentFetch>]]] = [:]
@@ -29,7 +29,7 @@ struct HistoryIndex: Sendable {
             let (begin, end) = (event.begin, event.end)
             switch event.what {
             case .signature(let it): signatures[it.issuer, default: []].append(At(begin: begin, end: end, what: it))
-            case .operation(let it): operations[it.issuer, default: []].append(At(begin: begin, end: end, what: it))
+            case .change(let it): changes[it.issuer, default: []].append(At(begin: begin, end: end, what: it))
             case .ring(let it): rings[it.issuer, default: []].append(At(begin: begin, end: end, what: it))
             case .document(let it):
                 documents[it.issuer, default: [:]][it.frontend, default: []].append(At(begin: begin, end: end, what: it))
@@ -41,7 +41,7 @@ struct HistoryIndex: Sendable {
             }
         }
         for issuer in signatures.keys { signatures[issuer]?.sort { $0.end < $1.end } }
-        for issuer in operations.keys { operations[issuer]?.sort { $0.end < $1.end } }
+        for issuer in changes.keys { changes[issuer]?.sort { $0.end < $1.end } }
         for issuer in rings.keys { rings[issuer]?.sort { $0.end < $1.end } }
         for issuer in documents.keys {
             for frontend in documents[issuer, default: [:]].keys { documents[issuer]?[frontend]?.sort { $0.begin < $1.begin } }
@@ -50,7 +50,7 @@ struct HistoryIndex: Sendable {
     }
 
     var issuers: [String] {
-        Set(signatures.keys).union(operations.keys).union(rings.keys).union(documents.keys).sorted()
+        Set(signatures.keys).union(changes.keys).union(rings.keys).union(documents.keys).sorted()
     }
 
     /// The kids that a fetched document has; none for one that was refused.
@@ -99,7 +99,7 @@ extension HistoryIndex {
 
     func generations(of issuer: String) -> Generations {
         var found = Generations()
-        for event in operations[issuer] ?? [] {
+        for event in changes[issuer] ?? [] {
             guard case .done(let reply) = event.what.outcome, let generation = reply.generation, let kid = reply.activeKid else {
                 continue
             }

@@ -16,12 +16,15 @@ public final class ChildProcess: Sendable {
     }
 
     /// Starts a program with nothing to read unless `input` is a file, and with output that is appended to files.
+    ///
+    /// - Parameter group: the process group it joins, 0 for one of its own; with `nil`, that of this process.
     public init(
         _ path: String, _ arguments: [String], environment: [String: String] = ["PATH": "/usr/bin:/bin"],
-        input: String = "/dev/null", output: String = "/dev/null", errors: String = "/dev/null"
+        input: String = "/dev/null", output: String = "/dev/null", errors: String = "/dev/null", group: Int32? = nil
     ) throws {
         processIdentifier = try Self.spawn(
-            path, arguments, environment, [(input, O_RDONLY), (output, O_WRONLY | O_APPEND), (errors, O_WRONLY | O_APPEND)])
+            path, arguments, environment, [(input, O_RDONLY), (output, O_WRONLY | O_APPEND), (errors, O_WRONLY | O_APPEND)], group
+        )
         Thread { [ending, processIdentifier] in
             var status: Int32 = 0
             while unsafe waitpid(processIdentifier, &status, 0) < 0, errno == EINTR {}
@@ -38,7 +41,8 @@ public final class ChildProcess: Sendable {
     }
 
     private static func spawn(
-        _ path: String, _ arguments: [String], _ environment: [String: String], _ files: [(path: String, flags: Int32)]
+        _ path: String, _ arguments: [String], _ environment: [String: String], _ files: [(path: String, flags: Int32)],
+        _ group: Int32?
     ) throws -> Int32 {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
@@ -57,7 +61,9 @@ public final class ChildProcess: Sendable {
         unsafe sigfillset(&all)
         unsafe posix_spawnattr_setsigmask(&attributes, &none)
         unsafe posix_spawnattr_setsigdefault(&attributes, &all)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        if let group { unsafe posix_spawnattr_setpgroup(&attributes, group) }
+        let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (group == nil ? 0 : POSIX_SPAWN_SETPGROUP)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
         let texts = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
         let variables = unsafe environment.map { unsafe strdup("\($0)=\($1)") } + [nil]
         defer { unsafe (texts + variables).forEach { unsafe free($0) } }

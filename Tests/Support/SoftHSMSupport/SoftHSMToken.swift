@@ -78,6 +78,11 @@ public final class SoftHSMToken: Sendable {
         try tokenObject.putBack()
     }
 
+    /// Does that where it is needed, while others go on using the token.
+    public func mendIfCutShort() throws {
+        if tokenObject.isCutShort { try tokenObject.putBack() }
+    }
+
     /// `pkcs11:token=` and the label.
     public var tokenURI: String {
         let allowed = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._~"))

@@ -15,6 +15,12 @@ final class TokenObject: @unchecked Sendable {
         }
     }
 
+    /// Whether the file has less in it than it had.
+    var isCutShort: Bool {
+        guard let (path, content) = lock.withLock({ kept }) else { return false }
+        return (FileManager.default.contents(atPath: path)?.count ?? 0) < content.count
+    }
+
     func putBack() throws {
         guard let (path, content) = lock.withLock({ kept }) else { throw CocoaError(.fileNoSuchFile) }
         try content.write(to: URL(fileURLWithPath: path))

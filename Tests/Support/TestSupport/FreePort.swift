@@ -1,18 +1,17 @@
 import Foundation
 import Synchronization
-import Testing
 
 /// Ports for servers whose port must be known before they start.
 ///
 /// None of those that the kernel gives to sockets of its own choice (`ip_local_port_range`, from 32768 on): any connection of
 /// another test could hold such a port by the time the server wants it. And none twice in one run.
-enum FreePort {
+package enum FreePort {
     private static let ports = 16_384..<32_768
     /// Runs that share a machine begin at different places.
     private static let position = Mutex(Int.random(in: ports))
 
     /// A port of 127.0.0.1 that nobody has bound.
-    static func next() throws -> Int {
+    package static func next() throws -> Int {
         for _ in ports {
             let port = position.withLock { position in
                 defer { position = position + 1 == ports.upperBound ? ports.lowerBound : position + 1 }
@@ -25,7 +24,7 @@ enum FreePort {
 
     private static func isFree(_ port: Int) throws -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        try #require(descriptor >= 0)
+        guard descriptor >= 0 else { throw NoFreePort() }
         defer { close(descriptor) }
         // As servers do, whose predecessors' connections may still be in TIME_WAIT.
         var reuse: Int32 = 1
@@ -41,5 +40,5 @@ enum FreePort {
         }
     }
 
-    struct NoFreePort: Error {}
+    package struct NoFreePort: Error {}
 }
