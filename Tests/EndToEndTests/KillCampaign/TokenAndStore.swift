@@ -53,6 +53,13 @@ struct TokenAndStore: Sendable {
         return result
     }
 
+    /// The keys on a token alone.
+    static func readKeys(_ token: SoftHSMToken) throws -> TokenAndStore {
+        var result = TokenAndStore()
+        try result.readToken(token)
+        return result
+    }
+
     private static let query = """
         SELECT 'live', lower(hex(key_id)), '' FROM signing_key WHERE state IN ('standby', 'active', 'retiring')
         UNION ALL SELECT iif(tombstone, 'tombstone', 'intent'), lower(hex(key_id)), '' FROM generation_intent

@@ -1,0 +1,214 @@
+import AgentClient
+import AgentProtocol
+import FleetHistory
+import FleetSupport
+import Foundation
+import Platform
+import SoftHSMSupport
+import TestSupport
+
+/// A fleet under load to which bad things happen, and what is found in its history afterwards.
+///
+/// What happens when follows from the seed; what comes of it does not.
+struct FleetCampaign {
+    struct Outcome {
+        var report = CheckReport()
+        var tally: [String: Int] = [:]
+        var remarks: [String] = []
+
+        /// How often something was done to the fleet.
+        var things: Int { tally.filter { $0.key.hasPrefix("happened: ") }.values.reduce(0, +) }
+
+        /// All of it, for people.
+        var lines: [String] {
+            func table(_ counts: [String: Int]) -> [String] {
+                counts.sorted { $0.key < $1.key }.map { "  \($0.value)\t\($0.key)" }
+            }
+            return table(tally) + ["looked at:"] + table(report.looked) + ["not counted as violations:"] + table(report.excused)
+                + remarks.map { "note: \($0)" } + report.violations.prefix(40).map { "violation: \($0)" }
+        }
+    }
+
+    let seed: UInt64
+    let seconds: Int
+    /// Three agents over etcd, or one over SQLite.
+    let isShared: Bool
+    /// Where the history is written to.
+    var historyPath: String?
+    let report: @Sendable (String) -> Void
+
+    func run() async throws -> Outcome {
+        try await SoftHSMToken.with { token in
+            let fleet = try await Fleet.make(isShared: isShared, token)
+            do {
+                let outcome = try await run(fleet)
+                await fleet.end()
+                return outcome
+            } catch {
+                for agent in fleet.agents { report("the end of \(agent.name)'s log: \(agent.text.suffix(1_500))") }
+                await fleet.end()
+                throw error
+            }
+        }
+    }
+
+    private func run(_ fleet: Fleet) async throws -> Outcome {
+        try await fleet.start()
+        let wall = WallClock.now()
+        let offset = wall.seconds * Nanoseconds.second + Int64(wall.nanoseconds) - MonotonicClock.nanoseconds()
+        let history = History(wallOffset: offset)
+        let clients = FleetClients(fleet: fleet, history: history)
+        let isReady = await poll("an agent that makes issuers") {
+            try await clients.prepare()
+            return true
+        }
+        guard isReady else { throw CampaignError("no issuer can be made") }
+        var generator = SeededGenerator(seed: seed)
+        var fork = generator.fork()
+        let rows = FleetNemesis.schedule(seed: generator.next(), seconds: seconds, isShared: isShared)
+        report("\(rows.joined().count) things will happen in \(seconds) s")
+        let lags = Lags()
+        let load = Task { await clients.run(&fork) }
+        let watching = Task { await lags.measure() }
+        let compacting = Task { await compact(fleet) }
+        let progress = Task { await tell(history) }
+        let started = MonotonicClock.nanoseconds()
+        await withTaskGroup(of: Void.self) { group in
+            for row in rows {
+                group.addTask {
+                    for nemesis in row {
+                        do {
+                            try await fleet.suffer(nemesis, history)
+                        } catch {
+                            history.add(
+                                MonotonicClock.nanoseconds(), MonotonicClock.nanoseconds(),
+                                .deed(Deed("failed: \(nemesis.name): \(error)", [])))
+                        }
+                    }
+                }
+            }
+        }
+        // Rows may end early: the load goes on until the time is over, and a while after everything is well again.
+        let left = Int64(seconds) * Nanoseconds.second - (MonotonicClock.nanoseconds() - started)
+        if left > 0 { try await Task.sleep(for: .nanoseconds(left)) }
+        try await fleet.heal()
+        try await Task.sleep(for: .seconds(Fleet.staleness))
+        for task in [load, watching, compacting, progress] { task.cancel() }
+        for task in [load, watching, compacting, progress] { await task.value }
+        var outcome = Outcome()
+        try await settle(fleet, clients, history, &outcome)
+        if let historyPath { try history.write(to: historyPath) }
+        return await judge(history, lags, outcome)
+    }
+
+    private func judge(_ history: History, _ lags: Lags, _ soFar: Outcome) async -> Outcome {
+        var outcome = soFar
+        var limits = FleetChecker.Limits()
+        limits.slack = max(limits.slack, 2 * lags.longest)
+        limits.staleAfter = Int64(Fleet.staleAfter) * Nanoseconds.second
+        outcome.remarks.append("this machine kept tasks waiting for \(lags.longest / 1_000_000) ms at most")
+        outcome.report = await FleetChecker(history, limits: limits).check()
+        outcome.tally = Self.tally(history)
+        return outcome
+    }
+
+    /// Waits until nothing is under way any more, and looks at everything once.
+    private func settle(
+        _ fleet: Fleet, _ clients: FleetClients, _ history: History, _ outcome: inout Outcome
+    ) async throws {
+        var inventory: Inventory?
+        let isSettled = await poll("a settled fleet") {
+            let found = try await fleet.inventory(isSettled: true)
+            inventory = found
+            guard found.pending.isEmpty, found.privateKeys == Set(found.live.map(\.keyID)) else { return false }
+            return true
+        }
+        let found = try inventory ?? { throw CampaignError("token and store cannot be read") }()
+        if !isSettled { outcome.remarks.append("\(found.pending.count) keys were still to be made or destroyed at the end") }
+        let moment = MonotonicClock.nanoseconds()
+        history.add(moment, moment, .inventory(found))
+        for agent in fleet.agents {
+            guard let client = try? await AgentConnection.connect(socketPath: agent.socket) else {
+                outcome.remarks.append("\(agent.name) does not answer at the end: \(agent.text.suffix(500))")
+                continue
+            }
+            for (name, _) in clients.issuers.all { try? await clients.look(at: name, agent, client) }
+            if let health = try? await client.call(HealthParameters()), health.status != "ok" {
+                outcome.remarks.append(
+                    "\(agent.name) is \(health.status): \(health.problems.map(\.message).joined(separator: "; "))")
+            }
+            await client.close()
+        }
+        for frontend in fleet.frontends {
+            for (name, path) in clients.issuers.all { await clients.fetch(name, path, frontend) }
+        }
+    }
+
+    private func compact(_ fleet: Fleet) async {
+        while !Task.isCancelled, let etcd = fleet.etcd {
+            try? await etcd.compact()
+            try? await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    private func tell(_ history: History) async {
+        let began = MonotonicClock.nanoseconds()
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(30))
+            guard !Task.isCancelled else { return }
+            let tally = Self.tally(history)
+            report(
+                "\((MonotonicClock.nanoseconds() - began) / Nanoseconds.second) s: \(tally["signatures", default: 0]) signatures, \(tally["changes", default: 0]) changes, \(tally["documents", default: 0]) documents"
+            )
+        }
+    }
+
+    /// What happened how often.
+    static func tally(_ history: History) -> [String: Int] {
+        var tally: [String: Int] = [:]
+        func count(_ name: String) { tally[name, default: 0] += 1 }
+        for event in history.events {
+            switch event.what {
+            case .signature(let it):
+                count("signatures")
+                count("signatures by \(it.agent)")
+            case .refusal(let it): count("refused: \(it.method), \(it.reason)")
+            case .change(let it):
+                switch it.outcome {
+                case .done(let reply):
+                    count("changes")
+                    count("\(it.kind.rawValue): done")
+                    if let settlement = reply.settlement { count(settlement.settled ? "settled" : "not settled") }
+                    for agent in reply.settlement?.agents ?? [] { count("agents that were \(agent.outcome)") }
+                    if let publication = reply.publication { count("fresh keys \(publication)") }
+                case .refused(let reason): count("\(it.kind.rawValue): \(reason)")
+                case .unknown(let reason): count("\(it.kind.rawValue): undecided, \(reason)")
+                }
+            case .document(let it):
+                count("documents")
+                if !it.isFresh { count("documents of a stale frontend") }
+            case .deed(let it): count("happened: \(it.name)")
+            case .ring: count("rings")
+            case .keySet: count("key sets")
+            case .foreignKey, .inventory: break
+            }
+        }
+        return tally
+    }
+}
+
+/// For how long this process kept somebody waiting who should have been next.
+final class Lags: Sendable {
+    private let worst = Locked<Int64>(0)
+
+    var longest: Int64 { worst.withLock { $0 } }
+
+    func measure() async {
+        while !Task.isCancelled {
+            let before = MonotonicClock.nanoseconds()
+            try? await Task.sleep(for: .milliseconds(50))
+            let lag = MonotonicClock.nanoseconds() - before - 50_000_000
+            worst.withLock { $0 = max($0, lag) }
+        }
+    }
+}
