@@ -7,6 +7,7 @@ import Platform
 import ProcessSupport
 import RelyingParty
 import SoftHSMSupport
+import TestSupport
 import Testing
 
 /// An installation whose store lies in an etcd of these tests.
