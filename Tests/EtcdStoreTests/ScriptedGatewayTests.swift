@@ -102,7 +102,8 @@ struct ScriptedGatewayTests {
     func slowBody() async throws {
         try await ScriptedServer.run({ _ in [.head(), .bytes("{")] + ScriptedServer.silence }) { slow in
             try await ScriptedServer.run({ _ in ScriptedServer.json(Self.found) }) { good in
-                try await EtcdGateway.with([slow, good], { $0.limits.attempt = .milliseconds(200) }) { gateway in
+                try await EtcdGateway.with([slow, good], { ($0.limits.attempt, $0.limits.call) = (.seconds(2), .seconds(60)) }) {
+                    gateway in
                     let found = try await gateway.read(.key("key")).values
                     #expect(found.map(\.name) == ["key"])
                     #expect(gateway.troubles.keys.map(\.self) == [slow])

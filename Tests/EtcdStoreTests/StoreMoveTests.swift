@@ -126,6 +126,7 @@ struct StoreMoveTests {
             try await moved.record(.number(50))
             var demo = try #require(try await moved.contents().issuers.first)
             demo = try await moved.publish(demo, 50)
+            await (moved as? EtcdIssuerStore)?.close()
             let back = try await StoreMove(from: scene.place(other(kind)), to: scene.place(kind))
             #expect(back.finding == .begin)
             try await back.run()

@@ -10,66 +10,9 @@ import Testing
 
 @Suite("A store in etcd", .enabled(if: EtcdServer.isInstalled))
 struct StoreTests {
-    /// A store that is new, the gateway under it, and where this machine remembers it.
-    private struct Scene {
-        let gateway: EtcdGateway
-        let prefix: String
-        let directory: String
-        let store: EtcdIssuerStore
-
-        /// Another agent of the same fleet, or the same one started again.
-        func opened(by agent: String = "b", admitting: Set<StoreState> = [.live]) async throws -> EtcdIssuerStore {
-            try await EtcdIssuerStore.open(
-                gateway, prefix: prefix, user: user(agent), admitting: admitting)
-        }
-
-        func user(_ agent: String) -> EtcdIssuerStore.User {
-            EtcdIssuerStore.User(agent: agent, incarnation: "1", memory: "\(directory)/\(agent)")
-        }
-
-        /// Everything that lies under the prefix, by what follows the deployment.
-        func raw() async throws -> [String: String] {
-            let values = try await gateway.read(.prefix(prefix)).values
-            let base = store.layout.base.count
-            return Dictionary(
-                uniqueKeysWithValues: values.map {
-                    (String($0.name.dropFirst(base)), String(decoding: $0.value, as: UTF8.self))
-                })
-        }
-
-        /// What anybody with access to etcd could do.
-        func edit(_ key: String, _ old: String, _ new: String) async throws {
-            let text = try #require(try await raw()[key])
-            try #require(text.contains(old), "\(text)")
-            try await gateway.put(store.layout.base + key, Array(text.replacingOccurrences(of: old, with: new).utf8))
-        }
-    }
-
-    private func withScene(_ body: (Scene) async throws -> Void) async throws {
-        let server = try await EtcdServer.shared()
-        try await withTemporaryDirectory { directory in
-            try await EtcdGateway.with([server.endpoint]) { gateway in
-                let prefix = EtcdGateway.prefix()
-                try await EtcdIssuerStore.make(gateway, prefix: prefix, minted: .fixture)
-                let user = EtcdIssuerStore.User(agent: "a", incarnation: "1", memory: "\(directory)/a")
-                let store = try await EtcdIssuerStore.open(gateway, prefix: prefix, user: user)
-                try await body(Scene(gateway: gateway, prefix: prefix, directory: directory, store: store))
-            }
-        }
-    }
-
-    private func code(_ body: () async throws -> Void) async -> StoreError.Code? {
-        do {
-            try await body()
-            return nil
-        } catch {
-            return (error as? StoreError)?.code
-        }
-    }
-
     @Test("it is made once, and one that was never made is missing")
     func making() async throws {
-        try await withScene { scene in
+        try await withStoreScene { scene in
             await #expect(throws: StoreError(.conflict, "", hint: "")) {
                 try await EtcdIssuerStore.make(
                     scene.gateway, prefix: scene.prefix, minted: Deployment(id: "ff", tenant: "t"))
@@ -91,7 +34,7 @@ struct StoreTests {
 
     @Test("the layout is what other releases read")
     func layout() async throws {
-        try await withScene { scene in
+        try await withStoreScene { scene in
             let issuer = try await scene.store.create()
             try await scene.store.record(.number(2))
             let second = try await scene.store.publish(issuer, 2)
@@ -121,7 +64,7 @@ struct StoreTests {
 
     @Test("head changes with everything that is committed, and with nothing else")
     func head() async throws {
-        try await withScene { scene in
+        try await withStoreScene { scene in
             var heads = [try await scene.store.head().head]
             func isNew() async throws -> Bool {
                 heads.append(try await scene.store.head().head)
@@ -149,7 +92,7 @@ struct StoreTests {
 
     @Test("agents that commit at the same time lose against each other, and never a commit")
     func race() async throws {
-        try await withScene { scene in
+        try await withStoreScene { scene in
             let stores = [scene.store, try await scene.opened(by: "b"), try await scene.opened(by: "c")]
             try await stores[0].create()
             let won = Locked(0)
@@ -229,7 +172,7 @@ struct StoreTests {
             (#""oldest":1"#, #""oldest":2"#, .newerSchema, "newer"), (#""schema":1"#, #""schema":2"#, .newerSchema, "newer"),
         ]
         for (old, new, expected, word) in states {
-            try await withScene { scene in
+            try await withStoreScene { scene in
                 let issuer = try await scene.store.create()
                 try await scene.edit("meta", old, new)
                 let opening = await #expect(throws: StoreError.self) { try await scene.opened() }
@@ -248,7 +191,7 @@ struct StoreTests {
 
     @Test("two deployments under one prefix, and another one than before, are refused")
     func deployments() async throws {
-        try await withScene { scene in
+        try await withStoreScene { scene in
             let other = "\(scene.prefix)/1/ffff/meta"
             try await scene.gateway.put(other, [])
             let both = await #expect(throws: StoreError.self) { try await scene.opened() }
@@ -260,6 +203,7 @@ struct StoreTests {
             #expect(await code { _ = try await scene.store.head() } == .displaced)
             #expect(await code { try await scene.store.record(.number(1)) } == .displaced)
             try await EtcdIssuerStore.make(scene.gateway, prefix: scene.prefix, minted: Deployment(id: "0f", tenant: "t"))
+            await scene.store.close()
             let another = await #expect(throws: StoreError.self) { try await scene.opened(by: "a") }
             #expect(another?.code == .displaced)
             #expect(another?.message.contains("0f") == true)
@@ -269,7 +213,7 @@ struct StoreTests {
 
     @Test("an issuer whose record would be too large is refused, and nothing has happened")
     func tooLarge() async throws {
-        try await withScene { scene in
+        try await withStoreScene { scene in
             var issuer = try await scene.store.create(url: "https://oidc.example/0/")
             var refused: StoreError?
             for number in 1...200 where refused == nil {
@@ -295,7 +239,7 @@ struct StoreTests {
             ("head", "{", "("),
         ]
         for (key, old, new) in edits {
-            try await withScene { scene in
+            try await withStoreScene { scene in
                 try await scene.store.create()
                 try await scene.store.record(.number(2))
                 try await scene.edit(key, old, new)
@@ -304,7 +248,7 @@ struct StoreTests {
                 #expect(error?.message.contains("edited") == true)
             }
         }
-        try await withScene { scene in
+        try await withStoreScene { scene in
             let issuer = try await scene.store.create()
             try await scene.edit("issuers/demo", #"{"accepted""#, #"{"later":[1],"accepted""#)
             for key in ["later/x", "agents/a", "views/a", "zzz"] {
@@ -318,7 +262,7 @@ struct StoreTests {
 
     @Test("what went back since this machine last looked is said")
     func regressions() async throws {
-        try await withScene { scene in
+        try await withStoreScene { scene in
             var issuer = try await scene.store.create()
             try await scene.store.create(.other, key: 2)
             try await scene.store.record(.number(3))
@@ -334,6 +278,7 @@ struct StoreTests {
                 .generation(issuer: "demo", known: 2, now: 1), .generation(issuer: "other", known: 1, now: 0),
             ]
             #expect(try await scene.store.view().regressions == expected)
+            await scene.store.close()
             #expect(try await scene.opened(by: "a").view().regressions == expected, "also after a restart")
             #expect(try await scene.opened(by: "b").view().regressions.isEmpty, "another machine has not seen it")
         }
@@ -341,7 +286,7 @@ struct StoreTests {
 
     @Test("a settlement that is too large for one transaction is made issuer by issuer, and goes on where it was cut off")
     func largeSettlement() async throws {
-        try await withScene { scene in
+        try await withStoreScene { scene in
             let names = (0..<60).map { IssuerName("i\($0)")! }
             var issuers: [Issuer] = []
             for (number, name) in names.enumerated() {
@@ -399,7 +344,7 @@ struct StoreTests {
 
     @Test("hundreds of destructions are stranded, and only the last starts of agents are kept")
     func many() async throws {
-        try await withScene { scene in
+        try await withStoreScene { scene in
             let ids = (0..<150).map { KeyID([UInt8](repeating: 0, count: 15) + [UInt8($0)])! }
             for id in ids {
                 try await scene.store.record(
@@ -419,8 +364,10 @@ struct StoreTests {
 
     @Test("what a machine remembers is taken from a file that it alone can write, or not at all")
     func memory() async throws {
-        try await withScene { scene in
+        try await withStoreScene { scene in
             try await scene.store.noteFrontends(2)
+            #expect(await code { _ = try await scene.opened(by: "a") } == .occupied)
+            await scene.store.close()
             #expect(try await scene.opened(by: "a").contents().frontends == 2)
             try AtomicFile.write(Array("{}".utf8), to: "\(scene.directory)/c", mode: 0o666)
             #expect(await code { _ = try await scene.opened(by: "c") } == .exposed)

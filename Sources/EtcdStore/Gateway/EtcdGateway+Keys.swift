@@ -14,15 +14,19 @@ extension EtcdGateway {
 
     /// Everything in a range, page by page and all as of one revision: the present one, unless one is given.
     ///
+    /// - Parameters:
+    ///   - since: leaves out what was changed before that revision.
+    ///   - keysOnly: leaves out the values.
     /// - Throws: `EtcdError`, with `.compacted` when the revision is not kept any more: read again then; `.futureRevision` for
     ///   one that the cluster has not reached.
-    public func read(_ range: EtcdKeyRange, at revision: Int64 = 0, page: Int = 256) async throws(EtcdError)
-        -> EtcdReading
-    {
+    public func read(
+        _ range: EtcdKeyRange, at revision: Int64 = 0, since: Int64 = 0, keysOnly: Bool = false, page: Int = 256
+    ) async throws(EtcdError) -> EtcdReading {
         var rest = range
         var reading = EtcdReading(values: [], revision: revision, sentAt: 0)
         while true {
-            let request = WireRequest.Range(rest, limit: page, revision: reading.revision)
+            let request = WireRequest.Range(
+                rest, limit: page, revision: reading.revision, since: since, keysOnly: keysOnly)
             let reply = try await readPage(request)
             if reading.sentAt == 0 { reading.sentAt = reply.sentAt }
             if reading.revision == 0 { reading.revision = reply.value.header.revision }

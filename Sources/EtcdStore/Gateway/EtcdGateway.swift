@@ -21,7 +21,7 @@ public final class EtcdGateway: Sendable {
     let exchange: HTTPExchange
     /// A client of its own, so that a watch never waits for a call or a call for a watch.
     let watchExchange: HTTPExchange
-    private let clock: @Sendable () -> Int64
+    let clock: @Sendable () -> Int64
 
     /// - Parameter clock: nanoseconds of a clock that nobody sets and that goes on in suspension, for `sentAt`.
     /// - Throws: `EtcdError` with `.misconfigured`, also for a certificate that cannot be read.

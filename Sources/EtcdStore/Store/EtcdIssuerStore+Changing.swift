@@ -40,11 +40,7 @@ extension EtcdIssuerStore {
 
     /// What rules the store, as long as it may be changed.
     func meta(_ snapshot: StoreSnapshot) throws(StoreError) -> MetaRecord {
-        guard let meta: MetaRecord = try snapshot.record(layout.meta) else {
-            throw StoreError(
-                .displaced, "the store in etcd is gone: \(layout.meta) is not there any more",
-                hint: "restore etcd's snapshot, and find out who removed it")
-        }
+        guard let meta: MetaRecord = try snapshot.record(layout.meta) else { throw .gone(layout.meta) }
         try Self.check(meta, admitted)
         return meta
     }
@@ -76,6 +72,7 @@ extension EtcdIssuerStore {
     /// The revision at which something in the store was written by this change; `nil` when nothing was.
     private static func revision(of change: StoreChange, _ gateway: EtcdGateway) async throws(StoreError) -> Int64? {
         let keys = change.written.keys.sorted()
+        guard !keys.isEmpty else { return nil }
         let outcome = try await asking { () async throws(EtcdError) in
             try await gateway.carryOut(EtcdTransaction(success: keys.map { .get(.key($0)) }))
         }
@@ -101,7 +98,7 @@ extension EtcdIssuerStore {
                     .unavailable, "etcd has answered \(outcome.found.count) of \(batch.count) questions",
                     hint: "check that etcd listens at the endpoints and nothing else")
             }
-            if snapshot.revision == 0 { snapshot.revision = outcome.revision }
+            if snapshot.revision == 0 { (snapshot.revision, snapshot.sentAt) = (outcome.revision, outcome.sentAt) }
             for (range, page) in zip(batch, outcome.found) {
                 snapshot.add(page.values)
                 guard page.hasMore, let last = page.values.last else { continue }

@@ -38,7 +38,7 @@ extension EtcdIssuerStore {
     private func settleInParts(_ settlement: Settlement) async throws(StoreError) {
         let recovering = EtcdIssuerStore(
             deployment: deployment, gateway: gateway, layout: layout, memory: memory, by: by,
-            admitted: admitted.union([.recovering]))
+            admitted: admitted.union([.recovering]), presence: presence, cache: cache)
         let place = layout.meta
         try await changing { [self] (snapshot, change) throws(StoreError) in
             var meta = try meta(snapshot)
@@ -116,12 +116,12 @@ extension EtcdIssuerStore {
 
     private struct IssuerOfRecord: Decodable { var issuer: String }
 
-    /// The token whose keys count from now on. The store is no copy any more, and in use.
+    /// The token whose keys count from now on. The store is no copy any more, and in use; by its epoch each machine sees that an
+    /// operator has decided, and takes what the store says now for what it has seen.
     private func addEnd(_ settlement: Settlement, _ snapshot: StoreSnapshot, to change: inout StoreChange) throws(StoreError) {
         change.compare(layout.token, in: snapshot)
         try change.put(layout.token, TokenRecord(label: settlement.token.label, serial: settlement.token.serial))
         var meta = try meta(snapshot)
-        guard meta.copiedAt != nil || meta.state == StoreState.recovering.rawValue else { return }
         meta.copiedAt = nil
         meta.state = StoreState.live.rawValue
         meta.epoch += 1

@@ -24,7 +24,7 @@ public struct StoreState: RawRepresentable, Hashable, Sendable {
 ///
 /// Each change is one transaction that compares the revisions of all it was decided by, and each changes `head`. An answer that
 /// is lost is made up for: the change is sent again, which does nothing if it was made, and is known by its id.
-public struct EtcdIssuerStore: IssuerStorage {
+public struct EtcdIssuerStore: SharedIssuerStorage {
     /// Of the layout and of the records.
     public static let schema = 1
 
@@ -37,20 +37,28 @@ public struct EtcdIssuerStore: IssuerStorage {
     let admitted: Set<StoreState>
     /// Whether nothing is changed, neither in etcd nor in the memory of this machine.
     var isReadOnly = false
+    let presence: Locked<Presence>
+    /// The last view that was read.
+    let cache: Locked<StoredView?>
+    let turns = Turns()
 
     /// Who uses a store, and where.
     public struct User: Sendable {
-        /// The agent's id, which no other agent of the fleet has.
-        public var agent: String
+        /// The agent's id, which no other agent of the fleet has; with `nil` a random one that its memory keeps.
+        public var agent: String?
         /// Random, of this start.
         public var incarnation: String
-        /// The file of what this machine remembers of the store.
-        public var memory: String
+        /// The file of what this machine remembers of the store, locked as long as the store is open; `nil` for a command that looks
+        /// in beside an agent and remembers nothing.
+        public var memory: String?
+        /// Whether the caller holds the lock of the memory, `<memory>.lock`, for as long as the store is open.
+        public var isLocked: Bool
 
-        public init(agent: String, incarnation: String, memory: String) {
+        public init(agent: String?, incarnation: String, memory: String?, isLocked: Bool = false) {
             self.agent = agent
             self.incarnation = incarnation
             self.memory = memory
+            self.isLocked = isLocked
         }
     }
 
@@ -84,14 +92,16 @@ public struct EtcdIssuerStore: IssuerStorage {
     ///   - admitted: the states in which it may be.
     ///   - isReadOnly: whether it is opened beside whoever uses it, for reading only: every call that writes throws `.unavailable`.
     /// - Throws: `StoreError` with `.missing` when there is none, `.displaced` when it is another deployment's than this machine
-    ///   has used, `.newerSchema` when this release is too old for it, `.unavailable` when its state is not admitted.
+    ///   has used, `.occupied` when another process has the memory, `.newerSchema` when this release is too old for it, `.unavailable`
+    ///   when its state is not admitted.
     public static func open(
         _ gateway: EtcdGateway, prefix: String, user: User, tenant: String? = nil, admitting admitted: Set<StoreState> = [.live],
         reading isReadOnly: Bool = false
     ) async throws(StoreError) -> EtcdIssuerStore {
         try checkPrefix(prefix)
         return try await uncancelled { () async throws(StoreError) -> EtcdIssuerStore in
-            let memory = try await LocalMemory(path: user.memory, isReadOnly: isReadOnly)
+            for name in [user.agent, user.incarnation].compactMap(\.self) { try checkName(name) }
+            let memory = try await LocalMemory(path: user.memory, isReadOnly: isReadOnly, isLocked: user.isLocked)
             let id = try await deployment(gateway, prefix)
             let layout = StoreLayout(prefix: prefix, deployment: id)
             let values = try await EtcdIssuerStore.asking { () async throws(EtcdError) in
@@ -106,12 +116,42 @@ public struct EtcdIssuerStore: IssuerStorage {
             if let known = await memory.content.deployment, known != id {
                 throw StoreError(
                     .displaced, "under \(prefix) in etcd lies the deployment \(id), and this machine has used \(known)",
-                    hint: "check endpoints and prefix; to join the other deployment, move \(user.memory) away first")
+                    hint:
+                        "check endpoints and prefix; to join the other deployment, move \(user.memory ?? "the memory") away first"
+                )
             }
-            try await memory.keep { $0.deployment = id }
+            let minted = SystemRandom.hexadecimal(bytes: 8)
+            try await memory.keep { memory in
+                memory.deployment = id
+                if user.agent == nil, memory.agent == nil { memory.agent = minted }
+            }
+            let remembered = await memory.content.agent
+            let agent = user.agent ?? remembered ?? minted
             return EtcdIssuerStore(
                 deployment: Deployment(id: id, tenant: tenant ?? meta.tenant), gateway: gateway, layout: layout, memory: memory,
-                by: ActorRecord(agent: user.agent, incarnation: user.incarnation), admitted: admitted, isReadOnly: isReadOnly)
+                by: ActorRecord(agent: agent, incarnation: user.incarnation), admitted: admitted, isReadOnly: isReadOnly,
+                presence: Locked(Presence()), cache: Locked(nil))
+        }
+    }
+
+    /// Lets others have the memory, with everything written into it. To be called once, at the end; the gateway stays open.
+    public func close() async {
+        await memory.close()
+    }
+
+    private static func checkName(_ name: String) throws(StoreError) {
+        let isAllowed = name.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                true
+            default: false
+            }
+        }
+        guard isAllowed, (1...64).contains(name.utf8.count) else {
+            throw StoreError(
+                .unavailable, "\(String(reflecting: name)) cannot be an agent's id",
+                hint: "give one of 1 to 64 letters, digits, dots, hyphens and underscores")
         }
     }
 

@@ -16,6 +16,8 @@ public final class EtcdMovableStore: MovableStore {
 
     /// - Parameter isReadOnly: for a look that changes nothing.
     public init(_ gateway: EtcdGateway, prefix: String, user: EtcdIssuerStore.User, reading isReadOnly: Bool = false) {
+        var user = user
+        user.isLocked = true
         (self.gateway, self.prefix, self.user, self.isReadOnly) = (gateway, prefix, user, isReadOnly)
     }
 

@@ -100,7 +100,7 @@ extension IntentRecord {
     func intent(_ keyID: KeyID) throws(StoreError) -> GenerationIntent {
         GenerationIntent(
             keyID: keyID, issuer: try .reading(issuer), algorithm: try .reading(algorithm),
-            recordedAt: Timestamp(seconds: recordedAt), isTombstone: tombstone)
+            recordedAt: Timestamp(seconds: recordedAt), isTombstone: tombstone, incarnation: by.incarnation)
     }
 }
 

@@ -182,3 +182,46 @@ struct MarkRecord: StoreRecord {
 struct AnyRecord: Decodable {
     var change: String?
 }
+
+/// An agent that may sign.
+struct MemberRecord: StoreRecord {
+    var change = ""
+    var group = StoreLayout.group
+    var incarnation: String
+    /// Of its machine's memory.
+    var keeper: String
+    var host: String
+    var release: String
+    var staleness: Int
+    /// It has not been there, and goes unless it takes this away in time. Absent in one that is waited for as any other.
+    var leaving: Bool?
+}
+
+/// An agent that is there, under its lease.
+struct PresenceRecord: StoreRecord {
+    var change = ""
+    var group = StoreLayout.group
+    var incarnation: String
+    var release: String
+    var staleness: Int
+    /// What its wall clock shows, in milliseconds since 1970.
+    var clock: Int64
+}
+
+/// How far an agent has come, under its lease.
+struct ReportRecord: StoreRecord {
+    var change = ""
+    var incarnation: String
+    var revision: Int64
+    var draining: [String]
+    var unserved: [String]
+    var unusable: [String]
+    var behind: Bool
+    var frontends: Int
+}
+
+/// Who makes a standby key, under its lease.
+struct ClaimRecord: StoreRecord {
+    var change = ""
+    var by: ActorRecord
+}

@@ -5,6 +5,8 @@ import IssuerStore
 struct StoreSnapshot: Sendable {
     private(set) var values: [String: EtcdKeyValue] = [:]
     var revision: Int64 = 0
+    /// When the request was sent that fixed the revision.
+    var sentAt: Int64 = 0
 
     mutating func add(_ found: [EtcdKeyValue]) {
         for value in found { values[value.name] = value }
@@ -52,6 +54,8 @@ struct StoreChange: Sendable {
     private(set) var compared: [String: Int64] = [:]
     private(set) var written: [String: [UInt8]] = [:]
     private var deleted: [String: EtcdKeyRange] = [:]
+    /// Whether it is a commit, which every agent has to know of.
+    var movesHead = true
 
     init(id: String) {
         self.id = id
@@ -96,6 +100,7 @@ struct StoreChange: Sendable {
         return EtcdTransaction(
             comparing: compared.sorted { $0.key < $1.key }.map { .modified($0.key, $0.value) },
             success: deleted.sorted { $0.key < $1.key }.map { .delete($0.value) }
-                + written.sorted { $0.key < $1.key }.map { .put($0.key, $0.value) } + [.put(head, mark.encoded())])
+                + written.sorted { $0.key < $1.key }.map { .put($0.key, $0.value) }
+                + (movesHead ? [.put(head, mark.encoded())] : []))
     }
 }

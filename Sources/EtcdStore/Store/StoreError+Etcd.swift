@@ -1,4 +1,5 @@
 import IssuerStore
+import KeyLifecycle
 
 extension StoreError {
     /// What a failure below a store call means for the caller.
@@ -17,6 +18,19 @@ extension StoreError {
         StoreError(
             .corrupt, "the store in etcd was edited or damaged: \(message)",
             hint: "find out who writes to etcd beside the agents, and restore etcd's snapshot or what was there", cause: cause)
+    }
+
+    /// The same, naming the issuer.
+    func about(_ name: IssuerName) -> StoreError {
+        guard !message.contains("issuer \(name)") else { return self }
+        return StoreError(code, "the issuer \(name): \(message)", hint: hint, cause: cause)
+    }
+
+    /// A key is missing without which there is no store.
+    static func gone(_ place: String) -> StoreError {
+        StoreError(
+            .displaced, "the store in etcd is gone: \(place) is not there any more",
+            hint: "restore etcd's snapshot, and find out who removed it")
     }
 
     static func tooLarge(_ what: String) -> StoreError {

@@ -1,3 +1,4 @@
+import IssuerStore
 import KeyLifecycle
 
 /// Where everything of one deployment lies: `<prefix>/1/<deployment>/`.
@@ -31,6 +32,8 @@ struct StoreLayout: Hashable, Sendable {
     var probes: String { base + "probes/" }
 
     var issuers: String { base + "issuers/" }
+    /// Of all issuers: `<name>/<kid>`.
+    var ended: String { base + "ended/" }
     var former: String { base + "former/" }
     var intents: String { base + "intents/" }
     var destructions: String { base + "destructions/" }
@@ -41,22 +44,48 @@ struct StoreLayout: Hashable, Sendable {
     /// The token that last showed the keys of the group.
     var token: String { base + "tokens/" + Self.group }
 
+    /// Who may sign: without a lease, so that an agent that cannot be heard of is still waited for.
+    var members: String { base + "members/" }
+    /// Who is there, each under its lease.
+    var agents: String { base + "agents/" }
+    /// How far each has come, under its lease.
+    var views: String { base + "views/" }
+    var claims: String { base + "claims/" }
+
     func issuer(_ name: IssuerName) -> String { issuers + name.text }
-    func ended(_ name: IssuerName) -> String { "\(base)ended/\(name.text)/" }
+    func ended(_ name: IssuerName) -> String { "\(ended)\(name.text)/" }
     func ended(_ name: IssuerName, _ kid: String) -> String { ended(name) + kid }
     func former(_ name: IssuerName) -> String { former + name.text }
     func intent(_ id: KeyID) -> String { "\(intents)\(id)" }
     func destruction(_ id: KeyID) -> String { "\(destructions)\(id)" }
     func quarantined(_ id: KeyID) -> String { "\(quarantined)\(id)" }
     func start(_ id: String) -> String { starts + id }
+    func member(_ id: String) -> String { members + id }
+    /// Of one that had the id before, and may go on signing for a while.
+    func former(_ id: String, _ incarnation: String) -> String { "\(members)\(id)/\(incarnation)" }
+    func agent(_ id: String) -> String { agents + id }
+    func view(_ id: String) -> String { views + id }
+    func claim(_ name: IssuerName) -> String { claims + name.text }
 
     /// What has become of a `CKA_ID`. Never deleted, so never read as a whole.
     func keyID(_ id: KeyID) -> String { "\(keyIDs)\(id)" }
     /// Whose key a kid is. Never deleted either.
     func kid(_ kid: String) -> String { "\(kids)\(kid)" }
 
-    /// Everything but what grows for ever.
-    var contents: [EtcdKeyRange] {
-        [.between(base, keyIDs), EtcdKeyRange(start: Array("\(base)kids0".utf8), end: EtcdKeyRange.prefix(base).end)]
+    /// Where everything lies that a view shows, but for `meta`, `head` and the token.
+    var groups: [String] { [issuers, ended, former, intents, destructions, quarantined, starts] }
+
+    /// What an event of a key may mean to an agent; `nil` for nothing.
+    func hint(_ key: String, isNew: Bool, for agent: String) -> StoreHint? {
+        guard key.hasPrefix(base) else { return nil }
+        let name = key.dropFirst(base.count)
+        switch name.prefix(while: { $0 != "/" }) {
+        case "claims", "heads", "probes": return nil
+        case "members": return name == "members/\(agent)" ? nil : .members
+        case "views": return name == "views/\(agent)" ? nil : .members
+        // That it is still there is no news.
+        case "agents": return isNew && name != "agents/\(agent)" ? .members : nil
+        default: return .contents
+        }
     }
 }

@@ -13,8 +13,8 @@ public enum EtcdOperation: Hashable, Sendable {
     /// - Parameter lease: the key ends with it; `nil` for one that stays.
     case put(String, [UInt8], lease: Int64? = nil)
     case delete(EtcdKeyRange)
-    /// What is there, at most `limit` keys if that is not 0.
-    case get(EtcdKeyRange, limit: Int = 0, revision: Int64 = 0)
+    /// What is there, at most `limit` keys if that is not 0, and of these only what was changed at the revision `since` or later.
+    case get(EtcdKeyRange, limit: Int = 0, revision: Int64 = 0, since: Int64 = 0)
 }
 
 /// Operations that take effect together if every comparison is true, and others if one is not.
@@ -53,7 +53,7 @@ public struct EtcdPage: Sendable, Decodable {
     public var values: [EtcdKeyValue]
     /// Whether there are more in the range than were asked for.
     public var hasMore: Bool
-    /// How many there are in the whole range.
+    /// How many there are in the whole range, whenever they were changed.
     public var count: Int64
 
     static let empty = EtcdPage(values: [], hasMore: false, count: 0)

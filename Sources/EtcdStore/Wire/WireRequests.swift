@@ -8,14 +8,19 @@ enum WireRequest {
         var range_end: WireBytes?
         var limit: WireInteger?
         var revision: WireInteger?
+        var min_mod_revision: WireInteger?
         var keys_only: Bool?
         var count_only: Bool?
 
-        init(_ range: EtcdKeyRange, limit: Int = 0, revision: Int64 = 0, keysOnly: Bool = false, countOnly: Bool = false) {
+        init(
+            _ range: EtcdKeyRange, limit: Int = 0, revision: Int64 = 0, since: Int64 = 0, keysOnly: Bool = false,
+            countOnly: Bool = false
+        ) {
             key = WireBytes(bytes: range.start)
             range_end = range.wireEnd
             self.limit = limit == 0 ? nil : WireInteger(value: Int64(limit))
             self.revision = revision == 0 ? nil : WireInteger(value: revision)
+            min_mod_revision = since == 0 ? nil : WireInteger(value: since)
             keys_only = keysOnly ? true : nil
             count_only = countOnly ? true : nil
         }
@@ -68,8 +73,8 @@ enum WireRequest {
                     lease: lease.map { WireInteger(value: $0) })
             case .delete(let range):
                 request_delete_range = Delete(key: WireBytes(bytes: range.start), range_end: range.wireEnd)
-            case .get(let range, let limit, let revision):
-                request_range = Range(range, limit: limit, revision: revision)
+            case .get(let range, let limit, let revision, let since):
+                request_range = Range(range, limit: limit, revision: revision, since: since)
             }
         }
     }

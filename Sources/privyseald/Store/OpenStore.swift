@@ -13,7 +13,10 @@ struct OpenStore: Sendable {
     }
 
     /// To be called once the store is not used any more.
-    func close() async { await gateway?.close() }
+    func close() async {
+        await (storage as? EtcdIssuerStore)?.close()
+        await gateway?.close()
+    }
 
     /// Calls with a store and closes it.
     static func with<Value>(
@@ -54,7 +57,7 @@ extension EtcdSettings {
     func open(_ use: StoreUse, tenant: String?, over gateway: EtcdGateway) async throws -> OpenStore {
         do {
             let incarnation = SystemRandom.hexadecimal(bytes: 16)
-            let user = EtcdIssuerStore.User(agent: agent ?? incarnation, incarnation: incarnation, memory: memory)
+            let user = EtcdIssuerStore.User(agent: agent, incarnation: incarnation, memory: memory, isLocked: true)
             let store = try await EtcdIssuerStore.open(
                 gateway, prefix: prefix, user: user, tenant: tenant, reading: use == .reading)
             return OpenStore(store, gateway: gateway)

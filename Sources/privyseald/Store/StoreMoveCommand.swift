@@ -139,7 +139,7 @@ extension Settings {
                 _ = try await gateway.check()
                 let incarnation = SystemRandom.hexadecimal(bytes: 16)
                 let user = EtcdIssuerStore.User(
-                    agent: etcd.agent ?? incarnation, incarnation: incarnation, memory: etcd.memory)
+                    agent: etcd.agent, incarnation: incarnation, memory: etcd.memory)
                 try await body(EtcdMovableStore(gateway, prefix: etcd.prefix, user: user, reading: isReadOnly))
                 await gateway.close()
             } catch {

@@ -1,16 +1,16 @@
 public import EtcdStore
 import Foundation
-import Platform
+public import Platform
 
 extension EtcdGateway {
     /// Runs `body` with a gateway to a member, closed afterwards.
     public static func with<Value>(
         _ endpoints: [EtcdEndpoint], _ change: (inout EtcdAccess) -> Void = { _ in },
-        _ body: (EtcdGateway) async throws -> Value
+        clock: @escaping @Sendable () -> Int64 = MonotonicClock.nanoseconds, _ body: (EtcdGateway) async throws -> Value
     ) async throws -> Value {
         var access = EtcdAccess(endpoints: endpoints)
         change(&access)
-        let gateway = try EtcdGateway(access, clock: MonotonicClock.nanoseconds)
+        let gateway = try EtcdGateway(access, clock: clock)
         do {
             let value = try await body(gateway)
             await gateway.close()

@@ -49,7 +49,7 @@ extension InMemorySharedStore {
                 let sentAt = clock()
                 let (member, user) = (own.withLock { $0.member }, user)
                 let (view, wasAway) = try await line.pass(isChange: false) {
-                    try store.changing { state, _ throws(StoreError) in
+                    try store.changing(by: user.agent) { state, _ throws(StoreError) in
                         let view = state.view(for: user, sentAt: sentAt)
                         let wasAway = try member.map { member throws(StoreError) in try state.confirm(member, user) } ?? false
                         return (view, wasAway)
@@ -103,7 +103,7 @@ extension InMemorySharedStore {
             let (user, member) = (user, try joined())
             try await change { state, now throws(StoreError) in
                 _ = try state.confirm(member, user)
-                state.report(report, user, now)
+                state.report(report.bounded, user, now)
             }
         }
 
@@ -116,6 +116,7 @@ extension InMemorySharedStore {
         public func fleet() async throws -> FleetReading {
             let sentAt = clock()
             let now = store.clock()
+            noteLeaving(at: sentAt)
             return try await line.pass(isChange: false) {
                 store.common.withLock { state in
                     FleetReading(entries: state.fleet(now), revision: state.revision, sentAt: sentAt)
@@ -130,11 +131,9 @@ extension InMemorySharedStore {
         /// Takes those away who have had their time since this agent saw their mark.
         private func endDismissals() async throws {
             let now = clock()
-            let leaving = store.common.withLock { $0.members.filter(\.value.isLeaving) }
+            let leaving = noteLeaving(at: now)
             let due = own.withLock { own in
-                own.leaving = own.leaving.filter { key, seen in leaving[key]?.revision == seen.mark }
-                for (key, row) in leaving where own.leaving[key] == nil { own.leaving[key] = (row.revision, now) }
-                return own.leaving.filter { key, seen in
+                own.leaving.filter { key, seen in
                     now - seen.since >= (Int64(leaving[key]?.member.staleness ?? 0) + 2) * 1_000_000_000
                 }.map { (key: $0.key, mark: $0.value.mark) }
             }
@@ -142,6 +141,16 @@ extension InMemorySharedStore {
             try await change { state, _ throws(StoreError) in
                 for (key, mark) in due { state.endDismissal(of: key, mark) }
             }
+        }
+
+        @discardableResult
+        private func noteLeaving(at now: Int64) -> [String: SharedState.Member] {
+            let leaving = store.common.withLock { $0.members.filter(\.value.isLeaving) }
+            own.withLock { own in
+                own.leaving = own.leaving.filter { key, seen in leaving[key]?.revision == seen.mark }
+                for (key, row) in leaving where own.leaving[key] == nil { own.leaving[key] = (row.revision, now) }
+            }
+            return leaving
         }
 
         private func joined() throws(StoreError) -> FleetMember {
@@ -253,7 +262,7 @@ extension InMemorySharedStore {
             _ body: @escaping @Sendable (inout SharedState, _ now: Int64) throws(StoreError) -> Value
         ) async throws -> Value {
             let store = store
-            return try await line.pass(isChange: true) { try store.changing(body) }
+            return try await line.pass(isChange: true) { try store.changing(by: user.agent, body) }
         }
 
         @discardableResult
@@ -262,6 +271,14 @@ extension InMemorySharedStore {
         ) async throws -> Int64? {
             try await change { state, _ throws(StoreError) in try state.change(body) }
         }
+    }
+}
+
+extension MemberReport {
+    /// As the store keeps it: when there is more than it can name, it names nothing.
+    fileprivate var bounded: MemberReport {
+        guard isBehindMuch || [draining, unserved, unusable].contains(where: { $0.count > Self.limit }) else { return self }
+        return MemberReport(revision: revision, isBehindMuch: true, frontends: frontends)
     }
 }
 

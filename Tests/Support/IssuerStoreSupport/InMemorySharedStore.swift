@@ -27,7 +27,7 @@ public final class InMemorySharedStore: Sendable {
     public func handle(
         agent: String, incarnation: String, machine: String? = nil, clock: @escaping @Sendable () -> Int64
     ) -> Handle {
-        let line = StoreLine()
+        let line = StoreLine(of: agent)
         common.withLock { $0.lines.append(line) }
         return Handle(
             store: self, user: .init(agent: agent, incarnation: incarnation, keeper: machine ?? agent), line: line, clock: clock)
@@ -66,10 +66,10 @@ public final class InMemorySharedStore: Sendable {
         changing { state, _ in state.restore(backup.state) }
     }
 
-    /// Carries out a change of the common state and tells whoever watches.
+    /// Carries out a change of the common state and tells whoever watches, an agent nothing of what it says of itself.
     @discardableResult
     func changing<Value: Sendable, Failure: Error>(
-        _ body: @Sendable (inout SharedState, _ now: Int64) throws(Failure) -> Value
+        by agent: String? = nil, _ body: @Sendable (inout SharedState, _ now: Int64) throws(Failure) -> Value
     ) throws(Failure) -> Value {
         let now = clock()
         let (value, hints, lines) = try common.withLock { state throws(Failure) in
@@ -82,7 +82,7 @@ public final class InMemorySharedStore: Sendable {
             if state.membersRevision != before.1 { hints.append(.members) }
             return (value, hints, state.lines)
         }
-        for line in lines { for hint in hints { line.tell(hint) } }
+        for line in lines { for hint in hints where hint == .contents || line.agent != agent { line.tell(hint) } }
         return value
     }
 }
@@ -110,20 +110,20 @@ struct SharedState: Sendable {
     }
 
     struct Presence: Sendable {
-        var incarnation: String
+        var user: SharedUser
         var clock: Int64
         var revision: Int64
         var lease: Int64
     }
 
     struct Reported: Sendable {
-        var incarnation: String
+        var user: SharedUser
         var report: MemberReport
         var lease: Int64
     }
 
     struct Claim: Sendable {
-        var incarnation: String
+        var user: SharedUser
         var lease: Int64
     }
 
@@ -149,8 +149,7 @@ struct SharedState: Sendable {
     private var presences: [String: Presence] = [:]
     private var reports: [String: Reported] = [:]
     private var claims: [IssuerName: Claim] = [:]
-    /// By start.
-    private var leases: [String: Lease] = [:]
+    private var leases: [SharedUser: Lease] = [:]
     var machines: [String: Machine] = [:]
     var lines: [StoreLine] = []
 
@@ -194,16 +193,16 @@ struct SharedState: Sendable {
         leases.values.contains { $0.id == lease && $0.end > now }
     }
 
-    private mutating func lease(of incarnation: String, _ now: Int64) -> Int64 {
-        if let lease = leases[incarnation], lease.end > now { return lease.id }
+    private mutating func lease(of user: SharedUser, _ now: Int64) -> Int64 {
+        if let lease = leases[user], lease.end > now { return lease.id }
         revision += 1
-        leases[incarnation] = Lease(id: revision, end: now + Self.leaseTime)
+        leases[user] = Lease(id: revision, end: now + Self.leaseTime)
         return revision
     }
 
     mutating func expireLeases(of agent: String) {
         guard let presence = presences[agent] else { return }
-        leases[presence.incarnation] = nil
+        leases[presence.user] = nil
         touchMembers()
     }
 
@@ -243,22 +242,27 @@ struct SharedState: Sendable {
 
     mutating func renew(_ member: FleetMember, clock: Int64, _ user: SharedUser, _ now: Int64) throws(StoreError) {
         _ = try confirm(member, user)
-        let lease = lease(of: user.incarnation, now)
-        leases[user.incarnation]?.end = now + Self.leaseTime
-        touchMembers()
-        presences[member.id] = Presence(incarnation: user.incarnation, clock: clock, revision: revision, lease: lease)
+        let lease = lease(of: user, now)
+        leases[user]?.end = now + Self.leaseTime
+        // That it is still there is no news.
+        if let known = presences[member.id], known.user == user, known.lease == lease {
+            revision += 1
+        } else {
+            touchMembers()
+        }
+        presences[member.id] = Presence(user: user, clock: clock, revision: revision, lease: lease)
     }
 
     mutating func report(_ report: MemberReport, _ user: SharedUser, _ now: Int64) {
-        let lease = lease(of: user.incarnation, now)
+        let lease = lease(of: user, now)
         touchMembers()
-        reports[user.agent] = Reported(incarnation: user.incarnation, report: report, lease: lease)
+        reports[user.agent] = Reported(user: user, report: report, lease: lease)
     }
 
     mutating func leave(_ user: SharedUser) {
         guard members[user.agent]?.member.incarnation == user.incarnation else { return }
         members[user.agent] = nil
-        leases[user.incarnation] = nil
+        leases[user] = nil
         touchMembers()
     }
 
@@ -266,10 +270,10 @@ struct SharedState: Sendable {
         members.sorted { $0.key < $1.key }.map { key, row in
             let member = row.member
             let presence = presences[key].flatMap { presence in
-                presence.incarnation == member.incarnation && isAlive(presence.lease, now) ? presence : nil
+                presence.user.incarnation == member.incarnation && isAlive(presence.lease, now) ? presence : nil
             }
             let reported = reports[key].flatMap { reported in
-                reported.incarnation == member.incarnation && isAlive(reported.lease, now) ? reported.report : nil
+                reported.user.incarnation == member.incarnation && isAlive(reported.lease, now) ? reported.report : nil
             }
             return FleetReading.Entry(
                 member: member, clock: presence?.clock, clockRevision: presence?.revision ?? 0, report: reported)
@@ -296,13 +300,13 @@ struct SharedState: Sendable {
     // MARK: Claims
 
     mutating func claim(_ issuer: IssuerName, _ user: SharedUser, _ now: Int64) -> Bool {
-        if let claim = claims[issuer], isAlive(claim.lease, now) { return claim.incarnation == user.incarnation }
-        claims[issuer] = Claim(incarnation: user.incarnation, lease: lease(of: user.incarnation, now))
+        if let claim = claims[issuer], isAlive(claim.lease, now) { return claim.user == user }
+        claims[issuer] = Claim(user: user, lease: lease(of: user, now))
         return true
     }
 
     mutating func release(_ issuer: IssuerName, _ user: SharedUser) {
-        guard claims[issuer]?.incarnation == user.incarnation else { return }
+        guard claims[issuer]?.user == user else { return }
         claims[issuer] = nil
     }
 

@@ -35,7 +35,12 @@ final class StoreLine: Sendable {
         var waiters: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
     }
 
+    let agent: String
     private let state = Locked(State())
+
+    init(of agent: String) {
+        self.agent = agent
+    }
 
     var line: StoreLineState { state.withLock { $0.line } }
 
