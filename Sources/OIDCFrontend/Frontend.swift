@@ -11,8 +11,9 @@ public struct FrontendSettings: Sendable, Equatable {
     public var port: Int
     /// Directory of the last known documents.
     public var cacheDirectory: String
-    /// Seconds without a word from the agent after which `/readyz` turns unready.
-    public var staleAfter: Int64
+    /// Seconds without a word that counts after which `/readyz` turns unready; where nil, an hour, and two minutes once an agent says that
+    /// it shares its store.
+    public var staleAfter: Int64?
     /// Plain HTTP without.
     public var tls: TLSFiles?
     /// What connections may cost.
@@ -35,7 +36,7 @@ public struct FrontendSettings: Sendable, Equatable {
 
     /// Settings, each as its property says.
     public init(
-        host: String, port: Int, cacheDirectory: String, staleAfter: Int64, tls: TLSFiles? = nil,
+        host: String, port: Int, cacheDirectory: String, staleAfter: Int64? = nil, tls: TLSFiles? = nil,
         limits: ConnectionLimits = ConnectionLimits(), admin: AdminAddress? = nil, trusting trusted: TrustedDirectories = .none
     ) {
         self.host = host
@@ -49,21 +50,20 @@ public struct FrontendSettings: Sendable, Equatable {
     }
 }
 
-/// The whole frontend: follows the agent, serves what it says over HTTP and keeps it on disk.
+/// The whole frontend: follows the agents, serves what they say over HTTP and keeps it on disk.
 public struct Frontend: Sendable {
     /// To be started in this order and stopped in the opposite one: the listener first, the cache last.
     public let services: [any Service]
     private let keeper: CertificateKeeper?
     private let logger: Logger
     private let publication: LivePublication
-    private let staleAfter: Int64
 
-    /// Loads the certificate and the cache. `clock` is the wall clock, `uptime` counts nanoseconds and never goes back; `metrics` renders a reading for the admin listener, in
+    /// Loads the certificate and the cache. `agents` are those to follow, at least one. `clock` is the wall clock, `uptime` counts nanoseconds and never goes back; `metrics` renders a reading for the admin listener, in
     /// Prometheus text format; `listening` gets the port once connections are accepted,
     /// and `adminListening` that of the admin listener. Throws `tooFewDescriptors`; `certificateUnusable` or `certificateNotValid`;
     /// and `cacheUnusable` when the cache directory cannot be written to, or others can.
     public init(
-        _ settings: FrontendSettings, source: any DiscoverySource, clock: @escaping @Sendable () -> Moment,
+        _ settings: FrontendSettings, agents: [any DiscoverySource], clock: @escaping @Sendable () -> Moment,
         uptime: @escaping @Sendable () -> Int64, descriptors: DescriptorLimit = .current, logger: Logger,
         listening: @escaping @Sendable (Int) -> Void = { _ in },
         adminListening: @escaping @Sendable (Int) -> Void = { _ in },
@@ -87,9 +87,9 @@ public struct Frontend: Sendable {
                 "serving the documents kept on disk until the agent answers",
                 metadata: ["issuers": "\(known.results.count)", "confirmedAt": "\(known.confirmedAt?.text ?? "never")"])
         }
-        let publication = LivePublication(known, clock: clock)
+        let publication = LivePublication(
+            known, agents: agents.map(\.name), staleAfter: settings.staleAfter, clock: clock, uptime: uptime)
         self.publication = publication
-        staleAfter = settings.staleAfter
         let certificate = keeper?.certificate
         let notice: @Sendable () -> String? = { certificate?.notice }
         var render: (@Sendable () -> String)?
@@ -97,27 +97,28 @@ public struct Frontend: Sendable {
         let admin = settings.admin.map { admin in
             DocumentServer(
                 responder: DocumentResponder(
-                    publication: publication, staleAfter: settings.staleAfter, servesDocuments: false, notice: notice,
-                    metrics: render),
+                    publication: publication, servesDocuments: false, notice: notice, metrics: render),
                 host: admin.host, port: admin.port, limits: .admin, uptime: uptime, logger: logger, name: "admin listening",
                 listening: adminListening)
         }
-        let alwaysThere: [any Service] = [
-            CacheWriter(cache: cache, loaded: known, publication: publication, logger: logger),
+        let writer = CacheWriter(cache: cache, loaded: known, publication: publication, logger: logger)
+        let followers = agents.enumerated().map { place, source in
             AgentFollower(
-                source: source, publication: publication, acceptance: { cache.acceptance(logger: logger) }, logger: logger),
-            DocumentServer(
-                responder: DocumentResponder(publication: publication, staleAfter: settings.staleAfter, notice: notice),
-                host: settings.host, port: settings.port, certificate: keeper?.certificate, limits: limits, uptime: uptime,
-                logger: logger,
-                listening: listening),
-        ]
-        services = (keeper.map { [$0] } ?? []) + (admin.map { [$0] } ?? []) + alwaysThere
+                source: source, publication: publication, agent: place, acceptance: { cache.acceptance(logger: logger) },
+                logger: logger)
+        }
+        let server = DocumentServer(
+            responder: DocumentResponder(publication: publication, notice: notice), host: settings.host, port: settings.port,
+            certificate: keeper?.certificate, limits: limits, uptime: uptime, logger: logger, listening: listening)
+        var services: [any Service] = []
+        if let keeper { services.append(keeper) }
+        if let admin { services.append(admin) }
+        self.services = services + [writer] + followers + [server]
     }
 
     /// What the frontend does, and what is wrong, in one line for whoever looks at the service.
     public var summary: String {
-        let readiness = publication.readiness(staleAfter: staleAfter)
+        let readiness = publication.readiness
         let count = publication.current.results.count
         let serving = count == 1 ? "serving the documents of 1 issuer" : "serving the documents of \(count) issuers"
         return [serving, readiness == .ready ? nil : "not ready: \(readiness.reason)", keeper?.certificate.notice]

@@ -10,13 +10,16 @@ public struct FrontendReading: Sendable, Equatable {
         public let endsAt: Int64
     }
 
-    /// When the agent last vouched for the documents, in seconds since 1970; nil before it has.
+    /// When the agents last vouched for the documents, in seconds since 1970; nil before they have.
     public let confirmedAt: Int64?
+    /// How old the word of each agent is, where several are followed or they share their store.
+    public let agents: [AgentAge]
     /// Nil where somebody else terminates TLS.
     public let certificate: Certificate?
 
     init(_ publication: LivePublication, _ certificate: LiveCertificate?) {
         confirmedAt = publication.current.confirmedAt?.seconds
+        agents = publication.ages
         self.certificate = certificate.map {
             Certificate(isLoaded: $0.failure == nil, endsAt: $0.current.endsAt.seconds)
         }

@@ -4,12 +4,13 @@ import Platform
 
 /// The configuration file of `privyseal-issuer`.
 struct FrontendConfiguration: Decodable, Sendable {
-    /// The agent's socket.
-    let agent: String
+    /// The agent's socket, or those of several that share a store, one of the two.
+    let agent: String?
+    let agents: [String]?
     let listen: Listen
     /// The directory of the last known documents.
     let cache: String
-    /// How old the agent's last word may be for `/readyz`; one hour unless given.
+    /// How old the agent's last word may be for `/readyz`; one hour unless given, and two minutes where agents share a store.
     let staleAfter: DurationValue?
     /// Plain HTTP without.
     let tls: TLS?
@@ -23,7 +24,7 @@ struct FrontendConfiguration: Decodable, Sendable {
     let log: LogConfiguration?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case agent, listen, cache, staleAfter, tls, limits, trustedProxies, admin, trustedDirectories, log
+        case agent, agents, listen, cache, staleAfter, tls, limits, trustedProxies, admin, trustedDirectories, log
     }
 
     struct Limits: Decodable, Sendable {
@@ -64,7 +65,9 @@ struct FrontendConfiguration: Decodable, Sendable {
     init(path: String) throws(ConfigurationError) {
         let file = try StrictYAML(path: path)
         self = try file.decode()
-        var paths = [(["agent"], agent), (["cache"], cache)]
+        try Self.checkAgents(agent, agents, file)
+        var paths = agent.map { [(["agent"], $0)] } ?? []
+        paths += (agents ?? []).enumerated().map { (["agents", "\($0.offset)"], $0.element) } + [(["cache"], cache)]
         if let tls { paths += [(["tls", "certificate"], tls.certificate), (["tls", "key"], tls.key)] }
         for (place, value) in paths where !value.hasPrefix("/") {
             throw file.invalidValue(
@@ -73,7 +76,8 @@ struct FrontendConfiguration: Decodable, Sendable {
         }
         // Decoding takes such a key for an absent one, which is not what was meant.
         for (key, value) in [
-            ("tls", "certificate and key"), ("limits", "connections, connectionsPerAddress or idle"),
+            ("agents", "the sockets of agents"), ("tls", "certificate and key"),
+            ("limits", "connections, connectionsPerAddress or idle"),
             ("trustedProxies", "addresses or networks"), ("admin", "host and port"),
             ("trustedDirectories", "directories"),
         ] where file.isEmpty(key, at: []) {
@@ -103,6 +107,35 @@ struct FrontendConfiguration: Decodable, Sendable {
         }
     }
 
+    /// Enough for the agents that one token carries, and few enough for each to be asked about each issuer.
+    private static let mostAgents = 16
+
+    /// Throws unless there is one of the two, with at least one path and none twice.
+    private static func checkAgents(_ agent: String?, _ agents: [String]?, _ file: StrictYAML) throws(ConfigurationError) {
+        guard let agents else {
+            guard agent == nil else { return }
+            throw file.invalidValue(
+                at: [], "\"agent\" is missing",
+                hint: "add it with the agent's socket, or agents with those of several that share a store")
+        }
+        guard agent == nil else {
+            throw file.invalidValue(
+                at: ["agents"], "there are both agent and agents", hint: "keep one of the two: agents, if there are several")
+        }
+        guard 1...mostAgents ~= agents.count else {
+            throw file.invalidValue(
+                at: ["agents"], "agents has \(agents.count) sockets", hint: "write from 1 to \(mostAgents)")
+        }
+        for (place, path) in agents.enumerated() where agents[..<place].contains(path) {
+            throw file.invalidValue(
+                at: ["agents", "\(place)"], "agents has \"\(path)\" twice",
+                hint: "keep one of the two: each agent has a socket of its own")
+        }
+    }
+
+    /// The sockets of the agents to follow, at least one.
+    var sockets: [String] { agents ?? agent.map { [$0] } ?? [] }
+
     /// What there is to be said when a frontend starts with it.
     var remarks: [StartRemark] {
         TrustedDirectories(trustedDirectories).remarks + [tls.flatMap { SecretFile.remark(on: $0.key) }].compactMap(\.self)
@@ -116,7 +149,7 @@ struct FrontendConfiguration: Decodable, Sendable {
         connections.idle = limits?.idle.map { .seconds($0.seconds) } ?? connections.idle
         connections.trustedProxies = trustedProxies?.map(\.network) ?? connections.trustedProxies
         return FrontendSettings(
-            host: listen.host, port: Int(listen.port), cacheDirectory: cache, staleAfter: staleAfter?.seconds ?? 3600,
+            host: listen.host, port: Int(listen.port), cacheDirectory: cache, staleAfter: staleAfter?.seconds,
             tls: tls.map { TLSFiles(certificate: $0.certificate, key: $0.key, trusting: trusted) }, limits: connections,
             admin: admin.map { FrontendSettings.AdminAddress(host: $0.host, port: Int($0.port)) }, trusting: trusted)
     }

@@ -102,7 +102,7 @@ struct AgentFollowerTests {
                 try await eventually("another attempt") { agent.attempts == attempt && pauses.end(.backoff) }
             }
             #expect(records.messages == ["the agent is away, serving what it last said"])
-            #expect(publication.readiness(staleAfter: 3600) == .neverConfirmed)
+            #expect(publication.readiness == .neverConfirmed)
             agent.comeBack()
             try await eventually("served") {
                 pauses.end(.backoff)
@@ -227,7 +227,7 @@ func following(
     _ agent: ScriptedSource, clock: TestClock, pauses: ManualPause, records: LogRecords,
     acceptance: @escaping @Sendable () -> Acceptance? = { nil }, _ body: (LivePublication) async throws -> Void
 ) async throws {
-    let publication = LivePublication(clock: clock.reading)
+    let publication = LivePublication(clock: clock.reading, uptime: { 0 })
     let follower = AgentFollower(
         source: agent, publication: publication, acceptance: acceptance, pause: pauses.pause, random: { 0 },
         logger: records.logger)

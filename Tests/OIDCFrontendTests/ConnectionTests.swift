@@ -102,7 +102,8 @@ struct ConnectionTests {
 
     private func withServer(_ body: (RunningServer) async throws -> Void) async throws {
         let publication = LivePublication(
-            Publication(results: [discovery(of: "demo", [url("a")])], confirmedAt: wire(0)), clock: moment(0).reading)
-        try await withRunningServer(DocumentResponder(publication: publication, staleAfter: 3600), body)
+            Publication(results: [discovery(of: "demo", [url("a")])], confirmedAt: wire(0)), clock: moment(0).reading,
+            uptime: { 0 })
+        try await withRunningServer(DocumentResponder(publication: publication), body)
     }
 }

@@ -118,7 +118,7 @@ struct DocumentCacheTests {
             try Data("nonsense".utf8).write(to: URL(fileURLWithPath: cache.confirmationPath))
             let publication = cache.load(logger: silent)
             #expect(publication.results.count == 2)
-            #expect(publication.readiness(at: moment(0), staleAfter: 3600) == .neverConfirmed)
+            #expect(publication.readiness(at: moment(0), uptime: 0, staleAfter: 3600) == .neverConfirmed)
         }
     }
 
@@ -147,7 +147,7 @@ struct CacheWriterTests {
         try await withTemporaryDirectory { directory in
             let clock = TestClock()
             let cache = DocumentCache(directory: directory)
-            let publication = LivePublication(clock: clock.reading)
+            let publication = LivePublication(clock: clock.reading, uptime: { 0 })
             try await withWriter(cache, publication) {
                 publication.apply(discovery(of: "demo", [url("a")]))
                 publication.confirm()
@@ -170,7 +170,7 @@ struct CacheWriterTests {
         try await withTemporaryDirectory { directory in
             let clock = TestClock()
             let cache = DocumentCache(directory: directory)
-            let publication = LivePublication(clock: clock.reading)
+            let publication = LivePublication(clock: clock.reading, uptime: { 0 })
             try await withWriter(cache, publication) {
                 publication.apply(discovery(of: "demo", [url("a")]))
                 publication.confirm()
@@ -187,7 +187,7 @@ struct CacheWriterTests {
         try await withTemporaryDirectory { directory in
             let clock = TestClock()
             let cache = DocumentCache(directory: directory + "/later")
-            let publication = LivePublication(clock: clock.reading)
+            let publication = LivePublication(clock: clock.reading, uptime: { 0 })
             try await withWriter(cache, publication) {
                 publication.apply(discovery(of: "demo", [url("a")]))
                 publication.confirm()

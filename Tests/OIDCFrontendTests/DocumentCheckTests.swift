@@ -105,7 +105,7 @@ struct DocumentCheckTests {
     func falseAgent() async throws {
         let (clock, pauses, records) = (TestClock(), ManualPause(), LogRecords())
         let agent = ScriptedSource([discovery(of: "demo", [url("a")])])
-        let publication = LivePublication(clock: clock.reading)
+        let publication = LivePublication(clock: clock.reading, uptime: { 0 })
         let follower = AgentFollower(
             source: agent, publication: publication, pause: pauses.pause, random: { 0 }, logger: records.logger)
         let following = Task { try await follower.run() }

@@ -163,7 +163,7 @@ struct DocumentServerTests {
     @Test("a rotation, and then the retiring key's end, are visible on the same connection")
     func rotation() async throws {
         let clock = TestClock()
-        let publication = LivePublication(served, clock: clock.reading)
+        let publication = LivePublication(served, clock: clock.reading, uptime: { 0 })
         try await withServer(publication) { server in
             #expect(try await server.request("GET", jwksPath("a")).body == jwksBody("k1"))
             publication.apply(discovery(of: "demo", [url("a", [(wire(0), "k2+k1"), (wire(86_400), "k2")])]))
@@ -180,7 +180,7 @@ struct DocumentServerTests {
     @Test("readyz follows the agent's word, healthz does not")
     func readiness() async throws {
         let clock = TestClock()
-        let publication = LivePublication(clock: clock.reading)
+        let publication = LivePublication(clock: clock.reading, uptime: { 0 })
         try await withServer(publication) { server in
             let never = try await server.request("GET", "/readyz")
             #expect(never.status == 503)
@@ -217,8 +217,8 @@ struct DocumentServerTests {
     private let served = Publication(results: [discovery(of: "demo", [url("a")])], confirmedAt: wire(0))
 
     private func withServer(_ publication: LivePublication? = nil, _ body: (RunningServer) async throws -> Void) async throws {
-        let publication = publication ?? LivePublication(served, clock: moment(0).reading)
-        try await withRunningServer(DocumentResponder(publication: publication, staleAfter: 3600), body)
+        let publication = publication ?? LivePublication(served, clock: moment(0).reading, uptime: { 0 })
+        try await withRunningServer(DocumentResponder(publication: publication), body)
     }
 }
 

@@ -2,9 +2,10 @@ import AgentProtocol
 import Foundation
 import Logging
 import NIOCore
-import OIDCFrontend
 import Platform
 import Testing
+
+@testable import OIDCFrontend
 
 /// The moment the tests count from: 2026-11-24T10:00:00Z.
 let start = WireTime("2026-11-24T10:00:00Z")!
@@ -67,6 +68,11 @@ extension Publication {
 }
 
 extension LivePublication {
+    /// As the first agent says.
+    func apply(_ result: DiscoveryResult) { _ = take(result, from: 0) }
+    func drop(_ issuer: String) { _ = takeDeletion(of: issuer, at: .max, from: 0) }
+    func confirm() { hearOut(0) }
+
     func jwks(_ id: String) -> String? {
         document(at: jwksPath(id)).map { String(buffer: $0.body) }
     }

@@ -50,7 +50,7 @@ struct FrontendTests {
             try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: directory)
             let error = #expect(throws: FrontendError.self) {
                 try Frontend(
-                    settings(directory), source: ScriptedSource(), clock: TestClock().reading, uptime: TestUptime().reading,
+                    settings(directory), agents: [ScriptedSource()], clock: TestClock().reading, uptime: TestUptime().reading,
                     logger: silent)
             }
             #expect(error?.code == .cacheUnusable)
@@ -76,7 +76,7 @@ struct FrontendTests {
     @Test("probing an address leaves it free")
     func probe() async throws {
         try await DocumentServer.probe(host: "127.0.0.1", port: 0)
-        try await withRunningServer(DocumentResponder(publication: LivePublication(clock: TestClock().reading), staleAfter: 1)) {
+        try await withRunningServer(DocumentResponder(publication: LivePublication(clock: TestClock().reading, uptime: { 0 }))) {
             server in
             await #expect(throws: FrontendError.self) { try await DocumentServer.probe(host: "127.0.0.1", port: server.port) }
         }
@@ -91,7 +91,7 @@ struct FrontendTests {
     ) async throws {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let frontend = try Frontend(
-            settings(directory), source: agent, clock: clock.reading, uptime: TestUptime().reading, logger: silent
+            settings(directory), agents: [agent], clock: clock.reading, uptime: TestUptime().reading, logger: silent
         ) { port.yield($0) }
         try await withRunning(frontend.services, ports, finishing: port, body)
     }

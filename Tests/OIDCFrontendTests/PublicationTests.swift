@@ -1,7 +1,8 @@
 import AgentProtocol
 import NIOCore
-import OIDCFrontend
 import Testing
+
+@testable import OIDCFrontend
 
 @Suite("What is served, and until when")
 struct PublicationTests {
@@ -145,7 +146,7 @@ struct PublicationTests {
         #expect(publication.revision == 0)
         publication.apply(discovery(of: "demo", at: wire(5), [url("a")]))
         publication.drop("unknown")
-        publication.confirm(at: wire(5))
+        publication.hearOut(0, at: moment(5), uptime: 0)
         #expect(publication.revision == 0)
         publication.apply(discovery(of: "demo", at: wire(5), [url("a", [(wire(0), "k1"), (wire(9), "k2")])]))
         #expect(publication.revision == 1)
@@ -159,13 +160,13 @@ struct PublicationTests {
             (0, .ready), (3600, .ready), (3601, .stale(seconds: 3601)), (-60, .ready), (-61, .clockBehind(seconds: 61)),
         ] as [(Int64, Readiness)])
     func readiness(seconds: Int64, expected: Readiness) {
-        #expect(Self.rotated.readiness(at: moment(seconds), staleAfter: 3600) == expected)
+        #expect(Self.rotated.readiness(at: moment(seconds), uptime: 0, staleAfter: 3600) == expected)
     }
 
     @Test("nothing is ready before the agent's first word")
     func neverConfirmed() {
-        #expect(Publication().readiness(at: moment(0), staleAfter: 3600) == .neverConfirmed)
+        #expect(Publication().readiness(at: moment(0), uptime: 0, staleAfter: 3600) == .neverConfirmed)
         let documentsOnly = Publication(results: [discovery(of: "demo", [url("a")])], confirmedAt: nil)
-        #expect(documentsOnly.readiness(at: moment(0), staleAfter: 3600) == .neverConfirmed)
+        #expect(documentsOnly.readiness(at: moment(0), uptime: 0, staleAfter: 3600) == .neverConfirmed)
     }
 }

@@ -6,7 +6,14 @@ import Platform
 final class ScriptedSource: DiscoverySource {
     struct Gone: Error {}
 
+    /// The path that its socket would have.
+    let name: String
+
     struct State {
+        /// How long ago the store that it shares confirmed what it says; nil where its store is its own.
+        var secondsAgo: Int?
+        /// Whether it refuses to be watched.
+        var refuses = false
         var isAway = false
         var hangs = false
         var deployment: String? = "first"
@@ -25,9 +32,11 @@ final class ScriptedSource: DiscoverySource {
 
     let state = Locked(State())
 
-    init(_ results: [DiscoveryResult] = []) {
+    init(_ results: [DiscoveryResult] = [], name: String = "/run/agent.sock", secondsAgo: Int? = nil) {
+        self.name = name
         state.withLock { state in
             for result in results { state.results[result.issuer] = result }
+            state.secondsAgo = secondsAgo
         }
     }
 
@@ -49,8 +58,11 @@ final class ScriptedSource: DiscoverySource {
     }
 
     func delete(_ issuer: String) {
-        state.withLock { state in state.deleted[issuer] = state.results.removeValue(forKey: issuer)?.generation }
-        tell([WatchedIssuer(name: issuer, generation: 0, deleted: true)])
+        let generation = state.withLock { state in
+            state.deleted[issuer] = state.results.removeValue(forKey: issuer)?.generation
+            return state.deleted[issuer] ?? 0
+        }
+        tell([WatchedIssuer(name: issuer, generation: generation, deleted: true)])
     }
 
     /// Tells whoever watches that something happened to these issuers.
@@ -100,8 +112,9 @@ final class ScriptedConnection: DiscoveryConnection {
 
     func watch() async throws -> DiscoveryWatch {
         try await answer()
-        return agent.state.withLock { state in
-            DiscoveryWatch(
+        return try agent.state.withLock { state throws(ProtocolError) in
+            if state.refuses { throw ProtocolError(.permissionDenied, "refused") }
+            return DiscoveryWatch(
                 deployment: state.deployment,
                 issuers: state.results.values.map { WatchedIssuer(name: $0.issuer, generation: $0.generation) },
                 changes: stream)
@@ -117,7 +130,10 @@ final class ScriptedConnection: DiscoveryConnection {
                 let details = state.deleted[issuer].map { ["generation": JSONValue.integer(Int64($0))] } ?? [:]
                 throw ProtocolError(.issuerNotFound, "no such issuer", details: details)
             }
-            return result
+            var answer = result
+            answer.confirmedSecondsAgo = state.secondsAgo
+            answer.confirmedAt = state.secondsAgo.map { _ in wire(0) }
+            return answer
         }
     }
 
@@ -126,8 +142,9 @@ final class ScriptedConnection: DiscoveryConnection {
         agent.state.withLock { $0.served += issuers }
     }
 
-    func ping() async throws {
+    func ping() async throws -> StoreView {
         try await answer()
+        return StoreView(confirmedSecondsAgo: agent.state.withLock { $0.secondsAgo })
     }
 
     func close() async {

@@ -140,7 +140,7 @@ struct SlowClientTests {
                 FrontendSettings(
                     host: "127.0.0.1", port: 0, cacheDirectory: directory, staleAfter: 3600,
                     admin: .init(host: "127.0.0.1", port: 0)),
-                source: ScriptedSource([discovery(of: "demo", [url("a")])]), clock: TestClock().reading, uptime: uptime.reading,
+                agents: [ScriptedSource([discovery(of: "demo", [url("a")])])], clock: TestClock().reading, uptime: uptime.reading,
                 logger: silent,
                 listening: { port.yield($0) }, adminListening: { adminPort.yield($0) })
             try await withRunning(frontend.services, ports, finishing: port) { server in
@@ -228,10 +228,11 @@ struct SlowClientTests {
 
     private func withServer(_ limits: ConnectionLimits, _ body: (RunningServer) async throws -> Void) async throws {
         let publication = LivePublication(
-            Publication(results: [discovery(of: "demo", [url("a")])], confirmedAt: wire(0)), clock: moment(0).reading)
+            Publication(results: [discovery(of: "demo", [url("a")])], confirmedAt: wire(0)), clock: moment(0).reading,
+            uptime: { 0 })
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let server = DocumentServer(
-            responder: DocumentResponder(publication: publication, staleAfter: 3600), host: "127.0.0.1", port: 0,
+            responder: DocumentResponder(publication: publication), host: "127.0.0.1", port: 0,
             limits: limits, uptime: uptime.reading, pause: pauses.pause, logger: silent
         ) { port.yield($0) }
         try await withRunning([server], ports, finishing: port, body)
@@ -266,9 +267,9 @@ struct SlowClientTests {
 
     private func withHandler(decoding: Bool = false, _ body: (EmbeddedChannel, Watched) throws -> Void) throws {
         let watched = Watched(uptime)
-        let publication = LivePublication(clock: moment(0).reading)
+        let publication = LivePublication(clock: moment(0).reading, uptime: { 0 })
         let documents = DocumentChannel(
-            responder: DocumentResponder(publication: publication, staleAfter: 3600), connections: watched.connections)
+            responder: DocumentResponder(publication: publication), connections: watched.connections)
         let channel = EmbeddedChannel()
         try channel.connect(to: SocketAddress(ipAddress: "192.0.2.1", port: 80)).wait()
         if decoding {

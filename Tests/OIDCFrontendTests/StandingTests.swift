@@ -34,7 +34,7 @@ struct StandingTests {
             for _ in 1...3 { try await eventually("another look") { pauses.end(.heartbeat) } }
             #expect(publication.jwks("a") == jwksBody("k1") && publication.jwks("b") == jwksBody("k1"))
             #expect(publication.jwks("other") == nil)
-            guard case .doubtful(let standing) = publication.readiness(staleAfter: 3600) else {
+            guard case .doubtful(let standing) = publication.readiness else {
                 Issue.record("ready")
                 return
             }
@@ -50,7 +50,7 @@ struct StandingTests {
                 return publication.jwks("a") == nil && publication.jwks("b") == nil
             }
             #expect(publication.jwks("other") == (hasIssuers ? jwksBody("k1") : nil))
-            try await eventually("ready") { publication.readiness(staleAfter: 3600) == .ready }
+            try await eventually("ready") { publication.readiness == .ready }
             #expect(publication.current.deployment == "second")
         }
     }
@@ -69,10 +69,10 @@ struct StandingTests {
             agent.comeBack()
             try await eventually("met") {
                 pauses.end(.backoff)
-                return publication.current.standing == .unnamed(["b", "c"])
+                return publication.standing == .unnamed(["b", "c"])
             }
             #expect(publication.jwks("b") == jwksBody("k1") && publication.jwks("c") == jwksBody("k1"))
-            #expect(publication.readiness(staleAfter: 3600) == .doubtful(.unnamed(["b", "c"])))
+            #expect(publication.readiness == .doubtful(.unnamed(["b", "c"])))
 
             accepted.withLock { $0 = Acceptance(deployment: "first", former: "first", forgotten: ["b": 3, "c": 4]) }
             try await eventually("what was accepted is gone") {
@@ -83,7 +83,7 @@ struct StandingTests {
             agent.state.withLock { $0.results["b"] = discovery(of: "b", generation: 5, [url("b")]) }
             try await eventually("ready") {
                 pauses.end(.heartbeat)
-                return publication.readiness(staleAfter: 3600) == .ready
+                return publication.readiness == .ready
             }
         }
     }
@@ -104,13 +104,13 @@ struct StandingTests {
             agent.comeBack()
             try await eventually("met") {
                 pauses.end(.backoff)
-                return publication.current.standing == .unnamed(["a"])
+                return publication.standing == .unnamed(["a"])
             }
             #expect(publication.jwks("a") == jwksBody("k1") && publication.jwks("b") == jwksBody("k2"))
             accepted.withLock { $0 = Acceptance(deployment: "first", former: "first", forgotten: ["a": 4]) }
             try await eventually("what was accepted is gone") {
                 pauses.end(.heartbeat)
-                return publication.jwks("a") == nil && publication.readiness(staleAfter: 3600) == .ready
+                return publication.jwks("a") == nil && publication.readiness == .ready
             }
             #expect(publication.current.results["a"]?.generation == 1)
         }
@@ -122,24 +122,24 @@ struct StandingTests {
         let isFirst = publication.meet("first", namesIssuers: false)
         publication.apply(discovery(of: "plain", []))
         let isSecond = publication.meet("second", namesIssuers: true)
-        #expect(isFirst && isSecond && publication.standing == .vouched && publication.deployment == "second")
+        #expect(isFirst && isSecond && standing(publication) == .vouched && publication.deployment == "second")
     }
 
     @Test("a reconnection alone does not make ready what the agent knew nothing of")
     func stillUnnamed() {
         var publication = Publication(results: [discovery(of: "a", [url("a")])], deployment: "first", confirmedAt: wire(0))
-        publication.note(unnamed: ["a"])
+        let absence = publication.takeAbsence(of: "a", deletedAt: nil, from: 0, at: 0)
         let isOwn = publication.meet("first", namesIssuers: true)
-        #expect(isOwn && publication.standing == .unnamed(["a"]))
+        #expect(absence == .unexplained(discovery(of: "a", [url("a")])) && isOwn && standing(publication) == .unnamed(["a"]))
     }
 
     @Test("documents that were kept without a name belong to the first agent that has issuers, and to no empty one")
     func namelessCache() {
         var publication = Publication(results: [discovery(of: "a", [url("a")])], confirmedAt: wire(0))
         let isOwn = publication.meet("empty", namesIssuers: false)
-        #expect(!isOwn && publication.standing == .foreign(deployment: "empty") && publication.deployment == nil)
+        #expect(!isOwn && standing(publication) == .foreign(deployment: "empty") && publication.deployment == nil)
         let isFirst = publication.meet("first", namesIssuers: true)
-        #expect(isFirst && publication.standing == .vouched && publication.deployment == "first" && publication.revision == 1)
+        #expect(isFirst && standing(publication) == .vouched && publication.deployment == "first" && publication.revision == 1)
         let isSecond = publication.meet("second", namesIssuers: true)
         #expect(!isSecond)
         // One that does not say cannot be told from the one there was.
@@ -164,6 +164,8 @@ struct StandingTests {
                 ])
         }
     }
+
+    private func standing(_ publication: Publication) -> Standing { publication.standing(at: 0, staleAfter: 3600) }
 
     private func following(_ agent: ScriptedSource, _ body: (LivePublication) async throws -> Void) async throws {
         try await OIDCFrontendTests.following(

@@ -172,11 +172,12 @@ struct TLSTests {
         _ made: TestCertificate, limits: ConnectionLimits = ConnectionLimits(), _ body: (Site) async throws -> Void
     ) async throws {
         let publication = LivePublication(
-            Publication(results: [discovery(of: "demo", [url("a")])], confirmedAt: wire(0)), clock: moment(0).reading)
+            Publication(results: [discovery(of: "demo", [url("a")])], confirmedAt: wire(0)), clock: moment(0).reading,
+            uptime: { 0 })
         let keeper = try CertificateKeeper(made.files, clock: clock.reading, pause: pauses.pause, logger: records.logger)
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let server = DocumentServer(
-            responder: DocumentResponder(publication: publication, staleAfter: 3600), host: "127.0.0.1", port: 0,
+            responder: DocumentResponder(publication: publication), host: "127.0.0.1", port: 0,
             certificate: keeper.certificate, limits: limits, uptime: TestUptime().reading, logger: silent
         ) { port.yield($0) }
         try await withRunning([keeper, server], ports, finishing: port) { running in

@@ -42,7 +42,7 @@ public actor CacheWriter: Service {
             try await onQueue { [cache] in
                 // In this order: after a crash in between, the documents only seem older than they are.
                 if needsDocuments { try cache.save(now.results.values, deployment: now.deployment) }
-                if needsConfirmation, let time = now.confirmedAt { try cache.save(confirmedAt: time) }
+                if needsConfirmation, let time = now.confirmedAt { try cache.save(confirmedAt: time, isShared: now.isShared) }
             }
             if needsDocuments { onDisk.revision = now.revision }
             if needsConfirmation { onDisk.confirmedAt = now.confirmedAt }

@@ -29,7 +29,7 @@ public struct DocumentCache: Sendable {
         // The time of the word without the word itself says nothing.
         return Publication(
             results: documents?.issuers ?? [], deployment: documents?.deployment,
-            confirmedAt: documents == nil ? nil : confirmation?.confirmedAt)
+            confirmedAt: documents == nil ? nil : confirmation?.confirmedAt, isShared: confirmation?.isShared ?? false)
     }
 
     /// As `load(logger:)`, for somebody who only looks: nothing is set aside.
@@ -101,8 +101,8 @@ public struct DocumentCache: Sendable {
             KeptDocuments(deployment: deployment, issuers: results.sorted { $0.issuer < $1.issuer }), to: documentsPath)
     }
 
-    func save(confirmedAt: WireTime) throws {
-        try save(KeptConfirmation(confirmedAt: confirmedAt), to: confirmationPath)
+    func save(confirmedAt: WireTime, isShared: Bool = false) throws {
+        try save(KeptConfirmation(confirmedAt: confirmedAt, isShared: isShared), to: confirmationPath)
     }
 
     /// Far more than ten thousand issuers need.

@@ -34,10 +34,13 @@ struct KeptConfirmation: Kept {
 
     let format: String
     let confirmedAt: WireTime
+    /// Whether agents that share a store vouched; absent when not.
+    let isShared: Bool?
 
-    init(confirmedAt: WireTime) {
+    init(confirmedAt: WireTime, isShared: Bool) {
         format = Self.format
         self.confirmedAt = confirmedAt
+        self.isShared = isShared ? true : nil
     }
 
     func check() throws(FrontendError) {}

@@ -2,7 +2,7 @@ import AgentProtocol
 public import Logging
 public import ServiceLifecycle
 
-/// Keeps a publication equal to what the agent says, for as long as it runs.
+/// Keeps a publication as new as what the agent says, for as long as it runs; with one agent, equal to it.
 ///
 /// Watches the agent and fetches the documents of an issuer on the same connection whenever it changes. A connection that
 /// ends, or an agent that stops answering, is given up and tried anew with growing pauses; meanwhile the publication stays
@@ -24,6 +24,10 @@ public struct AgentFollower: Service {
 
     let source: any DiscoverySource
     let publication: LivePublication
+    /// The agent's place among those that are followed.
+    let agent: Int
+    /// Whether others are followed as well, by followers of their own.
+    let isOneOfSeveral: Bool
     /// What an operator has accepted of an agent that says something else than before.
     let acceptance: @Sendable () -> Acceptance?
     let timing: Timing
@@ -31,18 +35,22 @@ public struct AgentFollower: Service {
     let random: @Sendable () -> Double
     let logger: Logger
 
-    /// `random` returns values from 0 to 1.
+    /// `agent` is the place of the agent among those of the publication; `random` returns values from 0 to 1.
     public init(
-        source: any DiscoverySource, publication: LivePublication,
+        source: any DiscoverySource, publication: LivePublication, agent: Int = 0,
         acceptance: @escaping @Sendable () -> Acceptance? = { nil }, timing: Timing = Timing(), pause: Pause = .realTime,
         random: @escaping @Sendable () -> Double = { .random(in: 0...1) }, logger: Logger
     ) {
         self.source = source
         self.publication = publication
+        self.agent = agent
+        isOneOfSeveral = !publication.current.isSingle
         self.acceptance = acceptance
         self.timing = timing
         self.pause = pause
         self.random = random
+        var logger = logger
+        if isOneOfSeveral { logger[metadataKey: "agent"] = "\(source.name)" }
         self.logger = logger
     }
 
@@ -62,7 +70,7 @@ public struct AgentFollower: Service {
             } catch {
                 guard !Task.isCancelled else { return }
                 let (wait, isNews) = link.lost(refused: error is ProtocolError, random: random())
-                if isNews { log(error) }
+                if isNews { log(error) } else { reportTurn() }
                 // Only cancellation ends a pause early, and the loop sees that itself.
                 try? await pause(.backoff, wait)
             }
@@ -79,6 +87,18 @@ extension AgentFollower {
         }
         metadata["hint"] = (error as? FrontendError).map { "\($0.hint)" }
         logger.warning("the agent is away, serving what it last said", metadata: metadata)
+    }
+
+    /// Says, once, that what is served has become stale, or is confirmed again. With a store of the agent's own, its being away says it.
+    func reportTurn() {
+        guard let readiness = publication.takeTurn() else { return }
+        guard readiness.isStale else { return logger.notice("what is served is confirmed again") }
+        logger.error(
+            "what is served is stale, serving it unready",
+            metadata: [
+                "reason": "\(readiness.reason)",
+                "hint": "see what keeps the agents from their store, and the frontend from the agents: privyseal health",
+            ])
     }
 }
 

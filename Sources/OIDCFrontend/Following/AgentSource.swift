@@ -6,6 +6,8 @@ import Platform
 public struct AgentSource: DiscoverySource {
     private let socketPath: String
 
+    public var name: String { socketPath }
+
     /// Connects to nothing yet.
     public init(socketPath: String) {
         self.socketPath = socketPath
@@ -25,7 +27,7 @@ public struct AgentSource: DiscoverySource {
         try await pause.limiting(to: limit) {
             let connection = try await connect()
             do {
-                try await connection.ping()
+                _ = try await connection.ping()
             } catch {
                 await connection.close()
                 throw error
@@ -66,11 +68,13 @@ private final class AgentSourceConnection: DiscoveryConnection {
         try await translating { try await client.call(GetDiscoveryParameters(issuer: issuer)) }
     }
 
-    func ping() async throws {
+    func ping() async throws -> StoreView {
         do {
-            _ = try await translating { try await client.call(VersionParameters()) }
+            let version = try await translating { try await client.call(VersionParameters()) }
+            return StoreView(confirmedSecondsAgo: version.confirmedSecondsAgo)
         } catch is ProtocolError {
             // An agent that refuses is there.
+            return .unsaid
         }
     }
 

@@ -9,17 +9,14 @@ extension AgentFollower {
 
         private enum Event: Sendable {
             case changed(IssuerChanges)
+            /// Another agent has said something.
+            case news
             case heartbeat
             case ended(any Error)
         }
 
-        /// Issuers whose documents are served and not vouched for.
-        private struct Doubts {
-            /// The agent would not hand them out.
-            var refused: Set<String> = []
-            /// It knows nothing of them.
-            var unnamed: Set<String> = []
-        }
+        private var publication: LivePublication { follower.publication }
+        private var agent: Int { follower.agent }
 
         /// Returns by throwing only: why the connection is of no more use, or cancellation. The connection is closed then.
         func run(link: inout AgentLink) async throws {
@@ -36,12 +33,16 @@ extension AgentFollower {
             if let deployment = watch.deployment, !DocumentCheck.isDeployment(deployment) { throw agentStrange }
             let present = Set(watch.issuers.filter { $0.deleted != true }.map(\.name))
             try await meet(watch.deployment, namesIssuers: !present.isEmpty, &link)
-            var doubts = Doubts()
+            // From here on: what others have said before is asked for below.
+            let news = publication.news(for: agent)
+            // Issuers in doubt that have been logged.
+            var told: Set<String> = []
             // Also what is served and not there: it may have been deleted, or hidden, or never been in the agent's store.
-            try await fetch(present.union(follower.publication.current.results.keys).sorted(), &doubts)
+            try await fetch(present.union(publication.current.results.keys).sorted(), isFirst: true, &told)
             if link.followed() {
                 follower.logger.info("following the agent", metadata: ["issuers": "\(present.count)"])
             }
+            follower.reportTurn()
 
             let (events, source) = AsyncStream.makeStream(of: Event.self)
             try await withThrowingDiscardingTaskGroup { group in
@@ -53,6 +54,9 @@ extension AgentFollower {
                         source.yield(.ended(error))
                     }
                 }
+                group.addTask {
+                    for await _ in news { source.yield(.news) }
+                }
                 group.addTask { [follower] in
                     while (try? await follower.pause(.heartbeat, follower.timing.heartbeat)) != nil {
                         source.yield(.heartbeat)
@@ -60,7 +64,7 @@ extension AgentFollower {
                 }
                 do {
                     // One consumer handles one event after the other, so an older answer never replaces a newer one.
-                    for await event in events { try await handle(event, &doubts) }
+                    for await event in events { try await handle(event, &told) }
                     throw CancellationError()
                 } catch {
                     // Or the task that reads the changes might never end.
@@ -73,59 +77,78 @@ extension AgentFollower {
         /// Returns once the agent's word counts: at once for that of the deployment whose documents are served, and for another
         /// one when an operator has accepted it. Until then nothing of it is served, and nothing dropped.
         private func meet(_ deployment: String?, namesIssuers: Bool, _ link: inout AgentLink) async throws {
-            guard !follower.publication.meet(deployment, namesIssuers: namesIssuers), let deployment else { return }
-            let former = follower.publication.current.deployment
-            while follower.acceptance()?.accepts(deployment, insteadOf: former) != true {
-                if link.met() {
-                    follower.logger.error(
-                        "the agent is of another deployment, serving what the former one last said",
-                        metadata: [
-                            "deployment": "\(deployment)", "former": "\(former ?? "unknown")",
-                            "hint": "restore the agent's store, or see what would be lost: privyseal-issuer accept --config FILE",
-                        ])
+            while !publication.meet(deployment, by: agent, namesIssuers: namesIssuers), let deployment {
+                let former = publication.current.deployment
+                let metadata: Logger.Metadata = ["deployment": "\(deployment)", "former": "\(former ?? "unknown")"]
+                guard follower.acceptance()?.accepts(deployment, insteadOf: former) != true else {
+                    publication.take(deployment, by: agent)
+                    follower.logger.notice("the agent's deployment has been accepted", metadata: metadata)
+                    return
                 }
+                if link.met() {
+                    let (message, hint): (Logger.Message, String) =
+                        follower.isOneOfSeveral
+                        ? (
+                            "an agent is of another deployment and is not followed",
+                            "name agents of one deployment, or see what would be lost: privyseal-issuer accept --config FILE"
+                        )
+                        : (
+                            "the agent is of another deployment, serving what the former one last said",
+                            "restore the agent's store, or see what would be lost: privyseal-issuer accept --config FILE"
+                        )
+                    follower.logger.error(message, metadata: metadata.merging(["hint": "\(hint)"]) { $1 })
+                }
+                follower.reportTurn()
                 try await follower.pause(.heartbeat, follower.timing.heartbeat)
-                try await limited { connection in try await connection.ping() }
+                _ = try await limited { connection in try await connection.ping() }
             }
-            follower.publication.take(deployment)
-            follower.logger.notice(
-                "the agent's deployment has been accepted",
-                metadata: ["deployment": "\(deployment)", "former": "\(former ?? "unknown")"])
         }
 
-        private func handle(_ event: Event, _ doubts: inout Doubts) async throws {
+        private func handle(_ event: Event, _ told: inout Set<String>) async throws {
             switch event {
             case .changed(let changes):
-                for issuer in changes.issuers where issuer.deleted == true { drop(issuer.name, &doubts) }
-                try await fetch(changes.issuers.filter { $0.deleted != true }.map(\.name), &doubts)
+                var toAsk: [String] = []
+                for issuer in changes.issuers {
+                    if issuer.deleted == true,
+                        publication.takeDeletion(of: issuer.name, at: issuer.generation, from: agent)
+                    {
+                        told.remove(issuer.name)
+                    } else {
+                        toAsk.append(issuer.name)
+                    }
+                }
+                try await fetch(toAsk, &told)
+            case .news:
+                let news = publication.takeNews(for: agent)
+                for start in stride(from: 0, to: news.served.count, by: Self.acknowledgedAtOnce) {
+                    try await acknowledge(Array(news.served[start...].prefix(Self.acknowledgedAtOnce)))
+                }
+                if !news.toAsk.isEmpty { try await fetch(news.toAsk, &told) }
             case .heartbeat:
-                try await limited { connection in try await connection.ping() }
-                try await fetch(doubts.refused.union(doubts.unnamed).sorted(), &doubts)
+                try await hearSign()
+                try await fetch(publication.current.agents[agent].questions.sorted(), &told)
+                follower.reportTurn()
             case .ended(let error):
                 throw error
             }
-        }
-
-        private func drop(_ issuer: String, _ doubts: inout Doubts) {
-            follower.publication.drop(issuer)
-            doubts.refused.remove(issuer)
-            doubts.unnamed.remove(issuer)
         }
 
         /// Fetches and serves the documents of `issuers`, a few at a time, each from the moment it arrives, and tells the agent.
         ///
         /// The publication counts as confirmed afterwards, unless the agent refuses some of it: what is served of that may
         /// be outdated.
-        private func fetch(_ issuers: [String], _ doubts: inout Doubts) async throws {
+        private func fetch(_ issuers: [String], isFirst: Bool = false, _ told: inout Set<String>) async throws {
             var waiting = issuers.makeIterator()
             var served: [ServedIssuer] = []
+            var age = OldestView()
             try await withThrowingTaskGroup(of: Answer.self) { group in
                 for _ in 0..<Self.requestsInFlight {
                     guard let issuer = waiting.next() else { break }
                     group.addTask { try await answer(on: issuer) }
                 }
                 while let answer = try await group.next() {
-                    if let issuer = take(answer, &doubts) { served.append(issuer) }
+                    age.take(answer)
+                    if let issuer = try take(answer, &told) { served.append(issuer) }
                     if served.count >= Self.acknowledgedAtOnce {
                         try await acknowledge(served)
                         served = []
@@ -135,24 +158,36 @@ extension AgentFollower {
                 }
             }
             try await acknowledge(served)
-            let forgotten = forgetAccepted(&doubts)
+            if let said = age.said { publication.hear(said.view, sentAt: said.sentAt, from: agent) }
+            // An agent without issuers, or with all of them in quarantine, has not said how old its word is.
+            if isFirst, age.said == nil { try await hearSign() }
+            let forgotten = forgetAccepted(&told)
             // What the agent does know of them is taken now.
-            if !forgotten.isEmpty { return try await fetch(forgotten, &doubts) }
-            follower.publication.note(unnamed: doubts.unnamed)
-            if doubts.refused.isEmpty && doubts.unnamed.isEmpty { follower.publication.confirm() }
+            if !forgotten.isEmpty { return try await fetch(forgotten, &told) }
+            publication.hearOut(agent)
         }
 
-        /// Drops what the agent knows nothing of, as far as an operator has accepted that, and returns whose documents that were.
-        private func forgetAccepted(_ doubts: inout Doubts) -> [String] {
-            guard !doubts.unnamed.isEmpty, let acceptance = follower.acceptance(),
-                acceptance.deployment == follower.publication.current.deployment
-            else { return [] }
+        /// Asks for a sign of life, and takes how old the agent's word is.
+        private func hearSign() async throws {
+            let sentAt = publication.uptime
+            let view = try await limited { connection in try await connection.ping() }
+            publication.hear(view, sentAt: sentAt, from: agent)
+        }
+
+        /// Drops what no agent vouches for, as far as an operator has accepted that, and returns whose documents that were.
+        private func forgetAccepted(_ told: inout Set<String>) -> [String] {
+            let current = publication.current
+            let lagging = current.agents[agent].lagging.filter { $0.value != .unasked }
+            guard !lagging.isEmpty, let acceptance = follower.acceptance(), acceptance.deployment == current.deployment else {
+                return []
+            }
             var forgotten: [String] = []
-            for issuer in doubts.unnamed.sorted() {
-                guard let result = follower.publication.current.results[issuer],
-                    acceptance.covers(issuer, generation: result.generation)
-                else { continue }
-                drop(issuer, &doubts)
+            for issuer in publication.doubted.intersection(lagging.keys).sorted() {
+                guard let result = current.results[issuer], acceptance.covers(issuer, generation: result.generation) else {
+                    continue
+                }
+                publication.giveUp(issuer, askedBy: agent)
+                told.remove(issuer)
                 forgotten.append(issuer)
                 follower.logger.notice(
                     "the documents of an issuer are given up, as was accepted", metadata: ["issuer": "\(issuer)"])
@@ -168,85 +203,15 @@ extension AgentFollower {
             }
         }
 
-        private struct Answer: Sendable {
-            let issuer: String
-            let result: Result<DiscoveryResult, ProtocolError>
-        }
-
         /// Throws what ends the connection; what the agent refuses is a result.
         private func answer(on issuer: String) async throws -> Answer {
+            let sentAt = publication.uptime
             do {
                 let result = try await limited { connection in try await connection.discovery(of: issuer) }
-                return Answer(issuer: issuer, result: .success(result))
+                return Answer(issuer: issuer, sentAt: sentAt, result: .success(result))
             } catch let error as ProtocolError {
-                return Answer(issuer: issuer, result: .failure(error))
+                return Answer(issuer: issuer, sentAt: sentAt, result: .failure(error))
             }
-        }
-
-        /// - Returns: what is served of the issuer now, where the agent has said it.
-        private func take(_ answer: Answer, _ doubts: inout Doubts) -> ServedIssuer? {
-            let issuer = answer.issuer
-            switch answer.result {
-            case .success(let result):
-                do {
-                    try DocumentCheck.check(result, answering: issuer)
-                } catch {
-                    refuse(
-                        issuer, error, "the agent's documents for an issuer cannot be served, serving what it last said", &doubts)
-                    return nil
-                }
-                doubts.refused.remove(issuer)
-                if let served = follower.publication.current.results[issuer], result.generation < served.generation,
-                    !served.urls(lostWith: result).isEmpty
-                {
-                    doubt(issuer, served, "the agent knows an issuer as it was before, serving what it last said", &doubts)
-                    return nil
-                }
-                follower.publication.apply(result)
-                doubts.unnamed.remove(issuer)
-                return ServedIssuer(name: issuer, generation: result.generation, urls: result.urls.count)
-            case .failure(let error) where error.reason == .issuerNotFound:
-                takeAbsence(of: issuer, error, &doubts)
-            case .failure(let error) where error.reason == .issuerQuarantined:
-                // What is served is to stay as it is, and the agent names the issuer again once that changes: no reason to
-                // send the clients of the other issuers away.
-                doubts.refused.remove(issuer)
-                doubts.unnamed.remove(issuer)
-                follower.logger.warning(
-                    "the agent keeps an issuer in quarantine, serving what it last said",
-                    metadata: ["issuer": "\(issuer)", "error": "\(error)"])
-            case .failure(let error):
-                refuse(issuer, error, "the agent refuses an issuer's documents, serving what it last said", &doubts)
-            }
-            return nil
-        }
-
-        /// An issuer that the agent does not have: one that it has deleted is dropped, and one that it does not remember stays.
-        private func takeAbsence(of issuer: String, _ error: ProtocolError, _ doubts: inout Doubts) {
-            doubts.refused.remove(issuer)
-            guard let served = follower.publication.current.results[issuer] else { return }
-            // With no URL of it, nothing is lost.
-            if served.isDeleted(by: error) || served.urls.isEmpty { return drop(issuer, &doubts) }
-            doubt(issuer, served, "the agent knows nothing of an issuer, serving what it last said", &doubts)
-        }
-
-        private func doubt(
-            _ issuer: String, _ served: DiscoveryResult, _ message: Logger.Message, _ doubts: inout Doubts
-        ) {
-            guard doubts.unnamed.insert(issuer).inserted else { return }
-            follower.logger.error(
-                message,
-                metadata: [
-                    "issuer": "\(issuer)", "generation": "\(served.generation)",
-                    "hint": "restore the agent's store, or see what would be lost: privyseal-issuer accept --config FILE",
-                ])
-        }
-
-        private func refuse(
-            _ issuer: String, _ error: any Error, _ message: Logger.Message, _ doubts: inout Doubts
-        ) {
-            guard doubts.refused.insert(issuer).inserted else { return }
-            follower.logger.error(message, metadata: ["issuer": "\(issuer)", "error": "\(error)"])
         }
 
         private func limited<Value: Sendable>(

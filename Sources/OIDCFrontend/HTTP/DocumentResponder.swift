@@ -8,24 +8,21 @@ import Platform
 /// here parses or writes JSON: what goes out are the agent's bytes.
 public struct DocumentResponder: Sendable {
     private let publication: LivePublication
-    private let staleAfter: Int64
     private let servesDocuments: Bool
     private let notice: @Sendable () -> String?
     private let metrics: (@Sendable () -> String)?
 
-    /// `/readyz` turns unready when the agent's last word is more than `staleAfter` seconds old. Without documents, that and
-    /// `/healthz` are all there is.
+    /// `/readyz` says whether the publication is ready. Without documents, that and `/healthz` are all there is.
     ///
     /// `notice` is what `/readyz` says of a frontend that is ready and needs attention. `metrics` is in Prometheus text format,
     /// for `/metrics`, which there is not without.
     public init(
-        publication: LivePublication, staleAfter: Int64, servesDocuments: Bool = true,
+        publication: LivePublication, servesDocuments: Bool = true,
         notice: @escaping @Sendable () -> String? = { nil }, metrics: (@Sendable () -> String)? = nil
     ) {
         self.notice = notice
         self.metrics = metrics
         self.publication = publication
-        self.staleAfter = staleAfter
         self.servesDocuments = servesDocuments
     }
 
@@ -62,7 +59,7 @@ public struct DocumentResponder: Sendable {
             return answer
         }
         guard path == "/readyz" else { return .line(.ok, "ok") }
-        let readiness = publication.readiness(staleAfter: staleAfter)
+        let readiness = publication.readiness
         let line = [readiness.reason, notice()].compactMap(\.self).joined(separator: "; ")
         return .line(readiness == .ready ? .ok : .serviceUnavailable, line)
     }

@@ -16,12 +16,13 @@ public struct PublishedDocument: Sendable, Equatable {
 }
 
 extension Publication {
-    /// What a request for `path` gets at `time`; nil when nothing is published there.
+    /// What a request for `path` gets at `time`; nil when nothing is published there. `limit` bounds the seconds that a cache may
+    /// keep it, where something does beside the agent and the document's own end.
     ///
     /// Issuer URLs end in a slash, and some clients put one more between it and what they append to it. So a path at which nothing
     /// is published is answered like that without the second slash there, and with two slashes anywhere else not at all.
-    public func document(at path: String, time: Moment) -> PublishedDocument? {
-        (routes[path] ?? route(withoutDoubledSlash: path))?.document(at: time)
+    public func document(at path: String, time: Moment, noLongerThan limit: Int64? = nil) -> PublishedDocument? {
+        (routes[path] ?? route(withoutDoubledSlash: path))?.document(at: time, noLongerThan: limit)
     }
 
     private func route(withoutDoubledSlash path: String) -> Route? {

@@ -52,14 +52,14 @@ struct Route: Sendable {
     ///
     /// A clock that was set back behind the agent's answer counts as standing at that answer: what the agent said to be past
     /// stays past, and what was served then goes on being served.
-    func document(at time: Moment) -> PublishedDocument? {
+    func document(at time: Moment, noLongerThan limit: Int64?) -> PublishedDocument? {
         let time = max(time, Moment(saidAt))
         if let expiresAt, time.hasReached(expiresAt) { return nil }
         guard let inForce = versions.last(where: { time.hasReached($0.from) }) else { return nil }
         // A cache that kept the document longer would hold a key or a URL beyond its end.
         let next = versions.lazy.map(\.from).filter { !time.hasReached($0) }.min()
         let ends = [next, expiresAt].compactMap { $0.map(time.wholeSeconds(until:)) }
-        let age = min(maximumAge, ends.min() ?? maximumAge)
+        let age = min(maximumAge, ends.min() ?? maximumAge, limit ?? maximumAge)
         var fields = inForce.fields
         if age != maximumAge { fields.replaceOrAdd(name: "Cache-Control", value: cacheControl(age)) }
         return PublishedDocument(kind: kind, body: inForce.body, etag: inForce.etag, maximumAge: age, fields: fields)

@@ -1,17 +1,19 @@
 import AgentProtocol
 
-/// How what is served stands to what the agent knows of.
+/// How what is served stands to what the agents know of.
 ///
 /// Documents are given up for an issuer that its own deployment has deleted, and for nothing else: an agent whose store was lost
 /// or restored, or that may not tell, must not take relying parties' keys away.
 public enum Standing: Sendable, Equatable {
-    /// It knows of every issuer there is.
+    /// There is an agent for every issuer that knows of it.
     case vouched
-    /// It is of another deployment, and knows of none.
+    /// Every agent is of another deployment, and knows of none.
     case foreign(deployment: String)
-    /// It knows nothing of these issuers, neither that they are there nor that they were deleted, or it knows them only as they
-    /// were before. In order, at least one.
+    /// The one agent knows nothing of these issuers, neither that they are there nor that they were deleted, or it knows them only as
+    /// they were before. In order, at least one.
     case unnamed([String])
+    /// As `unnamed`, of several agents, none of which vouches for these issuers.
+    case unvouched([String])
 
     /// Why clients should not be sent here; one line. Nil when they may.
     var reason: String? {
@@ -21,44 +23,42 @@ public enum Standing: Sendable, Equatable {
             "the agent is of another deployment, \(deployment), and says nothing of what is served here; see privyseal-issuer accept"
         case .unnamed(let issuers):
             "the agent knows nothing of \(issuers.count) issuers that are served here, such as \(issuers[0]); see privyseal-issuer accept"
+        case .unvouched(let issuers):
+            "no agent knows \(issuers.count) issuers as they are served here, such as \(issuers[0]); see privyseal-issuer accept"
         }
     }
 }
 
 extension Publication {
-    /// Takes note of whose agent is being followed.
-    ///
     /// - Parameters:
-    ///   - deployment: nil from an agent that does not say, which then counts as the one there was.
-    ///   - namesIssuers: whether it has any.
-    /// - Returns: whether its word counts for what is served.
-    public mutating func meet(_ deployment: String?, namesIssuers: Bool) -> Bool {
-        if let deployment {
-            // Where nothing is served nothing can be lost; and documents that were kept without saying whose they are belong to
-            // whoever has issuers.
-            let isOwn =
-                results.values.allSatisfy { $0.urls.isEmpty } || self.deployment.map { $0 == deployment } ?? namesIssuers
-            guard isOwn else {
-                standing = .foreign(deployment: deployment)
-                return false
-            }
-            take(deployment)
+    ///   - uptime: nanoseconds of the clock that nobody sets.
+    ///   - limit: the seconds for which an agent that is away, or cut off from its store, goes on vouching for what it has said.
+    func standing(at uptime: Int64, staleAfter limit: Int64) -> Standing {
+        let foreign = agents.compactMap { agent in
+            if case .foreign(let deployment) = agent.identity { deployment } else { nil }
         }
-        if case .foreign = standing { standing = .vouched }
-        return true
+        if foreign.count == agents.count, let deployment = foreign.first { return .foreign(deployment: deployment) }
+        let issuers = doubted(at: uptime, staleAfter: limit).sorted()
+        guard !issuers.isEmpty else { return .vouched }
+        return isSingle ? .unnamed(issuers) : .unvouched(issuers)
     }
 
-    /// What is served belongs to this deployment from now on.
-    public mutating func take(_ deployment: String) {
-        if case .foreign = standing { standing = .vouched }
-        guard self.deployment != deployment else { return }
-        self.deployment = deployment
-        revision += 1
+    /// The issuers that an agent knows otherwise than they are served, and no other agent as they are.
+    func doubted(at uptime: Int64, staleAfter limit: Int64) -> Set<String> {
+        var issuers: Set<String> = []
+        for agent in agents.indices where isOwn(agent) {
+            for (issuer, lag) in agents[agent].lagging
+            where lag != .unasked && !isVouched(issuer, at: uptime, staleAfter: limit) { issuers.insert(issuer) }
+        }
+        return issuers
     }
 
-    /// The agent knows nothing of these issuers.
-    public mutating func note(unnamed issuers: Set<String>) {
-        standing = issuers.isEmpty ? .vouched : .unnamed(issuers.sorted())
+    private func isVouched(_ issuer: String, at uptime: Int64, staleAfter limit: Int64) -> Bool {
+        agents.indices.contains { agent in
+            // One that has not finished its first word is just being heard.
+            isOwn(agent) && agents[agent].vouched.contains(issuer)
+                && agents[agent].asOf.map { !Freshness.isOver(limit, from: $0, to: uptime) } ?? true
+        }
     }
 }
 

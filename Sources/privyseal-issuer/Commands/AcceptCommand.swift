@@ -6,7 +6,7 @@ import Platform
 struct AcceptCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "accept",
-        abstract: "Take the agent's word in place of documents that it knows nothing of.",
+        abstract: "Take the agents' word in place of documents that it knows nothing of.",
         discussion: """
             A frontend gives up documents only for an issuer that its own deployment has deleted. Where the agent has another \
             store than before, or one that never had some of the issuers, it goes on serving and turns unready. Most often the \
@@ -14,6 +14,9 @@ struct AcceptCommand: AsyncParsableCommand {
             with --yes has the frontend that runs, or the next one, take it; within 10 s.
 
             What root asks is read and written as the user of the service: --user, or else the owner of the cache directory.
+
+            All agents of the configuration are asked. What one of them knows as it is served is not lost; one that does not answer, \
+            or is of another deployment than the others, is named, and the plan made without its word.
 
             Ends with 0 when nothing has to be accepted or it was, 1 when something has to be.
             """)
@@ -31,11 +34,15 @@ struct AcceptCommand: AsyncParsableCommand {
         let cache = DocumentCache(directory: configuration.cache, trusting: configuration.settings.trusted)
         let plan: AcceptancePlan
         do {
-            plan = try await AcceptancePlan.read(socketPath: configuration.agent, cache: cache)
+            plan = try await AcceptancePlan.read(agents: configuration.sockets, cache: cache)
         } catch let error as FrontendError {
             throw StartupFailure(what: error.message, todo: error.hint)
         }
-        guard !plan.isEmpty else { return print("nothing has to be accepted: the agent knows of all that is served") }
+        for absentee in plan.absentees { print("note: \(absentee.line)") }
+        guard !plan.isEmpty else {
+            let agents = configuration.sockets.count == 1 ? "the agent knows" : "the agents know"
+            return print("nothing has to be accepted: \(agents) of all that is served")
+        }
         for line in plan.lines { print(line) }
         guard yes else {
             throw StartupFailure(
@@ -57,7 +64,19 @@ extension AcceptancePlan {
             lines.append("deployment: \(acceptance.deployment) instead of \(acceptance.former ?? "one that is not known")")
         }
         lines += losses.map { "lost: \($0.url) of issuer \($0.issuer): its JWTs no longer verify" }
+        lines += stepsBack.map {
+            "older: issuer \($0.issuer) is known in generation \($0.known), and served in \($0.served): what was signed with keys of that one no longer verifies"
+        }
         lines += gains.map { "new: issuer \($0)" }
         return lines
+    }
+}
+
+extension AcceptancePlan.Absentee {
+    fileprivate var line: String {
+        switch cause {
+        case .silent(let reason): "without the word of the agent at \(agent): \(reason)"
+        case .foreign(let deployment): "without the word of the agent at \(agent), which is of another deployment, \(deployment)"
+        }
     }
 }

@@ -13,7 +13,7 @@ struct CheckCommand: AsyncParsableCommand {
             owner of the cache directory.
 
             --start says whether `serve` could start here and now: it also listens on the addresses for a moment, which fails \
-            while a frontend runs there, and asks the agent for a sign of life. An agent that cannot be reached is only a \
+            while a frontend runs there, and asks each agent for a sign of life. One that cannot be reached is only a \
             warning, as the frontend starts without it.
 
             Ends with 0 when all is in order, 1 when something that the configuration names is not, 78 when the configuration \
@@ -64,11 +64,14 @@ struct CheckCommand: AsyncParsableCommand {
         } catch let error as FrontendError {
             throw StartupFailure(what: error.message, todo: error.hint)
         }
-        do {
-            try await AgentSource(socketPath: configuration.agent).probe()
-        } catch {
-            print("warning: the agent does not answer: \(error)")
-            print("hint: \((error as? FrontendError)?.hint ?? "see the agent's log")")
+        for socket in configuration.sockets {
+            do {
+                try await AgentSource(socketPath: socket).probe()
+            } catch {
+                let agent = configuration.sockets.count == 1 ? "the agent" : "the agent at \(socket)"
+                print("warning: \(agent) does not answer: \(error)")
+                print("hint: \((error as? FrontendError)?.hint ?? "see the agent's log")")
+            }
         }
         print("ok: would listen on \(settings.host), port \(settings.port), \(settings.tls == nil ? "plain HTTP" : "TLS")")
     }

@@ -14,7 +14,7 @@ struct ServeCommand: AsyncParsableCommand {
             `https`. Starts \
             without the agent too, serving what it last knew. The configuration file:
 
-              agent: /run/privyseal/agent.sock
+              agent: /run/privyseal/agent.sock      # or agents: [SOCKET, SOCKET]
               listen: { host: 127.0.0.1, port: 8080 }
               cache: /var/lib/privyseal-issuer
               staleAfter: 1h                        # optional
@@ -27,9 +27,11 @@ struct ServeCommand: AsyncParsableCommand {
               trustedDirectories: [/var/cache/privyseal-issuer]   # optional; in containers
               log: { level: info, format: text }    # optional
 
-            agent is the agent's socket. listen takes any free port for 0; it is plain HTTP without \
+            agent is the agent's socket; agents are those of several agents that share a store, up to 16. Of an issuer, the highest \
+            generation is served that any of them has said. listen takes any free port for 0; it is plain HTTP without \
             tls. cache is a writable directory for \
-            the last known documents. staleAfter is the age of the agent's last word from which /readyz is unready. A log \
+            the last known documents. staleAfter is the age of the agent's last word from which /readyz is unready: 1h unless given, and 2m where agents share \
+            a store, for what that has confirmed; no document may then be kept for longer than what is left of it. A log \
             level is one of trace, debug, info, notice, warning, error, critical, a format one of text, json.
 
             certificate has the server's own certificate first and then its chain, key is its private key without a \
@@ -71,8 +73,8 @@ struct ServeCommand: AsyncParsableCommand {
             let logger = log.logger(label: "privyseal-issuer")
             for remark in configuration.remarks { remark.log(to: logger) }
             let frontend = try Frontend(
-                configuration.settings, source: AgentSource(socketPath: configuration.agent), clock: WallClock.moment,
-                uptime: MonotonicClock.nanoseconds, logger: logger,
+                configuration.settings, agents: configuration.sockets.map(AgentSource.init(socketPath:)),
+                clock: WallClock.moment, uptime: MonotonicClock.nanoseconds, logger: logger,
                 listening: { port in
                     serves()
                     listening.yield(port)
