@@ -39,7 +39,8 @@ struct Startup {
                 try SQLiteIssuerStore(
                     path: path, tenant: settings.tenant, minted: nil, lock: lock?.lock, trusting: settings.trusted))
         case .etcd(let etcd):
-            return try await etcd.open(.changing, tenant: settings.tenant, over: etcd.gateway())
+            return try await etcd.open(
+                .changing, tenant: settings.tenant, over: etcd.gateway(), trusting: settings.trusted)
         }
     }
 
@@ -63,7 +64,8 @@ struct Startup {
                     await gateway.close()
                     throw error
                 }
-                return try await etcd.open(.changing, tenant: settings.tenant, over: gateway)
+                return try await etcd.open(
+                    .changing, tenant: settings.tenant, over: gateway, trusting: settings.trusted)
             }
         }
     }
@@ -74,7 +76,8 @@ struct Startup {
         case .sqlite(let path):
             return OpenStore(try SQLiteIssuerStore(reading: path, tenant: settings.tenant, trusting: settings.trusted))
         case .etcd(let etcd):
-            return try await etcd.open(.reading, tenant: settings.tenant, over: etcd.gateway())
+            return try await etcd.open(
+                .reading, tenant: settings.tenant, over: etcd.gateway(), trusting: settings.trusted)
         }
     }
 

@@ -3,6 +3,7 @@ import AgentProtocol
 import EtcdStore
 import EtcdSupport
 import Foundation
+import IssuerStore
 import Platform
 import ProcessSupport
 import RelyingParty
@@ -332,6 +333,59 @@ struct StoreInEtcdTests {
             try await site.startAgent()
             #expect(try await scene.verifies(jwt))
             #expect(try await scene.verifies(scene.issue()))
+        }
+    }
+
+    @Test(
+        "refuses beside the agent of another machine what has to be alone, and names it; one that has gone silent is waited out")
+    func otherAgents() async throws {
+        try await Scene.with { scene in
+            let site = scene.site
+            #expect(try await scene.privyseald("init").status == 0)
+            let agent = try await site.startAgent()
+            try await scene.create()
+            let last = try await scene.show()
+            let earlier = try await scene.raw()
+            try await scene.rotate()
+            #expect(await agent.end() == 0)
+            let alone = try scene.write("sqlite.yaml", store: scene.sqlite)
+            try await EtcdGateway.with([scene.server.endpoint]) { gateway in
+                let member = FleetMember(id: "b", incarnation: "1", host: "elsewhere", release: "1", staleness: 0)
+                let other = try await EtcdIssuerStore.open(
+                    gateway, prefix: scene.prefix, user: .init(agent: "b", incarnation: "1", memory: nil))
+                try await other.join(member)
+                try await other.renew(clock: 1)
+                func refused(_ outcome: Programs.Outcome) {
+                    #expect(outcome.status == 1 && outcome.errors.contains("b on elsewhere"), "\(outcome)")
+                    #expect(
+                        outcome.errors.contains("hint: stop them first") || outcome.errors.contains("--dry-run"), "\(outcome)")
+                }
+                refused(try await scene.privyseald("reconcile"))
+                refused(try await scene.privyseald("replace-token", "--yes"))
+                refused(try await scene.privyseald("store move", "--to", "sqlite", "--target", alone, "--yes"))
+                for safe in ["check", "reconcile --dry-run", "check --start", "audit key"] {
+                    #expect(try await scene.privyseald(safe).status == 0, "\(safe)")
+                }
+                #expect(try await scene.privyseald("backup", "--to", site.directory + "/backup.db").status == 0)
+                // Of what both agree about nothing is decided.
+                #expect(try await scene.privyseald("recover", "--restored", "--yes").status == 0)
+
+                try await scene.restore(earlier)
+                try await other.join(member)
+                try await other.renew(clock: 2)
+                refused(try await scene.privyseald("recover", "--restored", "--retain", last, "--yes"))
+                try await other.leave()
+                // As one does that has just started, or whose machine has burnt down.
+                try await other.join(member)
+                let done = try await scene.privyseald("recover", "--restored", "--retain", last, "--yes")
+                #expect(done.status == 0 && done.output.contains("waiting 3 s for"), "\(done)")
+                #expect(try await other.fleet().entries.isEmpty)
+                await other.close()
+            }
+            // What a crash leaves behind is this machine's own.
+            try await site.startAgent()
+            await site.agent?.end(SIGKILL)
+            #expect(try await scene.privyseald("reconcile").status == 0)
         }
     }
 }

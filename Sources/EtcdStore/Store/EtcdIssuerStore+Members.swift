@@ -110,8 +110,8 @@ extension EtcdIssuerStore {
         }
     }
 
-    /// Takes away those whose mark has been there for as long as they may sign.
-    func endDismissals() async throws(StoreError) {
+    /// Takes away those whose mark has been there for as long as they may sign, by what `fleet` has shown.
+    public func endDismissals() async throws(StoreError) {
         let now = gateway.clock()
         for (key, mark) in presence.withLock({ $0.due(at: now) }) {
             let transaction = EtcdTransaction(comparing: [.modified(key, mark)], success: [.delete(.key(key))])

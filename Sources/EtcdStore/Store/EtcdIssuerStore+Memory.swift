@@ -1,6 +1,6 @@
 public import IssuerStore
 import KeyLifecycle
-import Platform
+public import Platform
 
 /// What a machine remembers of a store, for an operator who decides about it.
 extension EtcdIssuerStore {
@@ -18,12 +18,29 @@ extension EtcdIssuerStore {
         }
     }
 
+    /// Those who take part, but for what an agent of this machine has left behind: whoever holds the lock of the memory knows that it
+    /// has ended.
+    public func others() async throws(StoreError) -> [FleetReading.Entry] {
+        let (reading, keeper, layout) = (try await fleet(), await memory.content.keeper, layout)
+        let members = try await Self.uncancelled { () async throws(StoreError) in
+            try await self.snapshot([], under: [layout.members]).under(layout.members)
+        }
+        var own: Set<String> = []
+        for value in members {
+            let record = try MemberRecord.decoded(value)
+            if record.keeper == keeper { own.insert(record.incarnation) }
+        }
+        return reading.entries.filter { !own.contains($0.member.incarnation) }
+    }
+
     /// Forgets that the token has refused a PIN on this machine. Etcd is not asked.
     ///
     /// - Parameter memory: the file, locked.
     /// - Returns: what was remembered; `nil` when nothing was.
-    public static func forgetRefusedPIN(memory path: String) async throws(StoreError) -> RefusedPIN? {
-        let memory = try await LocalMemory(path: path, isLocked: true)
+    public static func forgetRefusedPIN(
+        memory path: String, trusting trusted: TrustedDirectories = .none
+    ) async throws(StoreError) -> RefusedPIN? {
+        let memory = try await LocalMemory(path: path, isLocked: true, trusting: trusted)
         guard let refused = await memory.content.refused else { return nil }
         try await memory.keep { $0.refused = nil }
         return RefusedPIN(source: refused.source, returnValue: refused.returnValue, at: Timestamp(seconds: refused.at))

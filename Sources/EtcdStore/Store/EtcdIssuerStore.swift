@@ -1,6 +1,6 @@
 public import IssuerStore
 import KeyLifecycle
-import Platform
+public import Platform
 
 /// Whether a store in etcd may be used.
 public struct StoreState: RawRepresentable, Hashable, Sendable {
@@ -53,6 +53,8 @@ public struct EtcdIssuerStore: SharedIssuerStorage {
         public var memory: String?
         /// Whether the caller holds the lock of the memory, `<memory>.lock`, for as long as the store is open.
         public var isLocked: Bool
+        /// Directories in which others could put files by their mode, and do not.
+        public var trusted = TrustedDirectories.none
 
         public init(agent: String?, incarnation: String, memory: String?, isLocked: Bool = false) {
             self.agent = agent
@@ -101,7 +103,8 @@ public struct EtcdIssuerStore: SharedIssuerStorage {
         try checkPrefix(prefix)
         return try await uncancelled { () async throws(StoreError) -> EtcdIssuerStore in
             for name in [user.agent, user.incarnation].compactMap(\.self) { try checkName(name) }
-            let memory = try await LocalMemory(path: user.memory, isReadOnly: isReadOnly, isLocked: user.isLocked)
+            let memory = try await LocalMemory(
+                path: user.memory, isReadOnly: isReadOnly, isLocked: user.isLocked, trusting: user.trusted)
             let id = try await deployment(gateway, prefix)
             let layout = StoreLayout(prefix: prefix, deployment: id)
             let values = try await EtcdIssuerStore.asking { () async throws(EtcdError) in

@@ -74,7 +74,7 @@ public final class EtcdMovableStore: MovableStore {
 
     public func endMigration() async throws {
         let live = try await setState(.live, from: [.migrating, .live])
-        // What this machine had seen before the store was elsewhere says nothing of it now.
+        // What this machine had seen before the store was elsewhere says nothing of it now; to others the epoch says so.
         try await live.acceptAsItIs()
     }
 
@@ -85,6 +85,7 @@ public final class EtcdMovableStore: MovableStore {
     ) async throws -> EtcdIssuerStore {
         let store = try await open(former)
         let (place, head) = (store.layout.meta, store.layout.head)
+        let seen = await store.memory.content.epoch ?? 0
         try await store.changing(reading: [head]) { (snapshot, change) throws(StoreError) in
             var meta = try store.meta(snapshot)
             guard meta.state != state.rawValue || meta.movedTo != movedTo else { return false }
@@ -94,7 +95,8 @@ public final class EtcdMovableStore: MovableStore {
             change.compare(head, in: snapshot)
             meta.state = state.rawValue
             meta.movedTo = movedTo
-            meta.epoch += 1
+            // Above that of any life which the store has had here before.
+            meta.epoch = max(meta.epoch, seen) + 1
             try change.put(place, meta)
             return true
         }

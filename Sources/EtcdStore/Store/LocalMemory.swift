@@ -50,7 +50,10 @@ actor LocalMemory {
     /// - Parameters:
     ///   - isReadOnly: whether the file stays as it is, and is not locked.
     ///   - isLocked: whether the caller has locked it.
-    init(path: String?, isReadOnly: Bool = false, isLocked: Bool = false) async throws(StoreError) {
+    ///   - trusted: directories in which others could put files by their mode, and do not.
+    init(
+        path: String?, isReadOnly: Bool = false, isLocked: Bool = false, trusting trusted: TrustedDirectories = .none
+    ) async throws(StoreError) {
         (self.path, self.isReadOnly) = (path, isReadOnly)
         guard let path else {
             (content, saved) = (Content(keeper: Self.mint()), Content())
@@ -58,7 +61,9 @@ actor LocalMemory {
         }
         let found: (lock: FileLock?, bytes: [UInt8]?)
         do {
-            found = try await NIOThreadPool.singleton.runIfActive { try Self.open(path, locking: !isReadOnly && !isLocked) }
+            found = try await NIOThreadPool.singleton.runIfActive {
+                try Self.open(path, locking: !isReadOnly && !isLocked, trusting: trusted)
+            }
         } catch let error as PlatformError where error.code == .locked {
             throw StoreError(
                 .occupied, "another agent of this machine uses the store: \(error)",
@@ -84,10 +89,12 @@ actor LocalMemory {
 
     private static func mint() -> String { SystemRandom.hexadecimal(bytes: 16) }
 
-    private static func open(_ path: String, locking: Bool) throws(PlatformError) -> (FileLock?, [UInt8]?) {
+    private static func open(
+        _ path: String, locking: Bool, trusting trusted: TrustedDirectories
+    ) throws(PlatformError) -> (FileLock?, [UInt8]?) {
         let lock = locking ? try FileLock(path: path + ".lock") : nil
         do throws(PlatformError) {
-            return (lock, try RegularFile.readTrusted(path: path, limit: 64 << 20))
+            return (lock, try RegularFile.readTrusted(path: path, limit: 64 << 20, trusting: trusted))
         } catch {
             guard error.code == .missing else { throw error }
             return (lock, nil)

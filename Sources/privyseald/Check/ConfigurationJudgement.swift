@@ -53,7 +53,8 @@ struct ConfigurationJudgement {
         try requireWritableDirectory(of: etcd.memory, "memory", exitCode: StartupFailure.configurationExitCode)
         var notes = try await settings.store.clusterNotes()
         do {
-            let store = try await etcd.open(.reading, tenant: settings.tenant, over: etcd.gateway())
+            let store = try await etcd.open(
+                .reading, tenant: settings.tenant, over: etcd.gateway(), trusting: settings.trusted)
             await store.close()
         } catch let error as StoreError where error.code == .missing {
             notes.append("there is no store \(settings.store) yet: privyseald init makes one, once for all its agents")

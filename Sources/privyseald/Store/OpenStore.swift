@@ -51,15 +51,23 @@ extension EtcdSettings {
         return try EtcdGateway(access, clock: MonotonicClock.nanoseconds)
     }
 
+    /// This process as the one that uses the store, by the lock of the memory, which it holds.
+    func user(trusting trusted: TrustedDirectories) -> EtcdIssuerStore.User {
+        var user = EtcdIssuerStore.User(
+            agent: agent, incarnation: SystemRandom.hexadecimal(bytes: 16), memory: memory, isLocked: true)
+        user.trusted = trusted
+        return user
+    }
+
     /// Opens the store through a gateway, which is closed when that fails.
     ///
     /// - Throws: `StoreError`, with `.missing` where there is none.
-    func open(_ use: StoreUse, tenant: String?, over gateway: EtcdGateway) async throws -> OpenStore {
+    func open(
+        _ use: StoreUse, tenant: String?, over gateway: EtcdGateway, trusting trusted: TrustedDirectories
+    ) async throws -> OpenStore {
         do {
-            let incarnation = SystemRandom.hexadecimal(bytes: 16)
-            let user = EtcdIssuerStore.User(agent: agent, incarnation: incarnation, memory: memory, isLocked: true)
             let store = try await EtcdIssuerStore.open(
-                gateway, prefix: prefix, user: user, tenant: tenant, reading: use == .reading)
+                gateway, prefix: prefix, user: user(trusting: trusted), tenant: tenant, reading: use == .reading)
             return OpenStore(store, gateway: gateway)
         } catch {
             await gateway.close()

@@ -3,57 +3,58 @@ import EtcdStore
 import Foundation
 import IssuerStore
 
-/// The agents that share a store with this machine's, for a command that must be alone with it.
+/// The agents of other machines that share a store, for a command that must be alone with it.
 ///
 /// A lock keeps the agent of this machine away. One of another machine is a member of the fleet: as long as it says so it is there,
 /// and when it has gone silent it may sign for as long as its settings let it.
-struct OtherAgents: Equatable {
+private struct OtherAgents {
     /// Those that have said so within the last half minute.
     let present: [FleetMember]
     /// Those that have not, and have not left either.
     let silent: [FleetMember]
 
-    /// - Parameter own: the id of this machine's agent, which is known not to run.
-    init(_ reading: FleetReading, but own: String) {
-        let others = reading.entries.filter { $0.member.id != own }
-        present = others.filter { $0.clock != nil }.map(\.member)
-        silent = others.filter { $0.clock == nil }.map(\.member)
+    init(_ entries: [FleetReading.Entry]) {
+        present = entries.filter { $0.clock != nil }.map(\.member)
+        silent = entries.filter { $0.clock == nil }.map(\.member)
     }
 
-    /// How long none of the silent ones can be certain to have stopped signing, in seconds: its own time, and a little for what is
-    /// on its way.
-    var waitingTime: Int { silent.map { $0.staleness + 2 }.max() ?? 0 }
-
-    /// Returns when there is no other agent. One that has gone silent is waited out and taken from the members.
-    ///
-    /// - Parameter command: as it is called: `recover`.
-    /// - Throws: `StartupFailure` naming those that are there.
-    static func requireNone(in storage: any IssuerStorage, for command: String) async throws {
-        guard let shared = storage as? any SharedIssuerStorage, let own = (storage as? EtcdIssuerStore)?.agent else { return }
-        let before = OtherAgents(try await shared.fleet(), but: own)
-        try before.refuse(command)
-        guard !before.silent.isEmpty else { return }
-        let names = before.silent.map(name).joined(separator: ", ")
-        print("waiting \(before.waitingTime) s for what has gone silent and has not left: \(names)")
-        try await Task.sleep(for: .seconds(before.waitingTime))
-        let now = OtherAgents(try await shared.fleet(), but: own)
-        try now.refuse(command)
-        for member in now.silent {
-            guard before.silent.contains(member) else {
-                throw StartupFailure(
-                    what: "\(Self.name(member)) has come and gone while \(command) waited",
-                    todo: "see what happens to it, and run this again when it is stopped")
-            }
-            try await shared.dismiss(member)
-        }
-    }
-
-    private func refuse(_ command: String) throws(StartupFailure) {
+    func refuse(_ command: String) throws(StartupFailure) {
         guard !present.isEmpty else { return }
         throw StartupFailure(
-            what: "other agents use the store: \(present.map(Self.name).joined(separator: ", "))",
+            what: "other agents use the store: \(Self.names(present))",
             todo: "stop them first, and start them when \(command) is done")
     }
 
-    private static func name(_ member: FleetMember) -> String { "\(member.id) on \(member.host)" }
+    static func names(_ members: [FleetMember]) -> String {
+        members.map { "\($0.id) on \($0.host)" }.joined(separator: ", ")
+    }
+}
+
+extension IssuerStorage {
+    /// Returns when no agent of another machine uses the store. One that has gone silent is taken from the members, so that nothing
+    /// confirms what it had, and waited out.
+    ///
+    /// - Parameter command: as it is called: `recover`.
+    /// - Throws: `StartupFailure` naming those that are there.
+    func requireNoOtherAgent(for command: String) async throws {
+        guard let store = self as? EtcdIssuerStore else { return }
+        let before = OtherAgents(try await store.others())
+        try before.refuse(command)
+        guard let longest = before.silent.map(\.staleness).max() else { return }
+        for member in before.silent { try await store.dismiss(member) }
+        // From here on their marks are known, and how long they have been there.
+        try OtherAgents(await store.others()).refuse(command)
+        // What they were allowed, and a little for what is on its way.
+        let wait = longest + 3
+        print("waiting \(wait) s for what has gone silent and has not left: \(OtherAgents.names(before.silent))")
+        try await Task.sleep(for: .seconds(wait))
+        try await store.endDismissals()
+        let after = OtherAgents(try await store.others())
+        try after.refuse(command)
+        guard after.silent.isEmpty else {
+            throw StartupFailure(
+                what: "agents have come and gone while \(command) waited: \(OtherAgents.names(after.silent))",
+                todo: "see what happens to them, and run this again when they are stopped")
+        }
+    }
 }

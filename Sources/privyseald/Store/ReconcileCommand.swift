@@ -28,7 +28,7 @@ struct ReconcileCommand: OperatorCommand {
         defer { lock?.hold() }
         // Beside an agent the store is only read.
         let result = try await OpenStore.with({ try await startup.openStore(dryRun ? .reading : .changing) }) { store in
-            if !dryRun { try await requireNoOtherAgent(store, startup) }
+            if !dryRun { try await requireNoOtherAgent(store) }
             return try await OfflineAgent.with(
                 startup.agentConfiguration(), store: store, environment: startup.agentEnvironment()
             ) { agent in try await agent.reconcile(dryRun: dryRun) }
@@ -37,9 +37,9 @@ struct ReconcileCommand: OperatorCommand {
         if result.actions.contains(where: { $0.error != nil }) { throw ExitCode(1) }
     }
 
-    private func requireNoOtherAgent(_ store: any IssuerStorage, _ startup: Startup) async throws {
+    private func requireNoOtherAgent(_ store: any IssuerStorage) async throws {
         do {
-            try await OtherAgents.requireNone(in: store, for: "reconcile")
+            try await store.requireNoOtherAgent(for: "reconcile")
         } catch let error as StartupFailure {
             throw StartupFailure(what: error.what, todo: "ask a running agent with: privyseal reconcile; or add --dry-run")
         }

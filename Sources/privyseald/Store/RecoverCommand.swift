@@ -82,7 +82,7 @@ struct RecoverCommand: OperatorCommand {
         ) { agent in
             let plan = try await agent.planRecovery(request)
             // What one machine has settled, another has still to take note of.
-            if !plan.isEmpty, !consent.dryRun { try await OtherAgents.requireNone(in: store, for: "recover") }
+            if !plan.isEmpty, !consent.dryRun { try await store.requireNoOtherAgent(for: "recover") }
             let question =
                 plan.isEmpty
                 ? "The store is taken as it stands."
@@ -120,7 +120,7 @@ struct RecoverCommand: OperatorCommand {
                         what: "the store \(place) holds \(count) issuers: it is not lost",
                         todo: "for one that is older than the token: privyseald recover --restored")
                 }
-                if !consent.dryRun { try await OtherAgents.requireNone(in: store, for: "recover") }
+                if !consent.dryRun { try await store.requireNoOtherAgent(for: "recover") }
                 return store.deployment.id
             }
         } catch let error as StoreError where error.code == .missing {

@@ -28,7 +28,7 @@ struct ReplaceTokenCommand: OperatorCommand {
         let lock = consent.dryRun ? nil : try StoreLock(startup.settings.store, trusting: startup.settings.trusted)
         defer { lock?.hold() }
         try await OpenStore.with({ try await startup.openStore(consent.dryRun ? .reading : .changing) }) { store in
-            if !consent.dryRun { try await OtherAgents.requireNone(in: store, for: "replace-token") }
+            if !consent.dryRun { try await store.requireNoOtherAgent(for: "replace-token") }
             try await replace(store, startup)
         }
     }

@@ -87,7 +87,7 @@ struct StoreMoveCommand: AsyncParsableCommand {
         }
         for store in [source, target] {
             guard !consent.dryRun, let store = try await (store as? EtcdMovableStore)?.store() else { continue }
-            try await OtherAgents.requireNone(in: store, for: "store move")
+            try await store.requireNoOtherAgent(for: "store move")
         }
         let question = "\(move.places.source) does not count any more then, and agents start on \(move.places.target) alone."
         guard try consent.isGiven(for: plan(move), question: question) else { return }
@@ -137,10 +137,9 @@ extension Settings {
             do {
                 // So that the cluster is known, which is a part of the place.
                 _ = try await gateway.check()
-                let incarnation = SystemRandom.hexadecimal(bytes: 16)
-                let user = EtcdIssuerStore.User(
-                    agent: etcd.agent, incarnation: incarnation, memory: etcd.memory)
-                try await body(EtcdMovableStore(gateway, prefix: etcd.prefix, user: user, reading: isReadOnly))
+                try await body(
+                    EtcdMovableStore(
+                        gateway, prefix: etcd.prefix, user: etcd.user(trusting: trusted), reading: isReadOnly))
                 await gateway.close()
             } catch {
                 await gateway.close()

@@ -43,7 +43,7 @@ struct TokenPINCorrectedCommand: AsyncParsableCommand {
             try await store.setRefusedPIN(nil)
             return refused
         case .etcd(let etcd):
-            return try await EtcdIssuerStore.forgetRefusedPIN(memory: etcd.memory)
+            return try await EtcdIssuerStore.forgetRefusedPIN(memory: etcd.memory, trusting: settings.trusted)
         }
     }
 }
