@@ -18,6 +18,15 @@ extension EtcdIssuerStore {
         }
     }
 
+    /// The agent that uses the store as a member of the fleet, from this start on.
+    ///
+    /// - Parameters:
+    ///   - host: its machine, for people.
+    ///   - staleness: the longest it signs with a view that is not confirmed, in seconds.
+    public func member(host: String, release: String, staleness: Int) -> FleetMember {
+        FleetMember(id: by.agent, incarnation: by.incarnation, host: host, release: release, staleness: staleness)
+    }
+
     /// Those who take part, but for what an agent of this machine has left behind: whoever holds the lock of the memory knows that it
     /// has ended.
     public func others() async throws(StoreError) -> [FleetReading.Entry] {

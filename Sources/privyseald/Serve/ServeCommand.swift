@@ -79,6 +79,8 @@ struct ServeCommand: AsyncParsableCommand {
                     "the store in etcd works, and something about it is not as it should be", metadata: ["note": "\(note)"])
             }
             let store = try await startup.openStore(lock)
+            var configuration = configuration
+            configuration.fleet = store.member(startup.settings.store)
             do {
                 let server = try await AgentServer.start(
                     configuration, store: store.storage,

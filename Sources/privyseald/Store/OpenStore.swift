@@ -1,3 +1,4 @@
+import AgentProtocol
 import AgentSettings
 import EtcdStore
 import IssuerStore
@@ -10,6 +11,13 @@ struct OpenStore: Sendable {
 
     init(_ storage: any IssuerStorage, gateway: EtcdGateway? = nil) {
         (self.storage, self.gateway) = (storage, gateway)
+    }
+
+    /// This agent among those that share the store; `nil` for a store of its own.
+    func member(_ setting: StoreSetting) -> FleetMember? {
+        guard let store = storage as? EtcdIssuerStore, case .etcd(let settings) = setting else { return nil }
+        return store.member(
+            host: HostName.current(), release: ProtocolVersion.agent, staleness: settings.maxStaleness)
     }
 
     /// To be called once the store is not used any more.
