@@ -8,6 +8,8 @@ final class MemberProgress: Sendable {
     private struct State {
         /// Former keys that are still in use, by issuer.
         var draining: [String: [ObjectIdentifier: KeyReference]] = [:]
+        /// Issuers of which something newer is known and not gone by yet, and whether they sign meanwhile.
+        var keptBack: [String: Bool] = [:]
         /// Generations that frontends are to serve, by issuer.
         var awaited: [String: Int] = [:]
         /// Keys that are published, by issuer.
@@ -38,6 +40,7 @@ final class MemberProgress: Sendable {
     func shown(_ issuer: String, generation: Int?, published: [KeyReference], outgoing: KeyReference?) {
         state.withLock { state in
             state.awaited[issuer] = generation
+            state.keptBack[issuer] = nil
             let former = state.published[issuer] ?? []
             let kids = Set(published.map(\.kid))
             state.published[issuer] = kids.isEmpty ? nil : kids
@@ -52,6 +55,11 @@ final class MemberProgress: Sendable {
             }
             if let outgoing { state.draining[issuer, default: [:]][ObjectIdentifier(outgoing)] = outgoing }
         }
+    }
+
+    /// Something newer of an issuer is known, and not gone by until the token shows its keys.
+    func keptBack(_ issuer: String, isSigning: Bool) {
+        state.withLock { $0.keptBack[issuer] = isSigning }
     }
 
     /// The last signature by a former key has ended.
@@ -101,13 +109,13 @@ final class MemberProgress: Sendable {
 
     /// How far this agent has come with the view of a revision.
     func report(_ revision: Int64) -> MemberReport {
-        let (draining, awaited, unusable) = state.withLock { state in
+        let (draining, keptBack, awaited, unusable) = state.withLock { state in
             (
-                Set(state.draining.keys), state.awaited,
+                Set(state.draining.keys).union(state.keptBack.filter(\.value).keys), Set(state.keptBack.keys), state.awaited,
                 Set(state.untried.map(\.kid)).union(state.failures.keys)
             )
         }
-        var unserved: Set<String> = []
+        var unserved = keptBack
         for (issuer, generation) in awaited {
             if feed.isAwaiting(issuer, generation: generation) { unserved.insert(issuer) }
         }

@@ -46,11 +46,12 @@ extension IssuerRegistry: ViewAdopter {
         let name = issuer.name
         guard standing.storeDoubts[name]?.isOfStore != true, isNews(issuer) || isUnproven(issuer) else { return }
         do {
-            let lacking = try await keysNotHeld(of: issuer)
+            let lacking = try await keysNotShown(of: issuer)
             // Another view, or a change of this agent's own, may have been shown while the token was asked.
             guard isNews(issuer) || isUnproven(issuer) else { return }
             guard lacking.isEmpty else { return keepBack(issuer, lacking.map(\.kid)) }
             standing.doubt(name, nil)
+            shared.noteProven(name)
             // Until then this agent may have signed by what was before, as far as the store had confirmed it.
             let signing = try signingState(of: issuer)
             limit(references[issuers[name]?.ring.active?.kid ?? ""], in: issuer)
@@ -76,7 +77,7 @@ extension IssuerRegistry: ViewAdopter {
         standing.storeDoubts[issuer.name]?.isOfStore == false && issuer.generation == issuers[issuer.name]?.generation
     }
 
-    var waitsForToken: Bool { standing.storeDoubts.values.contains { !$0.isOfStore } }
+    var waitsForToken: Bool { shared.isAnyUnproven }
 
     /// An issuer that is shown, and not in the store.
     private func takeAbsence(of issuer: Issuer, at view: StoreView, since mark: ViewMark) {
@@ -90,6 +91,7 @@ extension IssuerRegistry: ViewAdopter {
         show(nil, nil, named: name)
         for key in now.ring.published { forgetReference(to: key.kid) }
         standing.doubt(name, nil)
+        shared.noteProven(name)
         log.notice("another agent has deleted an issuer", metadata: ["issuer": "\(name)"])
     }
 
@@ -103,6 +105,16 @@ extension IssuerRegistry: ViewAdopter {
     private func forgetReferences(notIn issuer: Issuer, _ outgoing: KeyReference?) {
         for key in issuer.ring.keys where !key.state.isPublished { forgetReference(to: key.kid) }
         if let outgoing, issuer.ring[outgoing.kid] == nil { forgetReference(to: outgoing.kid) }
+    }
+
+    /// As `keysNotHeld(of:)`. A token that several processes or machines use may show a moment later what another one has made.
+    private func keysNotShown(of issuer: Issuer) async throws -> [SigningKey] {
+        for pause in shared.isUnproven(issuer.name) ? [] : [30, 60, 120] {
+            let lacking = try await keysNotHeld(of: issuer)
+            if lacking.isEmpty { return [] }
+            try? await Task.sleep(for: .milliseconds(pause))
+        }
+        return try await keysNotHeld(of: issuer)
     }
 
     /// The published keys that the token does not show to hold as the custody rules want it: whoever can write to the store could
@@ -121,9 +133,15 @@ extension IssuerRegistry: ViewAdopter {
         return lacking
     }
 
-    /// What the store has of an issuer is not shown, and nothing is signed by what was before.
+    /// What the store has of an issuer is not shown. What was before goes on for a few seconds, if the same key signs: the token may
+    /// show late what another agent has made. Then nothing is signed.
     private func keepBack(_ issuer: Issuer, _ kids: [String], because error: (any Error)? = nil) {
         let name = issuer.name
+        let isSameKey = issuers[name]?.ring.active?.kid == issuer.ring.active?.kid
+        let isNew = issuer.generation != issuers[name]?.generation
+        let isPatient = shared.noteUnproven(name, at: clock.monotonicSeconds) && isSameKey && isNew
+        fleet?.progress.keptBack(name.text, isSigning: isPatient)
+        guard !isPatient else { return }
         let isNews = standing.storeDoubts[name] == nil
         limit(references[issuers[name]?.ring.active?.kid ?? ""], in: issuer)
         standing.doubt(name, .keysNotShown(kids))
@@ -149,6 +167,7 @@ extension IssuerRegistry: ViewAdopter {
         for issuer in allIssuers {
             let lacking = issuer.ring.published.filter { $0.lostAt == nil && !shared.isHeld($0.kid) }
             if lacking.isEmpty {
+                shared.noteProven(issuer.name)
                 if standing.storeDoubts[issuer.name]?.isOfStore == false { standing.doubt(issuer.name, nil) }
             } else {
                 keepBack(issuer, lacking.map(\.kid))

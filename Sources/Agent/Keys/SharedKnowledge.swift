@@ -16,6 +16,8 @@ struct SharedKnowledge: Sendable {
     private var foreignRotations: [IssuerName: Int] = [:]
     /// By kid, of published keys: the token shows the private half, held as the custody rules want it.
     private var held: Set<String> = []
+    /// Issuers of which the token does not show every key, and since when, in seconds of the monotonic clock.
+    private var unproven: [IssuerName: Int64] = [:]
     /// Intents of other agents, by their incarnation.
     private(set) var foreignIntents: [GenerationIntent] = []
     /// Other agents whose wall clock is another than this one's, with the difference in seconds.
@@ -62,6 +64,24 @@ struct SharedKnowledge: Sendable {
     func position(of name: IssuerName) -> StorePosition? { positions[name] }
 
     // MARK: - Keys
+
+    /// Seconds that a token may take to show what another agent has made on it.
+    static let tokenPatience: Int64 = 10
+
+    /// The token does not show every key of an issuer.
+    ///
+    /// - Returns: whether it may do so a moment later.
+    mutating func noteUnproven(_ name: IssuerName, at now: Int64) -> Bool {
+        let since = unproven[name] ?? now
+        unproven[name] = since
+        return now - since < Self.tokenPatience
+    }
+
+    mutating func noteProven(_ name: IssuerName) { unproven[name] = nil }
+
+    func isUnproven(_ name: IssuerName) -> Bool { unproven[name] != nil }
+
+    var isAnyUnproven: Bool { !unproven.isEmpty }
 
     mutating func noteHeld(_ kid: String) { held.insert(kid) }
 

@@ -6,6 +6,9 @@ extension EtcdIssuerStore {
     /// The agent that uses it.
     public var agent: String { by.agent }
 
+    /// The start of the agent that uses it; random.
+    public var incarnation: String { by.incarnation }
+
     /// Reads everything as of one moment, what has come to an end included, and what this machine remembers.
     ///
     /// - Throws: `StoreError` with `.corrupt` for what no release writes.

@@ -48,7 +48,8 @@ struct IssuerDeleteCommand: ConsoleCommand {
     }
 
     static func text(_ result: IssuerDeleteResult) -> String {
-        "Deleted issuer \(result.issuer).\n"
-            + Layout.card([("Revoked", result.revoked.isEmpty ? Column.none : result.revoked.joined(separator: ", "))])
+        var lines = [(label: "Revoked", value: result.revoked.isEmpty ? Column.none : result.revoked.joined(separator: ", "))]
+        if let settlement = result.settlement { lines += SettlementText.lines(settlement) }
+        return "Deleted issuer \(result.issuer).\n" + Layout.card(lines)
     }
 }

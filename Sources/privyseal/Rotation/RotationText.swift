@@ -34,6 +34,7 @@ enum RotationText {
         }
         lines += plan.revoked.map { ("Revoked", $0) }
         if let publication = result.publication { lines.append(("Publication", Self.publication(publication))) }
+        if let settlement = result.settlement { lines += SettlementText.lines(settlement) }
         lines += exposure(result)
         return "\(title): generation \(result.generation).\n" + indented(Layout.card(lines))
     }
