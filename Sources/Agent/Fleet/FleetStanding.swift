@@ -17,6 +17,8 @@ struct FleetStanding: Sendable {
     let members: [Member]
     /// The revision of the view that this agent goes by.
     let revision: Int64
+    /// That of the last change in it.
+    let headRevision: Int64
     /// Seconds since the store confirmed it; `nil` when it never did.
     let confirmedSecondsAgo: Int?
     /// Seconds for which this agent signs without another confirmation; 0 when it does not sign.
@@ -39,7 +41,7 @@ extension StoreFollower {
                     member: entry.member, isOwn: entry.member.incarnation == member.incarnation, isPresent: entry.clock != nil,
                     report: entry.report, clockDifference: differences[entry.member.id])
             },
-            revision: view.revision, confirmedSecondsAgo: view.age(at: now), signsForSeconds: secondsLeft, trouble: trouble,
+            revision: view.revision, headRevision: view.head?.revision ?? 0, confirmedSecondsAgo: view.age(at: now), signsForSeconds: secondsLeft, trouble: trouble,
             expulsion: expulsion, unusable: progress.failures)
     }
 }

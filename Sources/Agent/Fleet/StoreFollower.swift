@@ -56,6 +56,7 @@ actor StoreFollower {
     private let tryKey: @Sendable (KeyReference) async throws -> Void
     private let clock: AgentClock
     private let log: Logger
+    private let gauges = FleetGauges()
     private weak var adopter: (any ViewAdopter)?
 
     private(set) var view = ConfirmedView()
@@ -269,6 +270,7 @@ actor StoreFollower {
     }
 
     func lookAtRoster() async {
+        defer { gauges.record(standing) }
         guard let reading = try? await store.fleet() else { return }
         take(reading)
         for member in roster.spent(at: clock.monotonic()) where member.incarnation != self.member.incarnation {

@@ -133,6 +133,15 @@ extension IssuerRegistry: ViewAdopter {
         return lacking
     }
 
+    /// Looks at the store until the issuer is as it has it, which a token may hold up that shows late what another agent has made.
+    func lookUntilProven(_ name: IssuerName, _ fleet: StoreFollower) async {
+        for _ in 0..<8 {
+            await fleet.look()
+            guard shared.isUnproven(name) else { return }
+            try? await Task.sleep(for: .milliseconds(250))
+        }
+    }
+
     /// What the store has of an issuer is not shown. What was before goes on for a few seconds, if the same key signs: the token may
     /// show late what another agent has made. Then nothing is signed.
     private func keepBack(_ issuer: Issuer, _ kids: [String], because error: (any Error)? = nil) {

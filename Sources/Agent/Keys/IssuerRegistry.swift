@@ -252,7 +252,7 @@ actor IssuerRegistry {
 
     /// What another writer has made of an issuer.
     private func reload(_ name: IssuerName) async throws {
-        if let fleet { return await fleet.look() }
+        if let fleet { return await lookUntilProven(name, fleet) }
         let contents = try await store.contents()
         formerGenerations = contents.formerGenerations
         let issuer = contents.issuers.first { $0.name == name }

@@ -20,13 +20,6 @@ extension AgentHealth {
     }
 }
 
-extension MemberReport {
-    /// Whether something of its revision does not count for its agent yet.
-    fileprivate var isBehind: Bool {
-        isBehindMuch || !draining.isEmpty || !unserved.isEmpty || !unusable.isEmpty
-    }
-}
-
 extension FleetStanding {
     /// Whether the store has answered the last time.
     var isInTouch: Bool { trouble == nil && expulsion == nil }
