@@ -187,6 +187,64 @@ struct AuthenticationTests {
         }
     }
 
+    @Test("certificates that are replaced on the disk count from then on, and what cannot be read of them does not")
+    func renewal() async throws {
+        try await withSecret("pw") { file in
+            let directory = URL(fileURLWithPath: file).deletingLastPathComponent().path
+            let authority = try await TestCertificate.make(in: directory, "ca")
+            let shown = try await TestCertificate.make(in: directory, "server", by: authority)
+            let own = try await TestCertificate.make(in: directory, "own", for: "DNS:agent", subject: "/O=a", by: authority)
+            let next = try await TestCertificate.make(in: directory, "next", for: "DNS:agent", subject: "/O=a", by: authority)
+            let stranger = try await TestCertificate.make(in: directory, "stranger", for: "DNS:agent", subject: "/O=a")
+            let broken = TestCertificate(certificate: directory + "/broken.pem", key: directory + "/broken.key")
+            for path in [broken.certificate, broken.key] { try AtomicFile.write(Array("no".utf8), to: path, mode: 0o600) }
+            let trusted = TestCertificate(certificate: directory + "/trusted.pem", key: directory + "/trusted.key")
+            try trusted.replace(by: authority)
+            @Sendable func access(_ access: inout EtcdAccess) {
+                access.authority = trusted.certificate
+                access.certificate = .init(certificate: own.certificate, key: own.key)
+            }
+            let server = try await EtcdServer.start(certificate: shown, clients: authority) { endpoint in
+                var found = EtcdAccess(endpoints: [endpoint])
+                access(&found)
+                return found
+            }
+            let time = Locked<Int64>(0)
+            let clock: @Sendable () -> Int64 = { time.withLock { $0 } }
+            try await EtcdGateway.with([server.endpoint], access, clock: clock) { gateway in
+                /// What a call meets with, once the files have been looked at.
+                func after(_ change: () throws -> Void) async throws -> EtcdError? {
+                    try change()
+                    time.withLock { $0 += 10_000_000_000 }
+                    return await failure(gateway)
+                }
+                #expect(await failure(gateway) == nil)
+                #expect(try await after { try own.replace(by: stranger) }?.code == .certificateRefused)
+                #expect(try await after { try own.replace(by: next) } == nil)
+                #expect(try await after { try own.replace(by: broken) } == nil, "the former ones are used")
+                #expect(gateway.certificateTrouble?.message.contains(own.certificate) == true)
+                #expect(try await after { try own.replace(by: next) } == nil)
+                #expect(gateway.certificateTrouble == nil)
+                #expect(try await after { try trusted.replace(by: stranger) }?.code == .certificateRefused)
+                #expect(try await after { try trusted.replace(by: authority) } == nil)
+                // A watch goes on with what it was begun with.
+                let (begun, beginning) = AsyncStream<Bool>.makeStream()
+                let watching = Task {
+                    try await gateway.watch(.key("/mine/k"), from: 0) { beginning.yield($0.isBeginning) }
+                }
+                var told = begun.makeAsyncIterator()
+                #expect(await told.next() == true)
+                for certificate in [own, next] { #expect(try await after { try own.replace(by: certificate) } == nil) }
+                #expect(try await after {} == nil)
+                try await gateway.put("/mine/k", [])
+                #expect(await told.next() == false)
+                watching.cancel()
+                _ = await watching.result
+            }
+            await server.stop()
+        }
+    }
+
     @Test("what cannot be used of the configuration is said before anything is asked")
     func configuration() async throws {
         try await withSecret("no certificate") { file in

@@ -47,6 +47,7 @@ struct EtcdVersion: Comparable {
 extension EtcdGateway {
     /// Asks every endpoint by itself what it is.
     public func examine() async -> [EtcdEndpointReport] {
+        await refreshCertificates()
         let reports = await withTaskGroup(of: EtcdEndpointReport.self) { group in
             for endpoint in access.endpoints { group.addTask { await self.examine(endpoint) } }
             return await group.reduce(into: [:]) { $0[$1.endpoint] = $1 }

@@ -15,6 +15,7 @@ extension EtcdGateway {
     public func watch(
         _ range: EtcdKeyRange, from revision: Int64, _ body: @Sendable (EtcdWatchMessage) async throws -> Void
     ) async throws {
+        await refreshCertificates()
         let endpoint = ring.first
         do {
             try await follow(range, revision, at: endpoint, body)
@@ -36,9 +37,12 @@ extension EtcdGateway {
         _ body: @Sendable (EtcdWatchMessage) async throws -> Void
     ) async throws {
         let token = try await authorization(at: endpoint)
+        let exchange = watchExchange
+        exchange.begin()
+        defer { exchange.end() }
         do {
             let request = WireRequest.bytes(WireRequest.Watch(range, from: revision))
-            let response = try await watchExchange.stream(endpoint.url + GatewayPath.watch, request, token: token)
+            let response = try await exchange.stream(endpoint.url + GatewayPath.watch, request, token: token)
             guard response.status == .ok else { throw try await refusal(response, at: endpoint) }
             var framer = WatchFramer(limit: access.limits.watchLine)
             var parts = response.body.makeAsyncIterator()

@@ -18,9 +18,7 @@ public final class EtcdGateway: Sendable {
     let access: EtcdAccess
     let ring: EndpointRing
     let token = AuthorizationToken()
-    let exchange: HTTPExchange
-    /// A client of its own, so that a watch never waits for a call or a call for a watch.
-    let watchExchange: HTTPExchange
+    private let connections: Connections
     let clock: @Sendable () -> Int64
 
     /// - Parameter clock: nanoseconds of a clock that nobody sets and that goes on in suspension, for `sentAt`.
@@ -43,15 +41,22 @@ public final class EtcdGateway: Sendable {
         self.access = access
         self.clock = clock
         ring = EndpointRing(access.endpoints)
-        let tls = try HTTPExchange.tls(access)
-        exchange = HTTPExchange(access, tls)
-        watchExchange = HTTPExchange(access, tls, idle: access.limits.watchIdle)
+        connections = try Connections(access, clock: clock)
     }
+
+    var exchange: HTTPExchange { connections.calls }
+    /// A client of its own, so that a watch never waits for a call or a call for a watch.
+    var watchExchange: HTTPExchange { connections.watches }
+
+    /// Why certificates that were replaced on the disk are not used yet; `nil` when those on the disk are in use.
+    public var certificateTrouble: EtcdError? { connections.trouble }
+
+    /// To be called before anything is asked: goes on with the certificates that are on the disk now.
+    func refreshCertificates() async { await connections.refresh() }
 
     /// Closes every connection; calls fail from then on. To be called once, at the end.
     public func close() async {
-        await exchange.shutdown()
-        await watchExchange.shutdown()
+        await connections.shutdown()
     }
 
     /// The endpoints that did not answer when they were last asked, and why.
@@ -66,6 +71,7 @@ public final class EtcdGateway: Sendable {
     func ask<A: Answer>(
         _ path: String, _ request: some Encodable, _: A.Type, isChange: Bool = false
     ) async throws(EtcdError) -> Reply<A> {
+        await refreshCertificates()
         let body = WireRequest.bytes(request)
         let trail = Locked(AttemptTrail())
         do {

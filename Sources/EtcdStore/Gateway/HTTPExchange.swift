@@ -23,9 +23,10 @@ struct AttemptFailure: Error {
 }
 
 /// Requests to one member at a time over HTTP/1.1: HTTP/2 would be chosen by itself, and starves watches.
-struct HTTPExchange: Sendable {
+final class HTTPExchange: Sendable {
     private let client: HTTPClient
     private let limit: Int
+    private let underWay = Locked(0)
 
     /// - Parameter idle: how long a connection may be silent within an answer; `nil` where the whole exchange is bounded.
     init(_ access: EtcdAccess, _ tls: TLSConfiguration, idle: Duration? = nil) {
@@ -39,6 +40,12 @@ struct HTTPExchange: Sendable {
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         limit = access.limits.answer
     }
+
+    /// Whether nothing is under way.
+    var isIdle: Bool { underWay.withLock { $0 == 0 } }
+
+    func begin() { underWay.withLock { $0 += 1 } }
+    func end() { underWay.withLock { $0 -= 1 } }
 
     func shutdown() async {
         try? await client.shutdown()
@@ -54,7 +61,7 @@ struct HTTPExchange: Sendable {
         try await answer(Self.request(url, body, token), within: time)
     }
 
-    /// An answer whose body goes on. The body ends with the task that reads it.
+    /// An answer whose body goes on. The body ends with the task that reads it, which has said `begin` and says `end` then.
     ///
     /// - Throws: `AttemptFailure`.
     func stream(_ url: String, _ body: [UInt8], token: String?) async throws -> HTTPClientResponse {
@@ -76,6 +83,8 @@ struct HTTPExchange: Sendable {
 
     /// The deadline that async-http-client takes ends with the head of the answer, so the time is bounded here.
     private func answer(_ request: HTTPClientRequest, within time: Duration) async throws -> HTTPAnswer {
+        begin()
+        defer { end() }
         do {
             return try await withTimeLimit(time) { [client, limit] in
                 let response = try await client.execute(request, deadline: .distantFuture)
