@@ -182,7 +182,7 @@ let package = Package(
         support(
             "FuzzProperties",
             [
-                "Agent", "AgentProtocol", "AgentSettings", "DaemonKit", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
+                "Agent", "AgentProtocol", "AgentSettings", "DaemonKit", "EtcdStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
                 "ProcessSupport", .crypto,
             ]),
         tests("PKCS11Tests", ["PKCS11", "SoftHSMSupport", .crypto, .cryptoExtras]),
@@ -199,8 +199,9 @@ let package = Package(
         tests(
             "EtcdStoreTests",
             [
-                "EtcdStore", "EtcdSupport", "IssuerStore", "KeyLifecycle", "Platform", "TLSSupport", "TestSupport",
-                .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix,
+                "EtcdStore", "EtcdSupport", "FleetSupport", "IssuerStore", "KeyLifecycle", "Platform", "ProcessSupport",
+                "TLSSupport",
+                "TestSupport", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix,
             ]),
         tests("AgentProtocolTests", ["AgentProtocol", "ProtocolSupport", "TestSupport"]),
         tests("AgentClientTests", ["AgentClient", "AgentProtocol", "TestSupport", .nioCore, .nioPosix]),
@@ -242,7 +243,7 @@ let package = Package(
             "FaultyTokenTests",
             ["CCryptoki", "FaultyTokenSupport", "PKCS11", "Platform", "ProcessSupport", "SoftHSMSupport", .crypto]),
         tests("AgentSettingsTests", ["Agent", "AgentSettings", "DaemonKit", "EtcdStore", "Platform", "TestSupport"]),
-        tests("FuzzTests", ["AgentProtocol", "AgentSettings", "FuzzProperties", "ProcessSupport"]),
+        tests("FuzzTests", ["AgentProtocol", "AgentSettings", "FuzzProperties", "ProcessSupport", "TestSupport"]),
         // The steps that Benchmarks/ counts the instructions of, with their tests: there they are a library, built for release.
         tests(
             "SigningStepsTests",

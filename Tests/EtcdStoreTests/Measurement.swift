@@ -31,10 +31,76 @@ struct Measurement {
                 }
                 let headTime = try await time { for _ in 0..<count { _ = try await etcd.head() } }
                 print("head: \(headTime / count) each; what etcd holds: \(try await gateway.check()[0].size) bytes")
+                try await views(gateway, prefix, etcd, sqliteReading: first[2].time)
+                try await rest(server.endpoint, prefix, directory)
                 let bytes = try await gateway.read(.prefix(prefix)).values.reduce(0) { $0 + $1.value.count }
                 print("values: \(bytes / count) bytes for each issuer")
             }
             await server.stop()
+        }
+    }
+
+    /// What a view costs the first time, when nothing is different, and when one issuer is.
+    private func views(
+        _ gateway: EtcdGateway, _ prefix: String, _ etcd: EtcdIssuerStore, sqliteReading: Duration
+    ) async throws {
+        let cold = try await time {
+            for _ in 0..<5 {
+                let user = EtcdIssuerStore.User(agent: "cold", incarnation: "1", memory: nil)
+                _ = try await EtcdIssuerStore.open(gateway, prefix: prefix, user: user).view()
+            }
+        }
+        let reader = try await EtcdIssuerStore.open(
+            gateway, prefix: prefix, user: .init(agent: "warm", incarnation: "1", memory: nil))
+        var issuer = try #require(try await reader.view().contents.issuers.first)
+        let same = try await time { for _ in 0..<100 { _ = try await reader.view() } }
+        var different = Duration.zero
+        for number in 0..<100 {
+            var settings = issuer.settings
+            settings.lifetime = 1_001 + number
+            let change = try issuer.updating(
+                IssuerUpdate(settings: settings, enabled: nil, freshURL: "", immediately: false), at: .at(2))!
+            try await etcd.commit(change, fulfilling: [])
+            issuer = change.issuer!
+            different += try await time { _ = try await reader.view() }
+        }
+        print("view: open and cold \(cold / 5) (SQLite's contents x \(cold / 5 / sqliteReading)), nothing new \(same / 100),")
+        print("view: one issuer new \(different / 100)")
+    }
+
+    /// What an agent asks of etcd in a minute in which nothing happens: `head` each two seconds, `renew` each ten.
+    private func rest(_ endpoint: EtcdEndpoint, _ prefix: String, _ directory: String) async throws {
+        let traffic = Locked((requests: 0, sent: 0, received: 0))
+        let script: @Sendable (ScriptedServer.Request) async throws -> [ScriptedServer.Step] = { request in
+            let answer = try await Forwarder.pass(request, to: endpoint)
+            var received = 0
+            for case .bytes(let text) in answer { received += text.utf8.count }
+            traffic.withLock { traffic in
+                traffic.requests += 1
+                traffic.sent += request.body.count
+                traffic.received += received
+            }
+            return answer
+        }
+        try await ScriptedServer.run(script) { endpoint in
+            try await EtcdGateway.with([endpoint]) { gateway in
+                let user = EtcdIssuerStore.User(agent: "rest", incarnation: "1", memory: "\(directory)/rest")
+                let store = try await EtcdIssuerStore.open(gateway, prefix: prefix, user: user)
+                try await store.join(FleetMember(id: "rest", incarnation: "1", host: "h", release: "1", staleness: 60))
+                try await store.renew(clock: 1)
+                let revision = try await store.view().revision
+                try await store.report(MemberReport(revision: revision))
+                func one(_ what: String, times: Int, _ body: () async throws -> Void) async throws {
+                    traffic.withLock { $0 = (0, 0, 0) }
+                    for _ in 0..<times { try await body() }
+                    let found = traffic.withLock { $0 }
+                    print("at rest, \(what): \(found.requests) requests, \(found.sent) bytes out, \(found.received) in, a minute")
+                }
+                try await one("head", times: 30) { _ = try await store.head() }
+                try await one("renew", times: 6) { try await store.renew(clock: 2) }
+                try await one("fleet, were it read with each renewal", times: 6) { _ = try await store.fleet() }
+                try await store.leave()
+            }
         }
     }
 

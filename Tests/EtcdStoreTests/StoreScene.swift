@@ -53,8 +53,12 @@ func withStoreScene(_ body: (StoreScene) async throws -> Void) async throws {
 }
 
 func withStoreScene(at server: EtcdServer, _ body: (StoreScene) async throws -> Void) async throws {
+    try await withStoreScene(at: [server.endpoint], body)
+}
+
+func withStoreScene(at endpoints: [EtcdEndpoint], _ body: (StoreScene) async throws -> Void) async throws {
     try await withTemporaryDirectory { directory in
-        try await EtcdGateway.with([server.endpoint]) { gateway in
+        try await EtcdGateway.with(endpoints) { gateway in
             let prefix = EtcdGateway.prefix()
             try await EtcdIssuerStore.make(gateway, prefix: prefix, minted: .fixture)
             let user = EtcdIssuerStore.User(agent: "a", incarnation: "1", memory: "\(directory)/a")

@@ -49,7 +49,7 @@ public struct EtcdOutcome: Sendable {
 }
 
 /// Keys of one range, in their order.
-public struct EtcdPage: Sendable, Decodable {
+public struct EtcdPage: Hashable, Sendable, Decodable {
     public var values: [EtcdKeyValue]
     /// Whether there are more in the range than were asked for.
     public var hasMore: Bool
@@ -58,7 +58,7 @@ public struct EtcdPage: Sendable, Decodable {
 
     static let empty = EtcdPage(values: [], hasMore: false, count: 0)
 
-    init(values: [EtcdKeyValue], hasMore: Bool, count: Int64) {
+    package init(values: [EtcdKeyValue], hasMore: Bool, count: Int64) {
         self.values = values
         self.hasMore = hasMore
         self.count = count

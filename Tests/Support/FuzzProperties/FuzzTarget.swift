@@ -29,7 +29,7 @@ public struct FuzzTarget: Sendable {
     public static func all(directory: String) -> [FuzzTarget] {
         [
             .framing, .request, .reply, .sign, .json, .publicKey, .tokenKey, .tokenURI, .jws, .values, .glob,
-            .readings(OtherParsers(directory: directory + "/Parsers")), .configuration,
+            .readings(OtherParsers(directory: directory + "/Parsers")), .configuration, .watch, .etcd,
         ]
     }
 }
