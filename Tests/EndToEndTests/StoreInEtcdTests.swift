@@ -29,9 +29,11 @@ private struct Scene {
     /// What makes the configuration one with its store in etcd.
     var inEtcd: [String: String] { ["store: { sqlite: \(site.directory)/store.db }": store()] }
 
-    func store(endpoint: String? = nil, more: String = "", memory: String = "fleet.json") -> String {
-        "store: { etcd: { endpoints: [\"\(endpoint ?? server.endpoint.url)\"], prefix: \(prefix)\(more) }, maxStaleness: 10s, "
-            + "memory: \(site.directory)/\(memory) }"
+    func store(
+        endpoint: String? = nil, more: String = "", memory: String = "fleet.json", agent: String? = nil, prefix: String? = nil
+    ) -> String {
+        "store: { etcd: { endpoints: [\"\(endpoint ?? server.endpoint.url)\"], prefix: \(prefix ?? self.prefix)\(more) }, "
+            + "maxStaleness: 10s, " + (agent.map { "agent: \($0), " } ?? "") + "memory: \(site.directory)/\(memory) }"
     }
 
     /// Another configuration of the same agent.
@@ -387,6 +389,96 @@ struct StoreInEtcdTests {
             try await site.startAgent()
             await site.agent?.end(SIGKILL)
             #expect(try await scene.privyseald("reconcile").status == 0)
+        }
+    }
+
+    @Test(
+        "two agents on one token sign for the same issuers, one goes on when the other is killed, and no third has an id of theirs"
+    )
+    func two() async throws {
+        try await Scene.with { scene in
+            let site = scene.site
+            try site.writeAgentConfiguration(
+                replacing: ["store: { sqlite: \(site.directory)/store.db }": scene.store(agent: "a")])
+            #expect(try await scene.privyseald("init").status == 0)
+            let first = try await site.startAgent()
+            func configuration(_ agent: String) throws -> String {
+                let path = try scene.write("other.yaml", store: scene.store(memory: "other.json", agent: agent))
+                let text = try String(contentsOfFile: path, encoding: .utf8).replacing("/agent.sock", with: "/other.sock")
+                try (text + "\naudit: { path: \(site.directory)/other.log }\n")
+                    .write(toFile: path, atomically: true, encoding: .utf8)
+                try site.set(mode: 0o600, of: path)
+                return path
+            }
+            let taken = try await scene.privyseald("serve", config: configuration("a"))
+            #expect(taken.status == 1 && taken.errors.contains("another agent has the id a"), "\(taken)")
+            let second = try site.start(at: "\(Programs.directory)/privyseald", ["serve", "--config", configuration("b")])
+            let socket = site.directory + "/other.sock"
+            try #require(await site.agentAnswers(on: socket), "\(second.text)")
+            func other(_ arguments: String...) async throws -> Programs.Outcome {
+                try await Programs.run("privyseal", arguments, environment: ["PRIVYSEAL_SOCKET": socket])
+            }
+            let ask = ["jwt", "issue", "demo", "--subject", "me", "--audience", "api"]
+
+            try await scene.create()
+            var jwt = ""
+            #expect(
+                await poll("a JWT by the other agent") {
+                    let outcome = try await other(ask[0], ask[1], ask[2], ask[3], ask[4], ask[5], ask[6])
+                    jwt = outcome.output.trimmingCharacters(in: .newlines)
+                    return outcome.status == 0
+                })
+            #expect(try await scene.verifies(jwt))
+            let rotated = try await other("rotate", "demo", "--yes", "-o", "json")
+            #expect(rotated.status == 0, "\(rotated)")
+            let kid = try await other("issuer", "show", "demo", "--query", "activeKid", "-o", "tsv").output
+            #expect(
+                await poll("the rotation") { try await scene.show() == kid.trimmingCharacters(in: .newlines) })
+            #expect(try await scene.verifies(scene.issue()))
+            await first.end(SIGKILL)
+            #expect(try await other(ask[0], ask[1], ask[2], ask[3], ask[4], ask[5], ask[6]).status == 0)
+            // The lock says that nobody goes by what the former start has left behind.
+            try await site.startAgent()
+            #expect(try await scene.verifies(scene.issue()))
+            #expect(await second.end() == 0)
+            #expect(await site.agent?.end() == 0)
+        }
+    }
+
+    @Test("goes on where a move was killed, whenever that was")
+    func killed() async throws {
+        try await Scene.with { scene in
+            let site = scene.site
+            try site.writeAgentConfiguration()
+            let agent = try await site.startAgent()
+            try await scene.create()
+            try await scene.rotate()
+            #expect(await agent.end() == 0)
+            for written in [1, 3, 8, 14] {
+                let (prefix, path) = ("\(scene.prefix)-\(written)", "\(site.directory)/store-\(written).db")
+                try FileManager.default.copyItem(atPath: site.directory + "/store.db", toPath: path)
+                let source = try scene.write("source-\(written).yaml", store: "store: { sqlite: \(path) }")
+                let memory = "memory-\(written).json"
+                let target = try scene.write(
+                    "target-\(written).yaml", store: scene.store(memory: memory, prefix: prefix))
+                let move = ["store", "move", "--to", "etcd", "--config", source, "--target", target, "--yes"]
+                try await EtcdGateway.with([scene.server.endpoint]) { gateway in
+                    let process = try site.start(at: "\(Programs.directory)/privyseald", move)
+                    while process.process.isRunning, try await gateway.count(.prefix(prefix)) < written {}
+                    await process.end(SIGKILL)
+                    let again = try await Programs.run("privyseald", move)
+                    #expect(again.status == 0, "after \(written): \(again)")
+                    let user = EtcdIssuerStore.User(agent: "t", incarnation: "1", memory: nil)
+                    let moved = EtcdMovableStore(gateway, prefix: prefix, user: user, reading: true)
+                    var expected = try await SQLiteMovableStore(path: path).export()
+                    // What is about this machine lies in its memory.
+                    (expected.frontends, expected.refusedPIN) = (0, nil)
+                    #expect(try await moved.export() == expected, "after \(written)")
+                    let left = try await scene.privyseald("check", config: source)
+                    #expect(left.status == 78 && left.errors.contains("has been moved to \(prefix) in etcd"), "\(left)")
+                    #expect(try await scene.privyseald("check", config: target).status == 0)
+                }
+            }
         }
     }
 }
