@@ -53,6 +53,14 @@ public protocol SharedIssuerStorage: IssuerStorage {
 
     /// Gives a claim back. One that this agent has not is left alone.
     func releaseStandby(of issuer: IssuerName) async throws
+
+    /// What is wrong with parts of the store, whether it works without them or not: each is asked by itself. For once a minute.
+    func troubles() async -> [StoreError]
+}
+
+extension SharedIssuerStorage {
+    /// A store without parts has nothing to say here.
+    public func troubles() async -> [StoreError] { [] }
 }
 
 /// Everything in a shared store, and what confirms it.

@@ -109,6 +109,9 @@ struct ClusterTests {
                 // One of three is enough of a way in.
                 await cluster.kill(0)
                 #expect(try await scene.store.view().contents.issuers == [issuer])
+                let troubles = await scene.store.troubles()
+                #expect(troubles.map(\.code) == [.unavailable])
+                #expect(troubles.first?.message.contains(endpoints[0].url) == true)
                 await cluster.kill(1)
                 #expect(await code { _ = try await scene.store.head() } == .unavailable)
                 #expect(await code { _ = try await scene.store.view() } == .unavailable)
@@ -158,6 +161,8 @@ struct ClusterTests {
             #expect(error?.code == .unavailable)
             #expect(error?.message.contains("NOSPACE") == true && error?.hint.contains("defrag") == true)
             #expect(await code { try await scene.store.renew(clock: 2) } == .unavailable)
+            let troubles = await scene.store.troubles()
+            #expect(troubles.count == 1 && troubles.first?.message.contains("NOSPACE") == true)
             let view = try await scene.store.view()
             #expect(view.contents.issuers == [issuer])
             #expect(try await scene.store.head().head == view.head)

@@ -50,6 +50,11 @@ struct StoredView: Sendable {
         return (try MetaRecord.decoded(meta), try StoreHead(head))
     }
 
+    /// How many keys a group has.
+    func count(_ group: String) -> Int { values[group]?.count ?? 0 }
+
+    func has(_ name: String, in group: String) -> Bool { values[group]?[name] != nil }
+
     /// The keys of a group, without its prefix.
     func names(_ group: String) -> Set<String> { Set((values[group] ?? [:]).keys) }
 
@@ -76,6 +81,7 @@ struct StoredView: Sendable {
             let record = try TokenRecord.decoded(value)
             return TokenIdentity(label: record.label, serial: record.serial)
         }
+        guard !groups.isEmpty || contents.token != token || contents.copiedAt?.seconds != meta.copiedAt else { return [] }
         if groups.contains(layout.former) { try readFormers() }
         for name in issuers { try readIssuer(name) }
         try readRest(groups)

@@ -36,8 +36,9 @@ struct ViewReader: Sendable {
         else { return nil }
         var update = try await update(outcome, since: since)
         for (group, page) in zip(layout.groups, outcome.found) {
-            let known = view.names(group).union(update.names(group))
-            guard known.count != Int(page.count) else { continue }
+            let added = update.names(group).filter { !view.has($0, in: group) }
+            guard view.count(group) + added.count != Int(page.count) else { continue }
+            let known = view.names(group).union(added)
             let there = try await gateway.read(.prefix(group), at: outcome.revision, keysOnly: true, page: 1_000)
             update.removed[group] = known.subtracting(there.values.map { String($0.name.dropFirst(group.count)) })
             // What is neither known nor new is of another history.
