@@ -144,7 +144,7 @@ public final class AgentServer: Service {
             },
             operations: OperationTable(
                 registry: registry, hsm: hsm, gate: gate, audit: audit, reloader: reloader, health: health,
-                confirmation: fleet.map { fleet in ViewConfirmation(clock: environment.clock) { fleet.confirmedAt } }
+                confirmation: fleet.map { fleet in ViewConfirmation(clock: environment.clock) { fleet.shownAt } }
                     ?? .ownStore,
                 metrics: environment.metrics, clock: environment.clock, log: environment.log),
             startGate: startGate, underWay: underWay)

@@ -52,7 +52,7 @@ actor StoreFollower {
     nonisolated let fence: SigningFence
     /// The longest that any agent of the fleet signs unconfirmed, in seconds.
     private nonisolated let longest: Locked<Int>
-    private nonisolated let confirmed = Locked(Int64?.none)
+    private nonisolated let shown = Locked(Int64?.none)
     private let tryKey: @Sendable (KeyReference) async throws -> Void
     private let clock: AgentClock
     private let log: Logger
@@ -170,8 +170,9 @@ actor StoreFollower {
             let mark = await adopter.viewBegins()
             let seen = try await store.view()
             guard await adopter.adopt(seen, since: mark) else { return noteTrouble(nil) }
+            let showsAll = await !adopter.waitsForToken
             view.adopt(seen)
-            confirm()
+            confirm(showingAll: showsAll)
             noteTrouble(nil)
             reportSoon()
         } catch {
@@ -197,12 +198,13 @@ actor StoreFollower {
         }
     }
 
-    /// When the read was sent that confirmed the present view last, in nanoseconds of the monotonic clock.
-    nonisolated var confirmedAt: Int64? { confirmed.withLock { $0 } }
+    /// When the read was sent that last confirmed what this agent hands out, of every issuer, in nanoseconds of the monotonic clock. While the
+    /// token does not show an issuer's keys, what is published of that may be older than the view.
+    nonisolated var shownAt: Int64? { shown.withLock { $0 } }
 
-    private func confirm() {
+    private func confirm(showingAll showsAll: Bool = true) {
         guard let confirmedAt = view.confirmedAt else { return }
-        confirmed.withLock { $0 = confirmedAt }
+        if showsAll { shown.withLock { $0 = confirmedAt } }
         fence.move(to: confirmedAt + Int64(member.staleness) * 1_000_000_000)
     }
 

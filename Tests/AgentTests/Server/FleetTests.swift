@@ -173,6 +173,8 @@ struct FleetTests {
             _ = try await fleet[0].connected { try await $0.create("other") }
             await fleet.settle()
             let known = try await kids(of: fleet[1].connected { try await $0.discovery() }.jwks)
+            await fleet.pass(45)
+            for agent in fleet.agents { #expect(try await agent.secondsSinceConfirmation() < 45) }
             fleet.store.edit { issuers in
                 let name = IssuerName("demo")!
                 issuers[name] = issuers[name]?.withForeignStandby()
@@ -192,6 +194,9 @@ struct FleetTests {
                 let health = try await agent.connected { try await $0.health() }
                 #expect(health.problems.contains { $0.message.contains("does not show its key") }, "\(health.problems)")
             }
+            // A frontend must not take what is published for what the store has.
+            await fleet.pass(45)
+            for agent in fleet.agents { #expect(try await agent.secondsSinceConfirmation() >= 45) }
             #expect(known.count == 2)
         }
     }
@@ -293,5 +298,13 @@ extension Issuer {
             name: name, generation: generation + 1, createdAt: createdAt, changedAt: changedAt, settings: settings,
             profile: profile, acceptedIssuers: acceptedIssuers, ring: KeyRing(keys: keys), lastRotationAt: lastRotationAt,
             maxAgeHorizon: maxAgeHorizon)
+    }
+}
+
+extension FleetAgent {
+    /// How old it says that its word is.
+    fileprivate func secondsSinceConfirmation() async throws -> Int {
+        let version = try await connected { try await $0.call(VersionParameters()) }
+        return try #require(version.confirmedSecondsAgo)
     }
 }
