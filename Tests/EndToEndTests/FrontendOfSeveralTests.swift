@@ -1,3 +1,6 @@
+import EtcdStore
+import EtcdSupport
+import FleetSupport
 import Foundation
 import ProcessSupport
 import Testing
@@ -106,5 +109,76 @@ struct FrontendOfSeveralTests {
                 #expect(outcome.errors.contains("hint: name agents of one deployment"))
             }
         }
+    }
+
+    @Test(
+        "of two that share a store, acknowledges to each what the other has made, and is stale when none is confirmed any more",
+        .enabled(if: EtcdServer.isInstalled, "etcd-server is not installed; a frontend of agents that share a store is left out"))
+    func sharedStore() async throws {
+        let server = try await EtcdServer.shared()
+        let port = try #require(URL(string: server.endpoint.url)?.port)
+        let ways = [
+            try await CuttableProxy.start(listeningAt: .port(0), to: .port(port)),
+            try await CuttableProxy.start(listeningAt: .port(0), to: .port(port)),
+        ]
+        try await Installation.with { site in
+            let other = site.directory + "/b.sock"
+            try write(site, ways, other)
+            #expect(try await site.privyseald("init").status == 0)
+            try await site.startAgent()
+            let second = try site.start(
+                at: "\(Programs.directory)/privyseald", ["serve", "--config", site.directory + "/b.yaml"])
+            #expect(await site.agentAnswers(on: other), "\(second.text)")
+            _ = try await site.output("issuer", "create", "demo", "--enable-oidc-issuer", "--algorithm", "ES256")
+            let url = try await site.output("issuer", "show", "demo", "--query", "oidcIssuerProfile.issuerUrl", "-o", "tsv")
+            let jwks = url + "openid/v1/jwks"
+            try configure(site, "staleAfter: 15s\nagents: [\(site.socket), \(other)]")
+            let frontend = try await site.startFrontend()
+            #expect(await poll("ready") { try await site.get("/readyz").status == 200 }, "\(frontend.text)")
+
+            func rotate(_ socket: String) async throws {
+                let outcome = try await Programs.run(
+                    "privyseal", ["rotate", "demo", "--yes", "-o", "json"], environment: ["PRIVYSEAL_SOCKET": socket])
+                #expect(outcome.status == 0, "\(outcome.errors)")
+                #expect(!outcome.output.contains("timed-out"), "\(outcome.output)")
+                let kid = try #require(outcome.output.firstMatch(of: /"activeKid": ?"([^"]+)"/)?.output.1)
+                #expect(try await site.get(jwks).body.contains(kid))
+            }
+            for socket in [site.socket, other, other, site.socket] { try await rotate(socket) }
+            #expect(try await site.get("/readyz").status == 200)
+
+            // The first is there, answers, and knows what it knew.
+            await second.end(SIGKILL)
+            ways[0].set(.cut)
+            #expect(await poll("stale") { try await site.get("/readyz").status == 503 })
+            let reason = try await site.get("/readyz").body
+            #expect(reason.contains("what is served was last confirmed ") && reason.contains("\(site.socket): "), "\(reason)")
+            let document = try await site.get(jwks)
+            #expect(document.status == 200 && document.headers["cache-control"] == "public, max-age=0", "\(document)")
+            #expect(await poll("said") { frontend.text.contains("what is served is stale, serving it unready") })
+
+            ways[0].set(.open)
+            #expect(await poll("ready") { try await site.get("/readyz").status == 200 })
+            #expect(await poll("said") { frontend.text.contains("what is served is confirmed again") })
+        }
+        for way in ways { await way.close() }
+    }
+
+    /// Configurations of two agents on the token of the installation, each with a way of its own to the store.
+    private func write(_ site: Installation, _ ways: [CuttableProxy], _ other: String) throws {
+        let prefix = "/several/\(UUID().uuidString)"
+        func store(_ index: Int) throws -> String {
+            guard case .port(let port) = ways[index].place else { throw CocoaError(.coderInvalidValue) }
+            return "store: { etcd: { endpoints: [\"http://127.0.0.1:\(port)\"], prefix: \(prefix) }, maxStaleness: 10s, "
+                + "agent: agent-\(index), memory: \(site.directory)/fleet-\(index).json }\n"
+                + "audit: { path: \(site.directory)/audit-\(index).log }"
+        }
+        let sqlite = "store: { sqlite: \(site.directory)/store.db }"
+        let text = try String(contentsOfFile: site.agentConfiguration, encoding: .utf8)
+        try site.writeAgentConfiguration(replacing: [sqlite: try store(0)])
+        let path = site.directory + "/b.yaml"
+        try text.replacing(sqlite, with: try store(1)).replacing(site.socket, with: other)
+            .write(toFile: path, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
     }
 }
