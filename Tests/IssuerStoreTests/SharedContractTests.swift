@@ -115,7 +115,9 @@ struct SharedContractTests {
             try await b.renew(clock: 3)
             #expect(try await b.entries() == ["b.1@3"])
             // One that comes back from its pause is waited for from before its next view on.
+            let before = try await b.fleet().revision
             let joined = try await a.view().revision
+            #expect(joined > before, "what it read before it was a member again does not count")
             let fleet = try await b.fleet()
             #expect(fleet.entries.map(\.member.id) == ["a", "b"])
             #expect(joined > start.revision && fleet.revision >= joined)
