@@ -51,6 +51,11 @@ final class HTTPExchange: Sendable {
         try? await client.shutdown()
     }
 
+    deinit {
+        // One that was left open on the way out of an error would end the process in a debug build.
+        client.shutdown { _ in }
+    }
+
     /// - Throws: `AttemptFailure`, or `CancellationError` when this side gave up.
     func get(_ url: String, within time: Duration) async throws -> HTTPAnswer {
         try await answer(HTTPClientRequest(url: url), within: time)
