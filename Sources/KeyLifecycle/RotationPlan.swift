@@ -32,9 +32,9 @@ public struct RotationPlan: Hashable, Sendable {
     /// `nil` when the algorithm stays.
     public let algorithmChange: AlgorithmChange?
     /// The retiring key afterwards; `nil` when there is none.
-    public let retiring: Retiring?
+    public private(set) var retiring: Retiring?
     /// Kids that end at once, the valid ones first. A discarded standby key is among them.
-    public let revoked: [String]
+    public private(set) var revoked: [String]
     /// When the incoming key signs, where that is not at once: what is revoked is revoked all the same, and the active key
     /// signs until then.
     public let signsFrom: Timestamp?
@@ -52,5 +52,14 @@ public struct RotationPlan: Hashable, Sendable {
     /// The key to be generated, if there is one.
     public var freshKey: KeySpecification? {
         if case .fresh(let specification) = incoming { specification } else { nil }
+    }
+
+    /// The plan, where somebody else has done to the issuer what it was made for: what that one has not revoked is not among what
+    /// ends, and the retiring key is the one that there is.
+    public func asCarriedOut(by other: Issuer) -> RotationPlan {
+        var plan = self
+        plan.revoked = revoked.filter { other.ring[$0]?.state == .revoked }
+        plan.retiring = other.ring.retiring.flatMap { key in key.expiresAt.map { Retiring(kid: key.kid, expiresAt: $0) } }
+        return plan
     }
 }

@@ -53,6 +53,18 @@ struct RotationTests {
         #expect(outcome.issuer.ring.violations.isEmpty)
     }
 
+    @Test("of a plan that somebody else has carried out, what that one left is not said to end")
+    func carriedOutElsewhere() throws {
+        // Their fresh key is the standby key by which this one was planned: the plan would have it go.
+        let asked = sampleIssuer("k1 retiring, k2 active, k3 standby")
+        let theirs = sampleIssuer("k1 revoked, k2 retiring, k3 active", generation: 8)
+        let plan = try asked.planningRotation(at: start)
+        #expect(plan.revoked == ["k1", "k3"])
+        let found = plan.asCarriedOut(by: theirs)
+        #expect(found.revoked == ["k1"])
+        #expect(found.retiring?.kid == "k2" && found.retiring?.expiresAt == theirs.ring.retiring?.expiresAt)
+    }
+
     @Test("a revoked key keeps the moment it was revoked at and loses its end")
     func revokedTimes() throws {
         let issuer = try sampleIssuer("k1 retiring, k2 active, k3 standby").rotated(fresh: 9, at: start)

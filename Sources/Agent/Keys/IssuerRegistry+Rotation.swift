@@ -62,7 +62,7 @@ extension IssuerRegistry {
                 order.isFulfilled(by: now, since: asked)
             {
                 let conditions = RotationOrder.Conditions(isClockTrusted: trustedNow() != nil)
-                let plan = try order.plan(for: asked, at: clock.wall(), conditions)
+                let plan = try order.plan(for: asked, at: clock.wall(), conditions).asCarriedOut(by: now)
                 log.notice("another agent has rotated the signing keys at the same moment", metadata: ["issuer": "\(name)"])
                 return RotationOutcome(
                     plan: plan, issuer: now, executed: plan, place: shared.position(of: name), isFulfilledElsewhere: true)
