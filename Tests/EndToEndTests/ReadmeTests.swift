@@ -59,6 +59,18 @@ struct ReadmeTests {
         #expect(!FileManager.default.fileExists(atPath: "/proc/\(pid)"))
     }
 
+    @Test("the fleet issues through the loss of an agent and of etcd's leader, can be run again, and leaves no process behind")
+    func fleetTwice() async throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("fleet-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        for _ in 1...2 {
+            let (succeeded, output) = try await Self.bash(
+                "'\(Self.root)/scripts/fleet' --no-build --dir '\(directory)'", in: Self.root)
+            #expect(succeeded, "\(output)")
+            #expect(output.hasSuffix("none refused, none lost, and all processes have been stopped\n"), "\(output)")
+        }
+    }
+
     /// Ends a daemon the tour has left, should the tour have failed before it did.
     private static func end(_ pidFile: String) async {
         guard let text = try? String(contentsOfFile: pidFile, encoding: .utf8),
