@@ -116,14 +116,16 @@ struct FleetCampaign {
     private func settle(
         _ fleet: Fleet, _ clients: FleetClients, _ history: History, _ outcome: inout Outcome
     ) async throws {
-        var inventory: Inventory?
+        var last: Inventory?
         let isSettled = await poll("a settled fleet") {
+            let before = last
             let found = try await fleet.inventory(isSettled: true)
-            inventory = found
-            guard found.pending.isEmpty, found.privateKeys == Set(found.live.map(\.keyID)) else { return false }
-            return true
+            last = found
+            // A standby key that is still to be made shows nowhere: it has to stay as it is for a while.
+            if before != found { try await Task.sleep(for: .seconds(3)) }
+            return before == found && found.pending.isEmpty && found.privateKeys == Set(found.live.map(\.keyID))
         }
-        let found = try inventory ?? { throw CampaignError("token and store cannot be read") }()
+        let found = try last ?? { throw CampaignError("token and store cannot be read") }()
         if !isSettled { outcome.remarks.append("\(found.pending.count) keys were still to be made or destroyed at the end") }
         let moment = MonotonicClock.nanoseconds()
         history.add(moment, moment, .inventory(found))

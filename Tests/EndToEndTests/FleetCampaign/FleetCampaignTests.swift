@@ -13,6 +13,13 @@ struct FleetCampaignTests {
         expectWell(outcome)
     }
 
+    @Test("of three agents does so too, and keeps to what it says of the others", .enabled(if: EtcdServer.isInstalled))
+    func shared() async throws {
+        let outcome = try await FleetCampaign(seed: 1, seconds: 110, isShared: true) { _ in }.run()
+        expectWell(outcome)
+        #expect(outcome.tally["settled", default: 0] > 3 && outcome.things > 8, "\(outcome.tally)")
+    }
+
     /// What must have happened for it to have shown anything, and what must not have.
     private func expectWell(_ outcome: FleetCampaign.Outcome) {
         let tally = outcome.tally
@@ -21,6 +28,14 @@ struct FleetCampaignTests {
         #expect(tally.keys.allSatisfy { !$0.hasPrefix("happened: failed") }, "\(tally)")
         #expect(outcome.report.looked["last documents", default: 0] > 0, "\(outcome.report.looked)")
         for violation in outcome.report.violations.prefix(20) { Issue.record("\(violation) \(outcome.remarks)") }
+    }
+
+    @Test("the mutants that a campaign must find out can still be made, and nothing of them is in the sources")
+    func mutants() async throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent().path
+        let checked = try await Programs.run(at: "/usr/bin/python3", ["-B", root + "/scripts/tools/mutant.py", "check"])
+        #expect(checked.status == 0, "\(checked.errors)")
     }
 
     @Test("the same seed makes the same things happen")
