@@ -71,6 +71,12 @@ public struct ClockGuard: Sendable {
         doubt = isAway ? .jumped(seconds: Int((Double(distance) / Double(Self.second)).rounded())) : nil
     }
 
+    /// The latest that it can be: what the wall clock shows, or what it should show when it has been set back.
+    public func latest(wall: Timestamp, monotonic: Int64) -> Timestamp {
+        guard let reference else { return wall }
+        return max(wall, Timestamp(seconds: monotonic + (reference.offset + Self.second - 1) / Self.second))
+    }
+
     /// An operator takes the wall clock as right as it stands.
     public mutating func accept(wall: Timestamp, monotonic: Int64) {
         caughtUp = true

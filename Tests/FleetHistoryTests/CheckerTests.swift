@@ -295,8 +295,13 @@ struct CheckerTests {
             story.sign("k2", by: "b", asked: 3)
         },
         Case("a key that is revoked without anybody's asking", [.revokedUnasked]) { story in
+            story.ring(1, active: "k1", ["k1": "active"], at: 0)
             story.rotate("k2", 2, asked: 1, got: 2)
             story.ring(3, active: "k3", ["k1": "revoked", "k2": "retiring", "k3": "active"], at: 3)
+        },
+        Case("a standby key that was discarded by a rotation that does not name it") { story in
+            story.rotate("k2", 2, asked: 1, got: 2)
+            story.ring(3, active: "k2", ["k9": "revoked", "k2": "active"], at: 3)
         },
         Case("a key that is revoked by a change that was never answered") { story in
             story.change(.revoke, kid: "k1", asked: 1, got: 2, .unknown("DEADLINE_EXCEEDED"))

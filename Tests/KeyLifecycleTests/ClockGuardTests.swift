@@ -80,6 +80,17 @@ struct ClockGuardTests {
         #expect(clock.doubt == .jumped(seconds: 22 * step))
     }
 
+    @Test("the latest that it can be is what a clock that was set back should show, and what one that was set ahead does")
+    func latest() {
+        var clock = ClockGuard(lastChange: nil)
+        #expect(clock.latest(wall: start, monotonic: 5) == start)
+        clock.observe(wall: start, monotonic: 5)
+        for wall in [start + -hour, start + 20, start + hour] {
+            clock.observe(wall: wall, monotonic: 25)
+            #expect(clock.latest(wall: wall, monotonic: 25) == max(wall, start + 20))
+        }
+    }
+
     @Test("an operator who accepts a clock begins the sum anew, and takes nothing else along")
     func creepingAfterAcceptance() {
         var clock = ClockGuard(lastChange: nil)

@@ -123,9 +123,10 @@ actor IssuerRegistry {
     /// clock may have been set back after a signature.
     func accountingForSignatures(_ issuer: Issuer) -> Issuer {
         let own = issuer.ring.active.flatMap { references[$0.kid]?.latestExpiry }
-        guard let latest = [own, fleet?.latestExpiry(of: issuer, at: clock.wall())].compactMap(\.self).max() else {
-            return issuer
-        }
+        // The others sign by their clocks, however far behind this one is.
+        let ahead = max(shared.clockDifferences.values.max() ?? 0, 0)
+        let now = clockGuard.latest(wall: clock.wall(), monotonic: clock.monotonicSeconds) + ahead
+        guard let latest = [own, fleet?.latestExpiry(of: issuer, at: now)].compactMap(\.self).max() else { return issuer }
         return issuer.havingSigned(until: latest)
     }
 

@@ -68,10 +68,16 @@ extension FleetChecker {
     private func checkUnasked(_ report: inout CheckReport) {
         for issuer in index.issuers {
             let revocations = Revocations(index, issuer)
+            // A standby key that a rotation discards is nobody's loss, and one that had to be planned again does not name it.
+            let used = Set((index.signatures[issuer] ?? []).map(\.what.kid)).union(index.generations(of: issuer).highest.keys)
             var told: Set<String> = []
             for event in index.rings[issuer] ?? [] {
                 for key in event.what.keys where key.state == "revoked" {
                     guard !revocations.mayHaveRevoked(key.kid, by: event.end), told.insert(key.kid).inserted else { continue }
+                    guard used.contains(key.kid) else {
+                        report.excuse("discarded standby keys that no reply names")
+                        continue
+                    }
                     report.violations.append(
                         Violation(
                             rule: 5, kind: .revokedUnasked,
