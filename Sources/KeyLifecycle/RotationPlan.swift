@@ -54,6 +54,13 @@ public struct RotationPlan: Hashable, Sendable {
         if case .fresh(let specification) = incoming { specification } else { nil }
     }
 
+    /// The plan, with standby keys that have ended on the way to it.
+    public func alsoEnding(_ kids: [String]) -> RotationPlan {
+        var plan = self
+        plan.revoked += kids.filter { !revoked.contains($0) }
+        return plan
+    }
+
     /// The plan, where somebody else has done to the issuer what it was made for: what that one has not revoked is not among what
     /// ends, and the retiring key is the one that there is.
     public func asCarriedOut(by other: Issuer) -> RotationPlan {

@@ -57,17 +57,18 @@ extension IssuerRegistry {
         _ asked: Issuer, _ order: RotationOrder, dryRun: Bool
     ) async throws -> RotationOutcome {
         let name = asked.name
+        var discarded: [String] = []
         return try await planningAgain {
             if !dryRun, let now = issuers[name], shared.isRotatedElsewhere(name, since: asked.generation),
                 order.isFulfilled(by: now, since: asked)
             {
                 let conditions = RotationOrder.Conditions(isClockTrusted: trustedNow() != nil)
-                let plan = try order.plan(for: asked, at: clock.wall(), conditions).asCarriedOut(by: now)
+                let plan = try order.plan(for: asked, at: clock.wall(), conditions).alsoEnding(discarded).asCarriedOut(by: now)
                 log.notice("another agent has rotated the signing keys at the same moment", metadata: ["issuer": "\(name)"])
                 return RotationOutcome(
                     plan: plan, issuer: now, executed: plan, place: shared.position(of: name), isFulfilledElsewhere: true)
             }
-            return try await rotateInTurn(name, order, dryRun: dryRun)
+            return try await rotateInTurn(name, order, dryRun: dryRun, &discarded)
         }
     }
 
@@ -88,8 +89,10 @@ extension IssuerRegistry {
 
     /// The walk of every rotation, revocation and cancellation, among the other changes of the issuer: plan; have a fresh key
     /// made and published, where the plan wants one; freeze; plan for that moment; commit, which shows; drain.
+    ///
+    /// - Parameter discarded: standby keys that gave way to fresh ones, also in a try that came to nothing.
     private func rotateInTurn(
-        _ name: IssuerName, _ order: RotationOrder, dryRun: Bool
+        _ name: IssuerName, _ order: RotationOrder, dryRun: Bool, _ discarded: inout [String]
     ) async throws -> RotationOutcome {
         var conditions = RotationOrder.Conditions(isClockTrusted: trustedNow() != nil)
         try requireServing(name)
@@ -119,6 +122,7 @@ extension IssuerRegistry {
         // Publish what is to sign.
         if let fresh {
             try await commit(of: name, with: fresh, try issuer.publishingFresh(fresh, for: outcome.plan, at: clock.wall()))
+            if let standby = issuer.ring.standby { discarded.append(standby.kid) }
             async let readiness = readiness(of: name, kid: fresh.kid)
             outcome.publication = await publication(of: try self.issuer(named: name.text))
             outcome.readiness = await readiness
@@ -152,6 +156,7 @@ extension IssuerRegistry {
             outcome.place = committed.place
             await committed.former?.use.drained()
             outcome.executed = plan
+            outcome.plan = outcome.plan.alsoEnding(discarded)
             outcome.issuer = try await enqueueRest(of: name)
         } catch {
             // The standby key that gave way to the fresh one has gone all the same.
@@ -211,7 +216,8 @@ extension IssuerRegistry {
                 !isHeld(issuer)
             else { return }
             try await journal.attempt("issuer \(name) is due to be rotated \(why)")
-            let outcome = try await rotateInTurn(name, .whatIsDue, dryRun: false)
+            var discarded: [String] = []
+            let outcome = try await rotateInTurn(name, .whatIsDue, dryRun: false, &discarded)
             journal.note("issuer \(name) was rotated \(why) to \(outcome.issuer.ring.active?.kid ?? "")")
         } catch let error as StoreError where error.code == .conflict && fleet != nil {
             journal.note("issuer \(name) was rotated by another agent")
