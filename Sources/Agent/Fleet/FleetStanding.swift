@@ -25,6 +25,8 @@ struct FleetStanding: Sendable {
     let signsForSeconds: Int64
     /// Why the store could not be asked the last time.
     let trouble: StoreError?
+    /// What is wrong with parts of the store, which works without them.
+    let remarks: [StoreError]
     /// Why this agent signs nothing any more, for as long as it runs.
     let expulsion: StoreError?
     /// Published keys that this agent cannot use, by kid.
@@ -41,7 +43,8 @@ extension StoreFollower {
                     member: entry.member, isOwn: entry.member.incarnation == member.incarnation, isPresent: entry.clock != nil,
                     report: entry.report, clockDifference: differences[entry.member.id])
             },
-            revision: view.revision, headRevision: view.head?.revision ?? 0, confirmedSecondsAgo: view.age(at: now), signsForSeconds: secondsLeft, trouble: trouble,
-            expulsion: expulsion, unusable: progress.failures)
+            revision: view.revision, headRevision: view.head?.revision ?? 0, confirmedSecondsAgo: view.age(at: now),
+            signsForSeconds: secondsLeft, trouble: trouble,
+            remarks: remarks, expulsion: expulsion, unusable: progress.failures)
     }
 }

@@ -40,6 +40,8 @@ actor StoreFollower {
         var brief = Duration.seconds(1)
     }
 
+    /// How often parts of the store are asked after that it works without.
+    private static let remarkInterval = Duration.seconds(60)
     /// How often keys are tried again that could not be used.
     private static let trialInterval = Duration.seconds(5)
     /// How long a request waits for a look at the store.
@@ -65,6 +67,10 @@ actor StoreFollower {
     private(set) var trouble: StoreError?
     /// Why this agent signs nothing any more, for as long as it runs.
     private(set) var expulsion: StoreError?
+    /// What is wrong with parts of the store, which works without them.
+    private(set) var remarks: [StoreError] = []
+    /// Agents that have been given up, so that it is said once.
+    private var dismissed: Set<FleetMember> = []
     private var lastReport: MemberReport?
     private var current: Task<Void, Never>?
     private var following: Task<Void, Never>?
@@ -112,6 +118,7 @@ actor StoreFollower {
             every(Self.renewal) { [weak self] in await self?.renew() },
             every(Self.interval) { [weak self] in await self?.lookAtRoster() },
             every(.milliseconds(200)) { [weak self] in await self?.reportIfNeeded() },
+            every(Self.remarkInterval) { [weak self] in await self?.lookForTroubles() },
             every(Self.trialInterval) { [weak self] in await self?.tryKeysAgain() },
             Task { [weak self] in await self?.watch() },
         ]
@@ -278,6 +285,7 @@ actor StoreFollower {
         for member in roster.spent(at: clock.monotonic()) where member.incarnation != self.member.incarnation {
             do {
                 try await store.dismiss(member)
+                guard dismissed.insert(member).inserted else { continue }
                 log.notice(
                     "an agent is gone, and cannot sign any more",
                     metadata: ["agent": "\(member.id)", "host": "\(member.host)"])
@@ -287,7 +295,17 @@ actor StoreFollower {
         }
     }
 
+    private func lookForTroubles() async {
+        let found = await store.troubles()
+        for trouble in found where !remarks.contains(where: { $0.message == trouble.message }) {
+            log.warning(
+                "something is wrong with a part of the store", metadata: ["reason": "\(trouble)", "hint": "\(trouble.hint)"])
+        }
+        remarks = found
+    }
+
     private func take(_ reading: FleetReading) {
+        dismissed.formIntersection(reading.entries.map(\.member))
         roster.take(reading, wall: clock.wallMilliseconds(), now: clock.monotonic())
         let most = reading.entries.map(\.member.staleness).max() ?? 0
         longest.withLock { $0 = max(most, member.staleness) }

@@ -38,6 +38,10 @@ extension FleetStanding {
             problems.append(
                 HealthProblem(component: "store", message: "\(trouble.message); \(consequence)", hint: trouble.hint))
         }
+        // While nothing answers, that is what is said.
+        if trouble == nil {
+            problems += remarks.map { HealthProblem(component: "store", message: $0.message, hint: $0.hint) }
+        }
         for (kid, error) in unusable.sorted(by: { $0.key < $1.key }) {
             problems.append(
                 HealthProblem(
