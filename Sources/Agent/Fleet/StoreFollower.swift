@@ -306,6 +306,10 @@ actor StoreFollower {
 
     private func take(_ reading: FleetReading) {
         dismissed.formIntersection(reading.entries.map(\.member))
+        // It hung on a lease that has run out while the store did not answer.
+        if reading.entries.contains(where: { $0.member.incarnation == member.incarnation && $0.report == nil }) {
+            lastReport = nil
+        }
         roster.take(reading, wall: clock.wallMilliseconds(), now: clock.monotonic())
         let most = reading.entries.map(\.member.staleness).max() ?? 0
         longest.withLock { $0 = max(most, member.staleness) }

@@ -43,6 +43,9 @@ extension IssuerRegistry {
             return nil
         } catch let error as HSMError where error.code == .shuttingDown {
             return nil
+        } catch let error where fleet != nil && error.isLostRace {
+            // Another agent was faster; what is left then is seen in the store.
+            return nil
         } catch {
             tryAgainLater(name, error)
             return error
@@ -124,5 +127,12 @@ extension IssuerRegistry {
                 of: name, with: key, try self.issuer(named: name.text).publishingStandby(key, at: clock.wall()))
             log.info("published a standby key", metadata: ["issuer": "\(name)", "kid": "\(key.kid)"])
         }
+    }
+}
+
+extension Error {
+    /// Whether it says that another agent has changed the issuer meanwhile.
+    fileprivate var isLostRace: Bool {
+        (self as? StoreError)?.code == .conflict || (self as? LifecycleError)?.code == .conflict
     }
 }

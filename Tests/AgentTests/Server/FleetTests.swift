@@ -156,6 +156,23 @@ struct FleetTests {
         }
     }
 
+    @Test("an agent whose lease had run out says again how far it has come, and is not waited out for that")
+    func leaseRunOut() async throws {
+        try await FleetFixture.with(["a", "b"]) { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            await fleet.settle()
+            fleet.store.expireLeases(of: "b")
+            await fleet[1].server.fleet?.renew()
+            await fleet[1].server.fleet?.lookAtRoster()
+            let reader = fleet.store.handle(agent: "reader", incarnation: "reader", clock: { 0 })
+            while try await reader.fleet().entries.first(where: { $0.member.id == "b" })?.report == nil {
+                await fleet[1].settle()
+            }
+            let rotated = try await fleet[0].connected { try await $0.rotate() }
+            #expect(rotated.settlement?.agents.map(\.outcome) == ["acknowledged"])
+        }
+    }
+
     @Test("an agent that has stopped is not waited for")
     func left() async throws {
         try await FleetFixture.with { fleet in
