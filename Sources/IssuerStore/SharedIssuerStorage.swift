@@ -141,6 +141,9 @@ public struct FleetMember: Hashable, Sendable {
     public var release: String
     /// The longest it signs with a view that is not confirmed, in seconds.
     public var staleness: Int
+    /// Seconds beyond that for which one that has said nothing is still taken to sign: for what is on its way, and clocks that do not run
+    /// alike.
+    public static let slack = 2
 
     public init(id: String, incarnation: String, host: String, release: String, staleness: Int) {
         self.id = id

@@ -33,3 +33,8 @@ private func reading(_ clock: clockid_t) -> timespec {
     unsafe clock_gettime(clock, &time)
     return time
 }
+
+extension Duration {
+    /// Whole nanoseconds, as the clocks count.
+    public var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
+}

@@ -6,8 +6,6 @@ import KeyLifecycle
 struct FleetRoster: Sendable {
     /// Seconds by which the wall clocks of two agents may differ.
     static let clockTolerance = Int64(ClockGuard.tolerance)
-    /// Seconds beyond the longest that an agent signs unconfirmed before it counts as unable to.
-    static let slack = 2
 
     private struct Sighting {
         /// Which of its words was last read.
@@ -19,7 +17,8 @@ struct FleetRoster: Sendable {
     }
 
     private(set) var entries: [FleetReading.Entry] = []
-    private(set) var readAt: Int64?
+    /// Whether it has been read at all.
+    private(set) var isKnown = false
     private var sightings: [FleetMember: Sighting] = [:]
 
     /// - Parameters:
@@ -42,7 +41,7 @@ struct FleetRoster: Sendable {
         }
         sightings = seen
         entries = reading.entries
-        readAt = now
+        isKnown = true
     }
 
     /// The agents whose wall clock is another than this one's, by id, with the difference in seconds.
@@ -59,7 +58,7 @@ struct FleetRoster: Sendable {
     func spent(at now: Int64) -> [FleetMember] {
         entries.map(\.member).filter { member in
             guard let since = sightings[member]?.awaySince else { return false }
-            return now - since > Int64(member.staleness + Self.slack) * 1_000_000_000
+            return now - since > Int64(member.staleness + FleetMember.slack) * 1_000_000_000
         }
     }
 

@@ -9,8 +9,6 @@ struct FleetStanding: Sendable {
         /// Whether it has said in the last 30 s that it is there.
         let isPresent: Bool
         let report: MemberReport?
-        /// Seconds by which its wall clock is ahead of this agent's, where that is more than it may be.
-        let clockDifference: Int?
     }
 
     /// By id.
@@ -35,16 +33,13 @@ struct FleetStanding: Sendable {
 
 extension StoreFollower {
     var standing: FleetStanding {
-        let now = monotonic()
-        let differences = roster.clockDifferences(of: member.incarnation)
-        return FleetStanding(
+        FleetStanding(
             members: roster.entries.map { entry in
                 FleetStanding.Member(
                     member: entry.member, isOwn: entry.member.incarnation == member.incarnation, isPresent: entry.clock != nil,
-                    report: entry.report, clockDifference: differences[entry.member.id])
+                    report: entry.report)
             },
-            revision: view.revision, headRevision: view.head?.revision ?? 0, confirmedSecondsAgo: view.age(at: now),
-            signsForSeconds: secondsLeft, trouble: trouble,
-            remarks: remarks, expulsion: expulsion, unusable: progress.failures)
+            revision: view.revision, headRevision: view.head?.revision ?? 0, confirmedSecondsAgo: view.age(at: clock.monotonic()),
+            signsForSeconds: secondsLeft, trouble: trouble, remarks: remarks, expulsion: expulsion, unusable: progress.failures)
     }
 }

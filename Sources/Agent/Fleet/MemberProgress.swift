@@ -20,8 +20,6 @@ final class MemberProgress: Sendable {
         var failures: [String: (key: KeyReference, error: HSMError)] = [:]
         /// Keys a trial is under way with, or has succeeded with.
         var tried: Set<String> = []
-        /// Whether they are to be told apart at all.
-        var isOverflowing: Bool { untried.count + failures.count > MemberReport.limit }
     }
 
     private let state = Locked(State())

@@ -84,7 +84,7 @@ struct Settling: Sendable {
     mutating func look(at now: Int64) {
         for (member, agent) in members ?? [:] {
             guard case .pending = agent.outcome else { continue }
-            let end = committedAt + Int64(member.staleness + FleetRoster.slack) * 1_000_000_000
+            let end = committedAt + Int64(member.staleness + FleetMember.slack) * 1_000_000_000
             if now >= end {
                 self.end(member, .waitedOut, now)
             } else {

@@ -55,9 +55,9 @@ actor StoreFollower {
     /// The longest that any agent of the fleet signs unconfirmed, in seconds.
     private nonisolated let longest: Locked<Int>
     private nonisolated let shown = Locked(Int64?.none)
-    private let tryKey: @Sendable (KeyReference) async throws -> Void
-    private let clock: AgentClock
-    private let log: Logger
+    let tryKey: @Sendable (KeyReference) async throws -> Void
+    let clock: AgentClock
+    let log: Logger
     private let gauges = FleetGauges()
     private weak var adopter: (any ViewAdopter)?
 
@@ -71,14 +71,14 @@ actor StoreFollower {
     private(set) var remarks: [StoreError] = []
     /// Agents that have been given up, so that it is said once.
     private var dismissed: Set<FleetMember> = []
-    private var lastReport: MemberReport?
+    var lastReport: MemberReport?
     private var current: Task<Void, Never>?
     private var following: Task<Void, Never>?
     private var tasks: [Task<Void, Never>] = []
-    private var isReporting = false
-    private var isReportWanted = false
-    private var isTrying = false
-    private var isEnding = false
+    var isReporting = false
+    var isReportWanted = false
+    var isTrying = false
+    private(set) var isEnding = false
 
     init(
         store: any SharedIssuerStorage, member: FleetMember, limits: Limits = Limits(), feed: ChangeFeed, fence: SigningFence,
@@ -233,8 +233,6 @@ actor StoreFollower {
     /// For how long signatures go on without another confirmation.
     var secondsLeft: Int64 { max(fence.until - clock.monotonic(), 0) / 1_000_000_000 }
 
-    func monotonic() -> Int64 { clock.monotonic() }
-
     /// Has the store tell of changes, again and again.
     private func watch() async {
         var pause = Duration.milliseconds(100)
@@ -280,8 +278,7 @@ actor StoreFollower {
 
     func lookAtRoster() async {
         defer { gauges.record(standing) }
-        guard let reading = try? await store.fleet() else { return }
-        take(reading)
+        guard await readRoster() != nil else { return }
         for member in roster.spent(at: clock.monotonic()) where member.incarnation != self.member.incarnation {
             do {
                 try await store.dismiss(member)
@@ -304,6 +301,15 @@ actor StoreFollower {
         remarks = found
     }
 
+    /// Reads who takes part, and how far each has come.
+    ///
+    /// - Returns: `nil` when the store does not answer.
+    func readRoster() async -> FleetReading? {
+        guard let reading = try? await store.fleet() else { return nil }
+        take(reading)
+        return reading
+    }
+
     private func take(_ reading: FleetReading) {
         dismissed.formIntersection(reading.entries.map(\.member))
         // It hung on a lease that has run out while the store did not answer.
@@ -317,155 +323,6 @@ actor StoreFollower {
 
     /// The longest that any agent of the fleet signs unconfirmed, in seconds.
     nonisolated var longestStaleness: Int { longest.withLock { $0 } }
-
-    // MARK: - Reporting
-
-    /// Has the others told what has changed, once there is something to tell.
-    private func reportSoon() {
-        isReportWanted = true
-        guard !isReporting else { return }
-        isReporting = true
-        Task {
-            while self.takeReportWish() {
-                await self.settleBriefly()
-                await self.report()
-            }
-        }
-    }
-
-    private func takeReportWish() -> Bool {
-        defer { isReportWanted = false }
-        if !isReportWanted || isEnding { isReporting = false }
-        return isReporting
-    }
-
-    /// Most of what a new view leaves to do is done in a moment: it is told in one word then.
-    private func settleBriefly() async {
-        tryKeys()
-        for _ in 0..<5 {
-            let report = progress.report(view.revision)
-            if !report.isBehindMuch, report.draining.isEmpty, report.unserved.isEmpty, report.unusable.isEmpty { return }
-            try? await Task.sleep(for: .milliseconds(10))
-        }
-    }
-
-    private func report() async {
-        let report = progress.report(view.revision)
-        guard report != lastReport, expulsion == nil, !isEnding else { return }
-        do {
-            try await store.report(report)
-            lastReport = report
-        } catch {
-            log.debug("the fleet could not be told how far this agent has come", metadata: ["reason": "\(error)"])
-        }
-    }
-
-    /// What was not done in a moment, or could not be told.
-    private func reportIfNeeded() {
-        tryKeys()
-        var report = progress.report(view.revision)
-        guard let lastReport else { return reportSoon() }
-        // A revision that nothing has changed by is not worth a word.
-        report.revision = lastReport.revision
-        if report != lastReport || view.revision > lastReport.revision { reportSoon() }
-    }
-
-    /// A former key has been replaced: its last signature is waited for.
-    nonisolated func drain(_ key: KeyReference, of issuer: String) {
-        Task {
-            await key.use.drained()
-            self.progress.drained(key, of: issuer)
-            await self.reportSoon()
-        }
-    }
-
-    private func tryKeys() {
-        guard !isTrying else { return }
-        let keys = progress.takeUntried(8)
-        guard !keys.isEmpty else { return }
-        isTrying = true
-        Task {
-            await withTaskGroup(of: Void.self) { group in
-                for key in keys {
-                    group.addTask { [tryKey, progress, log] in
-                        do {
-                            try await tryKey(key)
-                            progress.tried(key, nil)
-                        } catch {
-                            progress.tried(key, error as? HSMError ?? HSMError(signing: error))
-                            log.warning(
-                                "a published key cannot be used by this agent",
-                                metadata: ["kid": "\(key.kid)", "reason": "\(error)"])
-                        }
-                    }
-                }
-            }
-            self.triedKeys()
-        }
-    }
-
-    private func triedKeys() {
-        isTrying = false
-        reportSoon()
-        tryKeys()
-    }
-
-    /// Tries keys again that could not be used.
-    func tryKeysAgain() {
-        progress.tryAgain()
-        tryKeys()
-    }
-
-    // MARK: - Waiting for the others
-
-    /// Waits until a change counts for every agent that took part when it was committed, or cannot be gone by the past any more.
-    ///
-    /// - Parameters:
-    ///   - revision: of the commit, which has been made.
-    ///   - committedAt: when that was known, in nanoseconds of the monotonic clock.
-    ///   - limit: after which what is still open is told as such; `nil` waits for all.
-    func settle(_ issuer: String, revision: Int64, committedAt: Int64, limit: Duration?) async -> FleetSettlement {
-        var settling = Settling(issuer: issuer, revision: revision, own: member.incarnation, committedAt: committedAt)
-        let end = limit.map { clock.monotonic() + $0.nanoseconds }
-        var pause = Duration.milliseconds(15)
-        while true {
-            if let reading = try? await store.fleet() {
-                take(reading)
-                settling.take(reading, now: clock.monotonic())
-            } else {
-                settling.look(at: clock.monotonic())
-            }
-            let settlement = settling.settlement
-            if settlement.isSettled { return settlement }
-            if let end, clock.monotonic() >= end { return settlement }
-            // Also who takes part must be known in the end.
-            if settlement.failure != nil, clock.monotonic() - committedAt > Int64(member.staleness) * 1_000_000_000 {
-                return settlement
-            }
-            if isEnding { return settlement }
-            try? await Task.sleep(for: pause)
-            pause = min(pause * 1.5, .milliseconds(250))
-        }
-    }
-
-    /// Waits until every agent that is there can use a published key and its frontends serve it, as long as a publication may take.
-    func awaitReadiness(_ issuer: String, kid: String, revision: Int64) async -> FleetReadiness? {
-        let end = clock.monotonic() + limits.readiness.nanoseconds
-        var readiness: FleetReadiness?
-        while true {
-            if let reading = try? await store.fleet() {
-                take(reading)
-                readiness = FleetReadiness(reading, issuer: issuer, kid: kid, revision: revision, own: member.incarnation)
-                if readiness?.lacking.isEmpty == true { return readiness }
-            }
-            guard clock.monotonic() < end, !isEnding else { return readiness }
-            try? await Task.sleep(for: .milliseconds(15))
-        }
-    }
-}
-
-extension Duration {
-    fileprivate var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
 }
 
 extension StoreError {

@@ -212,7 +212,7 @@ extension IssuerRegistry {
         guard let fleet, standing.isChecked else { return }
         let roster = await fleet.roster
         shared.clockDifferences = roster.clockDifferences(of: fleet.member.incarnation)
-        guard roster.readAt != nil else { return }
+        guard roster.isKnown else { return }
         let orphans = shared.foreignIntents.filter { intent in
             intent.incarnation.map { !roster.incarnations.contains($0) } ?? true
         }

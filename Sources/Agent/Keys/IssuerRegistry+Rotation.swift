@@ -126,17 +126,14 @@ extension IssuerRegistry {
             async let readiness = readiness(of: name, kid: fresh.kid)
             outcome.publication = await publication(of: try self.issuer(named: name.text))
             outcome.readiness = await readiness
-        } else if case .standby(let kid, _) = outcome.plan.incoming, fleet != nil {
+        } else if case .standby(let kid, _) = outcome.plan.incoming {
             async let readiness = readiness(of: name, kid: kid)
+            // A standby key that is as young as a fresh one is published like one.
             if outcome.plan.exposure > 0 {
                 let publication = await publication(of: issuer)
                 if publication.isTimedOut { outcome.publication = publication }
             }
             outcome.readiness = await readiness
-        } else if outcome.plan.incoming != nil, outcome.plan.exposure > 0 {
-            // A standby key that is as young as a fresh one is published like one.
-            let publication = await publication(of: issuer)
-            if publication.isTimedOut { outcome.publication = publication }
         }
 
         // Freeze.

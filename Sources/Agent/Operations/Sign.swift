@@ -132,7 +132,7 @@ final class Sign: Sendable {
         var isKeyCertain: Bool { isAgain || !sign.fence.isShared }
 
         func maySign(at now: Int64) -> Bool {
-            now < sign.fence.until && now < key.until
+            sign.fence.isOpen(at: now) && now < key.until
         }
 
         func signingInput() -> [UInt8] {

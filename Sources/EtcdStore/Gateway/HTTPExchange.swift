@@ -210,6 +210,6 @@ final class HTTPExchange: Sendable {
 
 extension TimeAmount {
     fileprivate init(_ duration: Duration) {
-        self = .nanoseconds(duration.components.seconds * 1_000_000_000 + duration.components.attoseconds / 1_000_000_000)
+        self = .nanoseconds(duration.nanoseconds)
     }
 }

@@ -31,7 +31,7 @@ struct Presence: Sendable {
 
     /// Those whose time is over: the longest that they may sign without a word to the store, and what clocks may differ by.
     func due(at now: Int64) -> [(key: String, mark: Int64)] {
-        leaving.filter { now - $1.since >= (Int64($1.staleness) + 2) * 1_000_000_000 }
+        leaving.filter { now - $1.since >= Int64($1.staleness + FleetMember.slack) * 1_000_000_000 }
             .map { (key: $0.key, mark: $0.value.mark) }
     }
 }

@@ -156,12 +156,10 @@ struct ConnectionTable<Connection> {
 
 extension ConnectionLimits {
     fileprivate func nanoseconds<Connection>(for phase: ConnectionTable<Connection>.Phase) -> Int64 {
-        let limit =
-            switch phase {
-            case .idle: idle
-            case .request: request
-            case .answer: answer
-            }
-        return limit.components.seconds * 1_000_000_000 + limit.components.attoseconds / 1_000_000_000
+        switch phase {
+        case .idle: idle.nanoseconds
+        case .request: request.nanoseconds
+        case .answer: answer.nanoseconds
+        }
     }
 }

@@ -44,8 +44,8 @@ extension IssuerStorage {
         for member in before.silent { try await store.dismiss(member) }
         // From here on their marks are known, and how long they have been there.
         try OtherAgents(await store.others()).refuse(command)
-        // What they were allowed, and a little for what is on its way.
-        let wait = longest + 3
+        // Until their time is over, and not a moment sooner.
+        let wait = longest + FleetMember.slack + 1
         print("waiting \(wait) s for what has gone silent and has not left: \(OtherAgents.names(before.silent))")
         try await Task.sleep(for: .seconds(wait))
         try await store.endDismissals()

@@ -134,7 +134,7 @@ extension InMemorySharedStore {
             let leaving = noteLeaving(at: now)
             let due = own.withLock { own in
                 own.leaving.filter { key, seen in
-                    now - seen.since >= (Int64(leaving[key]?.member.staleness ?? 0) + 2) * 1_000_000_000
+                    now - seen.since >= Int64((leaving[key]?.member.staleness ?? 0) + FleetMember.slack) * 1_000_000_000
                 }.map { (key: $0.key, mark: $0.value.mark) }
             }
             guard !due.isEmpty else { return }
