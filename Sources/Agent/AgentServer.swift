@@ -27,6 +27,8 @@ public final class AgentServer: Service {
     private let reloader: Reloader
     private let health: ReportHealth
 
+    /// Whether what lies in a shared store has been looked after.
+    private let areRecordsSealed: Locked<Bool>
     /// Beats when time has been looked at.
     private let beats = Heartbeat()
 
@@ -74,6 +76,7 @@ public final class AgentServer: Service {
         }
         let server = AgentServer(configuration, store: store, hsm: hsm, audit: audit, writes: writes, environment)
         do {
+            (store as? any SealedStorage)?.use(hsm.recordSealer(deployment: store.deployment.id), isJudging: true)
             try await server.registry.load()
             await server.fleet?.start()
             if let socket = configuration.activated {
@@ -85,6 +88,7 @@ public final class AgentServer: Service {
             // A token with many keys takes its time; health tells meanwhile, and what else is asked for waits.
             await server.registry.checkToken()
             await server.registry.expectFrontends()
+            await server.sealRecordsOfKnownToken()
             server.startGate.open()
             await server.signHeadsOfKnownToken()
             return server
@@ -130,7 +134,8 @@ public final class AgentServer: Service {
             registry: registry, gate: gate, audit: audit, names: names, last: LastReload(), read: environment.reload)
         self.reloader = reloader
         let health = ReportHealth(
-            registry: registry, hsm: hsm, audit: audit, lastReload: reloader.last, visibility: Visibility(gate: gate))
+            registry: registry, hsm: hsm, audit: audit, lastReload: reloader.last, visibility: Visibility(gate: gate),
+            fenceTest: configuration.fenceTest)
         self.health = health
         let startGate = StartGate()
         self.startGate = startGate
@@ -155,6 +160,7 @@ public final class AgentServer: Service {
                 dispatcher: dispatcher, writes: writes, feed: registry.feed, names: names, log: environment.log),
             workers: hsm.idleWorkers, log: environment.log)
         self.store = store
+        areRecordsSealed = Locked(!(store is any SealedStorage))
         pins = PINWatch(hsm, source: configuration.pin, store: store, clock: environment.clock, log: environment.log)
     }
 
@@ -165,6 +171,7 @@ public final class AgentServer: Service {
         let ticker = every(Self.tick) { [self] in
             await registry.tick()
             await pins.look()
+            await sealRecordsOfKnownToken()
             await signHeadsOfKnownToken()
             beats.beat()
         }
@@ -210,7 +217,22 @@ public final class AgentServer: Service {
     public func tick() async {
         await registry.tick()
         await registry.drain()
+        await sealRecordsOfKnownToken()
         await signHeadsOfKnownToken()
+    }
+
+    /// Sees to it that what lies in a shared store is sealed, once the token may have a key made on it.
+    private func sealRecordsOfKnownToken() async {
+        guard !areRecordsSealed.withLock({ $0 }), let store = store as? any SealedStorage else { return }
+        guard hsm.status.trouble == nil, await registry.standing.isChecked, await registry.standing.standstill == nil,
+            await registry.mayTouchToken
+        else { return }
+        do {
+            try await store.sealAll()
+            areRecordsSealed.withLock { $0 = true }
+        } catch {
+            log.warning("the records in the store could not be sealed", metadata: ["reason": "\(error)"])
+        }
     }
 
     /// Has heads of the audit log signed, once the token may have a key made on it.

@@ -1,6 +1,6 @@
 public import AgentProtocol
 public import IssuerStore
-import KeyLifecycle
+public import KeyLifecycle
 
 /// Token and store of an agent that is not running, for what only an operator may decide.
 ///
@@ -10,12 +10,16 @@ public struct OfflineAgent: Sendable {
     private let registry: IssuerRegistry
     private let audit: AuditConfiguration
     private let environment: AgentEnvironment
+    private let store: any IssuerStorage
 
     /// Logs in to the token, reads the store, calls, and finalises the module.
     ///
+    /// - Parameter isTrusting: whether records of a shared store are taken as they stand, whatever seal they carry: for what an
+    ///   operator decides about them.
     /// - Throws: what `AgentServer.start` throws of token and store, and what `body` throws.
     public static func with<Value>(
         _ configuration: AgentConfiguration, store: any IssuerStorage, environment: AgentEnvironment,
+        trustingRecords isTrusting: Bool = false,
         _ body: (OfflineAgent) async throws -> Value
     ) async throws -> Value {
         var configuration = configuration
@@ -24,10 +28,12 @@ public struct OfflineAgent: Sendable {
         let registry = IssuerRegistry(
             store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: environment.clock,
             publicBaseURL: configuration.publicBaseURL, log: environment.log)
+        (store as? any SealedStorage)?.use(hsm.recordSealer(deployment: store.deployment.id), isJudging: !isTrusting)
         do {
             try await registry.load()
             let value = try await body(
-                OfflineAgent(hsm: hsm, registry: registry, audit: configuration.audit, environment: environment))
+                OfflineAgent(
+                    hsm: hsm, registry: registry, audit: configuration.audit, environment: environment, store: store))
             await registry.drain()
             try await hsm.end()
             return value
@@ -46,6 +52,16 @@ public struct OfflineAgent: Sendable {
             : try await recorded(.reconcile) { try await registry.bringTogether(destroying: true) }
         let quarantine = dryRun ? plan.quarantine : await registry.quarantinedIssuers
         return ReconcileResult(plan, steps, quarantine: quarantine, dryRun: dryRun)
+    }
+
+    /// Issuers of a shared store whose records carry no genuine seal: what they say may be anybody's.
+    public func issuersWithoutSeal() async throws -> [IssuerName] {
+        try await (store as? any SealedStorage)?.issuersWithoutSeal() ?? []
+    }
+
+    /// Seals every record of a shared store that carries no genuine seal.
+    public func sealRecords() async throws {
+        try await (store as? any SealedStorage)?.sealAll()
     }
 
     /// - Throws: `RecoveryRefusal`, `HSMError`, `StoreError`.

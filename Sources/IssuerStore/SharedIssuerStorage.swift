@@ -75,10 +75,13 @@ public struct StoreView: Sendable {
     public var regressions: [StoreRegression]
     /// Issuers whose record cannot be believed, and why: one line. They are not among the contents.
     public var unreadable: [IssuerName: String]
+    /// Issuers whose record is new, and of whose seal the token cannot say anything just now: as the record has them. They are not
+    /// among the contents, and stay what they were known to be. The next view asks once more.
+    public var unverified: [IssuerName: Issuer]
 
     public init(
         contents: StoreContents, head: StoreHead, revision: Int64, sentAt: Int64, regressions: [StoreRegression] = [],
-        unreadable: [IssuerName: String] = [:]
+        unreadable: [IssuerName: String] = [:], unverified: [IssuerName: Issuer] = [:]
     ) {
         self.contents = contents
         self.head = head
@@ -86,6 +89,7 @@ public struct StoreView: Sendable {
         self.sentAt = sentAt
         self.regressions = regressions
         self.unreadable = unreadable
+        self.unverified = unverified
     }
 }
 

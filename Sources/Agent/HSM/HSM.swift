@@ -193,6 +193,11 @@ final class HSM: Sendable {
         TokenHeadSigner(custody, deployment: deployment)
     }
 
+    /// Seals records of the deployment that lie where others can write.
+    func recordSealer(deployment: String) -> TokenRecordSealer {
+        TokenRecordSealer(custody, deployment: deployment)
+    }
+
     /// How long the lines of work for keys are: what is awaited, keys to be made ahead, keys to be destroyed.
     var keyWork: [WorkClass: LineLength] { management.lengths }
 

@@ -47,7 +47,7 @@ final class TokenManagement: Sendable {
     }
 
     /// Runs work that must not be run a second time before its caller has looked what came of the first.
-    private func performOnce<Value: Sendable>(
+    func performOnce<Value: Sendable>(
         urgency: Urgency, _ work: @escaping @Sendable (borrowing Session) throws -> Value
     ) async throws -> Value {
         try await line.perform(

@@ -10,6 +10,7 @@ extension IssuerRegistry: ViewAdopter {
         let view = try await fleet.store.view()
         try load(view.contents)
         standing.doubt(view, among: issuers.keys)
+        shared.unverified = Set(view.unverified.keys)
         for name in issuers.keys { shared.note(position(view.head.revision), of: name) }
         shared.take(intents: view.contents.intents, own: fleet.member.incarnation)
         await fleet.begin(with: view, self)
@@ -29,7 +30,11 @@ extension IssuerRegistry: ViewAdopter {
         let shown = issuers
         let contents = view.contents
         for issuer in contents.issuers { await take(issuer, at: view) }
-        let present = Set(contents.issuers.map(\.name)).union(view.unreadable.keys)
+        shared.unverified = Set(view.unverified.keys)
+        for issuer in view.unverified.values where isNews(issuer) {
+            keepBack(issuer, issuer.ring.published.map(\.kid), because: StoreError.sealUnverified)
+        }
+        let present = Set(contents.issuers.map(\.name)).union(view.unreadable.keys).union(view.unverified.keys)
         for (name, issuer) in shown where !present.contains(name) { takeAbsence(of: issuer, at: view, since: mark) }
         formerGenerations.merge(contents.formerGenerations) { max($0, $1) }
         if !shared.hasChangedAnything(since: mark) {
@@ -291,4 +296,10 @@ extension StoreFollower {
     nonisolated func latestExpiry(of issuer: Issuer, at now: Timestamp) -> Timestamp {
         now + longestStaleness + Int(FleetRoster.clockTolerance) + issuer.settings.maximumLifetime
     }
+}
+
+extension StoreError {
+    fileprivate static let sealUnverified = StoreError(
+        .unavailable, "the token does not show the key that the record is sealed with",
+        hint: "check that this agent's token is the one of the others and shows their keys")
 }

@@ -81,7 +81,10 @@ struct SharedKnowledge: Sendable {
 
     func isUnproven(_ name: IssuerName) -> Bool { unproven[name] != nil }
 
-    var isAnyUnproven: Bool { !unproven.isEmpty }
+    /// Issuers of whose seal the token could not say anything.
+    var unverified: Set<IssuerName> = []
+
+    var isAnyUnproven: Bool { !unproven.isEmpty || !unverified.isEmpty }
 
     mutating func noteHeld(_ kid: String) { held.insert(kid) }
 

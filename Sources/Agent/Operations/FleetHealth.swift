@@ -3,10 +3,10 @@ import IssuerStore
 
 extension FleetHealth {
     /// - Parameter isNaming: whether the caller may know which agents there are.
-    init(_ standing: FleetStanding, names isNaming: Bool) {
+    init(_ standing: FleetStanding, destroyedKeysStop: Bool?, names isNaming: Bool) {
         self.init(
             revision: standing.revision, confirmedSecondsAgo: standing.confirmedSecondsAgo,
-            signsForSeconds: standing.signsForSeconds,
+            signsForSeconds: standing.signsForSeconds, destroyedKeysStop: destroyedKeysStop,
             agents: isNaming ? standing.members.map(AgentHealth.init) : nil)
     }
 }

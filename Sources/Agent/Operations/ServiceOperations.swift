@@ -9,6 +9,8 @@ struct ReportHealth: Operation {
     let audit: AuditLog
     let lastReload: LastReload
     let visibility: Visibility
+    /// What was last found out of a token, on this machine.
+    let fenceTest: FenceTestResult?
 
     /// What is wrong, the gravest first.
     var problems: [HealthProblem] {
@@ -88,7 +90,11 @@ struct ReportHealth: Operation {
             store: ComponentHealth(state: keys.storeTrouble == nil && keys.fleet?.isInTouch != false ? "ok" : "unavailable"),
             clock: ComponentHealth(state: keys.clockDoubt == nil ? "ok" : "suspect"),
             audit: ComponentHealth(state: auditTrouble == nil ? "ok" : "unavailable"), problems: problems,
-            fleet: keys.fleet.map { FleetHealth($0, names: visibility.showsAll(to: context, by: .health)) },
+            fleet: keys.fleet.map {
+                FleetHealth(
+                    $0, destroyedKeysStop: fenceTest?.stops(on: hsm.tokenInfo),
+                    names: visibility.showsAll(to: context, by: .health))
+            },
             notices: notices(keys.issuersElsewhere, context))
     }
 }

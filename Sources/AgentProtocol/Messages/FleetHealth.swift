@@ -6,13 +6,20 @@ public struct FleetHealth: Codable, Sendable, Equatable {
     public var confirmedSecondsAgo: Int?
     /// For how long it signs without another confirmation; 0 when it does not sign.
     public var signsForSeconds: Int64
+    /// Whether destroying a key stops a process that has used it, as `token fence-test` found on this machine; absent where this token
+    /// was not tried.
+    public var destroyedKeysStop: Bool?
     /// By id; absent for a caller that may not see all issuers.
     public var agents: [AgentHealth]?
 
-    public init(revision: Int64, confirmedSecondsAgo: Int?, signsForSeconds: Int64, agents: [AgentHealth]?) {
+    public init(
+        revision: Int64, confirmedSecondsAgo: Int?, signsForSeconds: Int64, destroyedKeysStop: Bool? = nil,
+        agents: [AgentHealth]?
+    ) {
         self.revision = revision
         self.confirmedSecondsAgo = confirmedSecondsAgo
         self.signsForSeconds = signsForSeconds
+        self.destroyedKeysStop = destroyedKeysStop
         self.agents = agents
     }
 }

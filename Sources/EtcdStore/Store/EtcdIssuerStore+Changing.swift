@@ -8,11 +8,12 @@ extension EtcdIssuerStore {
     /// Decides about a change until it is made or turns out not to be possible. `plan` gets what it asked for, read at one
     /// revision, and returns `nil` when there is nothing to do.
     ///
+    /// - Parameter sealing: what seals the issuers in it; `nil` for what the store has been told of.
     /// - Returns: the revision that the change has made; `nil` when there was nothing to do.
     /// - Throws: what `plan` throws, `.conflict` above all; `StoreError` with `.undecided` when the cluster goes silent in the midst.
     @discardableResult
     func changing(
-        reading keys: [String] = [], under prefixes: [String] = [],
+        reading keys: [String] = [], under prefixes: [String] = [], sealing: (any RecordSealing)? = nil,
         _ plan: @escaping @Sendable (StoreSnapshot, inout StoreChange) throws(StoreError) -> Bool
     ) async throws(StoreError) -> Int64? {
         try requireWritable()
@@ -24,6 +25,11 @@ extension EtcdIssuerStore {
                 _ = try self.meta(snapshot)
                 change.compare(self.layout.meta, in: snapshot)
                 guard try plan(snapshot, &change) else { return nil }
+                if let sealing {
+                    try await self.seal(&change, with: sealing)
+                } else {
+                    try await self.seal(&change)
+                }
                 let transaction = try change.transaction(head: self.layout.head)
                 if let revision = try await Self.carryOut(change, transaction, self.gateway) { return revision }
             }

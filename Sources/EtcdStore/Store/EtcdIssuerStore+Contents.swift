@@ -6,7 +6,10 @@ extension EtcdIssuerStore {
     /// - Throws: `StoreError` with `.corrupt` also for what is about one issuer alone.
     public func contents() async throws(StoreError) -> StoreContents {
         let view = try await view()
-        guard let (name, _) = view.unreadable.min(by: { $0.key < $1.key }) else { return view.contents }
+        guard let (name, _) = view.unreadable.min(by: { $0.key < $1.key }) else {
+            if let (name, _) = view.unverified.min(by: { $0.key < $1.key }) { throw .unverified(name) }
+            return view.contents
+        }
         throw cache.withLock { $0 }?.unreadable[name] ?? .conflict("the issuer \(name) is changed meanwhile")
     }
 
@@ -23,7 +26,7 @@ extension EtcdIssuerStore {
             while true {
                 let (view, update, urgent) = try await self.read()
                 guard try await !self.confirmMembership(update.member) else { continue }
-                return try await self.shown(view, update, isUrgent: urgent)
+                return try await self.shown(try await self.judged(view), update, isUrgent: urgent)
             }
         }
     }
@@ -86,7 +89,7 @@ extension EtcdIssuerStore {
         contents.frontends = await memory.content.frontends
         return StoreView(
             contents: contents, head: view.head, revision: view.revision, sentAt: update.sentAt,
-            regressions: regressions, unreadable: unreadable)
+            regressions: regressions, unreadable: unreadable, unverified: view.unverified)
     }
 
     /// What the store says less of than it did, unless an operator has decided since. Where there is nothing, the memory takes on
@@ -103,7 +106,7 @@ extension EtcdIssuerStore {
             if view.revision < known.revision || view.meta.epoch < known.epoch ?? 0 {
                 found.append(.revision(known: known.revision, now: view.revision))
             }
-            let unreadable = Set(view.unreadable.keys.map(\.text))
+            let unreadable = Set(view.unreadable.keys.map(\.text)).union(view.unverified.keys.map(\.text))
             for (issuer, generation) in known.generations.sorted(by: { $0.key < $1.key })
             where generation > now[issuer] ?? 0 && !unreadable.contains(issuer) {
                 found.append(.generation(issuer: issuer, known: generation, now: now[issuer] ?? 0))

@@ -1,6 +1,7 @@
 import Foundation
 public import IssuerStore
 import KeyLifecycle
+import Platform
 
 extension EtcdIssuerStore {
     /// In one transaction, if etcd takes it as one. One that is larger, as a replaced token under hundreds of issuers is, is
@@ -21,6 +22,8 @@ extension EtcdIssuerStore {
             } else {
                 try await self.settleInParts(settlement)
             }
+            // What an operator has decided about counts as it is, whoever had written it.
+            if self.seals.withLock({ !$0.isJudging }) { try await self.sealAll() }
             try await self.acceptAsItIs()
         }
     }
@@ -38,7 +41,7 @@ extension EtcdIssuerStore {
     private func settleInParts(_ settlement: Settlement) async throws(StoreError) {
         let recovering = EtcdIssuerStore(
             deployment: deployment, gateway: gateway, layout: layout, memory: memory, by: by,
-            admitted: admitted.union([.recovering]), presence: presence, cache: cache)
+            admitted: admitted.union([.recovering]), presence: presence, cache: cache, seals: seals)
         let place = layout.meta
         try await changing { [self] (snapshot, change) throws(StoreError) in
             var meta = try meta(snapshot)

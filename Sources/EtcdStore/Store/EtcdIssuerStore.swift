@@ -24,7 +24,7 @@ public struct StoreState: RawRepresentable, Hashable, Sendable {
 ///
 /// Each change is one transaction that compares the revisions of all it was decided by, and each changes `head`. An answer that
 /// is lost is made up for: the change is sent again, which does nothing if it was made, and is known by its id.
-public struct EtcdIssuerStore: SharedIssuerStorage {
+public struct EtcdIssuerStore: SharedIssuerStorage, SealedStorage {
     /// Of the layout and of the records.
     public static let schema = 1
 
@@ -40,6 +40,7 @@ public struct EtcdIssuerStore: SharedIssuerStorage {
     let presence: Locked<Presence>
     /// The last view that was read.
     let cache: Locked<StoredView?>
+    let seals: Locked<Seals>
     let turns = Turns()
 
     /// Who uses a store, and where.
@@ -133,7 +134,7 @@ public struct EtcdIssuerStore: SharedIssuerStorage {
             return EtcdIssuerStore(
                 deployment: Deployment(id: id, tenant: tenant ?? meta.tenant), gateway: gateway, layout: layout, memory: memory,
                 by: ActorRecord(agent: agent, incarnation: user.incarnation), admitted: admitted, isReadOnly: isReadOnly,
-                presence: Locked(Presence()), cache: Locked(nil))
+                presence: Locked(Presence()), cache: Locked(nil), seals: Locked(Seals()))
         }
     }
 

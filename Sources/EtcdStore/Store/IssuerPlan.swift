@@ -52,7 +52,10 @@ struct IssuerPlan: Sendable {
         }
         if let issuer = change.issuer {
             let committedAt = max(change.at.seconds, stored?.record.committedAt ?? 0)
-            try transaction.put(layout.issuer(change.name), IssuerRecord(issuer, committedAt: committedAt))
+            let ended = issuer.ring.keys.enumerated().filter { !$0.element.state.isPublished }
+            try transaction.put(
+                layout.issuer(change.name), change.name, IssuerRecord(issuer, committedAt: committedAt),
+                ended: ended.map { KeyRecord($0.element, position: $0.offset) })
             try putEnded(issuer, stored?.issuer, &transaction)
         } else {
             let committedAt = max(change.at.seconds, stored?.record.committedAt ?? 0)

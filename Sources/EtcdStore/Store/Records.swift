@@ -70,7 +70,7 @@ struct IssuerRecord: StoreRecord {
     var generation: Int
     /// How far a change in several steps has come. `settled` is the only one for now.
     var phase = "settled"
-    /// By a key in the token over name, generation and bytes. Empty for now.
+    /// By a key in the token over everything of the issuer: `RecordSeal`. Empty in a store whose records no agent has sealed yet.
     var seal = ""
     /// The moment of the latest commit, which no later one goes behind.
     var committedAt: Int64
@@ -91,7 +91,6 @@ struct IssuerRecord: StoreRecord {
 struct EndedKeyRecord: StoreRecord {
     var change = ""
     var group = StoreLayout.group
-    var seal = ""
     var key: KeyRecord
 }
 

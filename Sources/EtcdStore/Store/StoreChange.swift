@@ -1,5 +1,6 @@
 import Foundation
 import IssuerStore
+import KeyLifecycle
 
 /// Keys as they were read at one revision; what is not there does not exist.
 struct StoreSnapshot: Sendable {
@@ -54,6 +55,8 @@ struct StoreChange: Sendable {
     private(set) var compared: [String: Int64] = [:]
     private(set) var written: [String: [UInt8]] = [:]
     private var deleted: [String: EtcdKeyRange] = [:]
+    /// Those of what it writes that are to be sealed.
+    private(set) var issuers: [String: RecordSeal] = [:]
     /// Whether it is a commit, which every agent has to know of.
     var movesHead = true
 
@@ -81,8 +84,19 @@ struct StoreChange: Sendable {
         written[key] = bytes
     }
 
+    /// As `put(_:_:)`, to be sealed before it is sent.
+    ///
+    /// - Parameter ended: every key of the issuer that has ended.
+    mutating func put(_ key: String, _ name: IssuerName, _ record: IssuerRecord, ended: [KeyRecord]) throws(StoreError) {
+        try put(key, record)
+        var record = record
+        record.change = id
+        issuers[key] = RecordSeal(name: name, record: record, ended: ended)
+    }
+
     mutating func delete(_ key: String) {
         written[key] = nil
+        issuers[key] = nil
         deleted[key] = .key(key)
     }
 

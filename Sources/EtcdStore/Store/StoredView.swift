@@ -30,6 +30,10 @@ struct StoredView: Sendable {
     /// By issuer, those of `values` under `ended/`, by kid.
     private var ended: [String: [String: EtcdKeyValue]] = [:]
     private var readings: [IssuerName: Reading] = [:]
+    /// Of the issuers that could be read, what is sealed of them.
+    private var seals: [IssuerName: RecordSeal] = [:]
+    /// What the token has said of these. One that is read anew has none.
+    private var verdicts: [IssuerName: RecordSeal.Verdict] = [:]
     private var rest = Rest()
     /// What `contents` gives but for the number of frontends.
     private(set) var contents: StoreContents
@@ -108,10 +112,11 @@ struct StoredView: Sendable {
     /// - Throws: `StoreError` for a name that no issuer can have.
     private mutating func readIssuer(_ text: String) throws(StoreError) {
         let name = try IssuerName.reading(text)
+        (seals[name], verdicts[name]) = (nil, nil)
         readings[name] = reading(name)
     }
 
-    private func reading(_ name: IssuerName) -> Reading? {
+    private mutating func reading(_ name: IssuerName) -> Reading? {
         let ended = ended[name.text] ?? [:]
         do throws(StoreError) {
             // Looked at for itself: what cannot be read of a former life is no reason to believe the present one.
@@ -123,7 +128,9 @@ struct StoredView: Sendable {
             let record = try IssuerRecord.decoded(value)
             var keys: [KeyRecord] = []
             for value in ended.values { keys.append(try EndedKeyRecord.decoded(value).key) }
-            return .issuer(try record.issuer(name, ended: keys), committedAt: record.committedAt)
+            let issuer = try record.issuer(name, ended: keys)
+            seals[name] = RecordSeal(name: name, record: record, ended: keys)
+            return .issuer(issuer, committedAt: record.committedAt)
         } catch {
             return .unreadable(error.about(name))
         }
@@ -131,9 +138,32 @@ struct StoredView: Sendable {
 
     /// Issuers that cannot be believed, and why.
     var unreadable: [IssuerName: StoreError] {
-        readings.compactMapValues { reading in
+        var found: [IssuerName: StoreError] = readings.compactMapValues { reading in
             if case .unreadable(let why) = reading { why } else { nil }
         }
+        for case (let name, .wrong(let why)) in verdicts { found[name] = why.about(name) }
+        return found
+    }
+
+    /// Issuers of whose seal the token could not say anything, as their records have them.
+    var unverified: [IssuerName: Issuer] {
+        var found: [IssuerName: Issuer] = [:]
+        for case (let name, .undecided) in verdicts { found[name] = issuer(name) }
+        return found
+    }
+
+    /// What the token is to be asked about.
+    var unjudged: [RecordSeal] {
+        seals.filter { name, _ in verdicts[name] == nil || verdicts[name] == .undecided }.map(\.value)
+    }
+
+    /// What is sealed of every issuer that could be read.
+    var allSeals: [RecordSeal] { Array(seals.values) }
+
+    /// Takes what the token has said.
+    mutating func take(_ found: [IssuerName: RecordSeal.Verdict]) {
+        verdicts.merge(found) { $1 }
+        makeContents()
     }
 
     func issuer(_ name: IssuerName) -> Issuer? {
@@ -184,7 +214,7 @@ struct StoredView: Sendable {
     private mutating func makeContents() {
         var (issuers, committed): ([Issuer], [Int64]) = ([], rest.formers.values.map(\.deletedAt))
         issuers.reserveCapacity(readings.count)
-        for case .issuer(let issuer, let committedAt) in readings.values {
+        for case (let name, .issuer(let issuer, let committedAt)) in readings where verdicts[name]?.isBelieved ?? true {
             issuers.append(issuer)
             committed.append(committedAt)
         }

@@ -20,6 +20,8 @@ public struct AttributeType: RawRepresentable, Hashable, Sendable {
     public static let application = AttributeType(rawValue: CKA_APPLICATION)
     /// `CKA_VALUE`, to be given and never to be asked for.
     static let value = AttributeType(rawValue: CKA_VALUE)
+    /// `CKA_VALUE_LEN`: of a secret key, in bytes.
+    public static let valueLength = AttributeType(rawValue: CKA_VALUE_LEN)
     /// `CKA_ID`.
     public static let id = AttributeType(rawValue: CKA_ID)
     /// `CKA_KEY_TYPE`.
@@ -88,6 +90,7 @@ extension AttributeType: CustomStringConvertible {
         .label: "CKA_LABEL",
         .application: "CKA_APPLICATION",
         .value: "CKA_VALUE",
+        .valueLength: "CKA_VALUE_LEN",
         .id: "CKA_ID",
         .keyType: "CKA_KEY_TYPE",
         .sensitive: "CKA_SENSITIVE",

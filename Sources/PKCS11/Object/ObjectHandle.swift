@@ -26,6 +26,8 @@ public struct ObjectClass: RawRepresentable, Hashable, Sendable {
     public static let publicKey = ObjectClass(rawValue: CKO_PUBLIC_KEY)
     /// `CKO_PRIVATE_KEY`.
     public static let privateKey = ObjectClass(rawValue: CKO_PRIVATE_KEY)
+    /// `CKO_SECRET_KEY`.
+    public static let secretKey = ObjectClass(rawValue: CKO_SECRET_KEY)
 }
 
 extension ObjectClass: CustomStringConvertible {
@@ -34,6 +36,7 @@ extension ObjectClass: CustomStringConvertible {
         case .data: "CKO_DATA"
         case .publicKey: "CKO_PUBLIC_KEY"
         case .privateKey: "CKO_PRIVATE_KEY"
+        case .secretKey: "CKO_SECRET_KEY"
         default: "0x" + String(rawValue, radix: 16)
         }
     }
@@ -53,6 +56,8 @@ public struct KeyType: RawRepresentable, Hashable, Sendable {
     public static let ec = KeyType(rawValue: CKK_EC)
     /// `CKK_EC_EDWARDS` (PKCS#11 v3.0).
     public static let ecEdwards = KeyType(rawValue: CKK_EC_EDWARDS)
+    /// `CKK_GENERIC_SECRET`.
+    public static let genericSecret = KeyType(rawValue: CKK_GENERIC_SECRET)
 }
 
 extension KeyType: CustomStringConvertible {

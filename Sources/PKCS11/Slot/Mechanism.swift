@@ -22,6 +22,10 @@ public struct MechanismType: RawRepresentable, Hashable, Sendable {
     public static let ecEdwardsKeyPairGeneration = MechanismType(rawValue: CKM_EC_EDWARDS_KEY_PAIR_GEN)
     /// `CKM_EDDSA` (PKCS#11 v3.0): the token hashes.
     public static let edDSA = MechanismType(rawValue: CKM_EDDSA)
+    /// `CKM_GENERIC_SECRET_KEY_GEN`.
+    public static let genericSecretKeyGeneration = MechanismType(rawValue: CKM_GENERIC_SECRET_KEY_GEN)
+    /// `CKM_SHA256_HMAC`.
+    public static let sha256HMAC = MechanismType(rawValue: CKM_SHA256_HMAC)
 }
 
 extension MechanismType: CustomStringConvertible {
@@ -35,6 +39,8 @@ extension MechanismType: CustomStringConvertible {
         case .ecdsa: "CKM_ECDSA"
         case .ecEdwardsKeyPairGeneration: "CKM_EC_EDWARDS_KEY_PAIR_GEN"
         case .edDSA: "CKM_EDDSA"
+        case .genericSecretKeyGeneration: "CKM_GENERIC_SECRET_KEY_GEN"
+        case .sha256HMAC: "CKM_SHA256_HMAC"
         default: "0x" + String(rawValue, radix: 16)
         }
     }
@@ -67,6 +73,8 @@ public struct Mechanism: Hashable, Sendable {
     /// `CKM_EDDSA` without a parameter, which is Ed25519 itself for a key on edwards25519 (PKCS#11 v3.0 current mechanisms
     /// §2.3.14). The data to sign is the message.
     public static let edDSA = Mechanism(.edDSA)
+    /// `CKM_SHA256_HMAC`. The result has 32 bytes (PKCS#11 v2.40 current mechanisms §2.21).
+    public static let sha256HMAC = Mechanism(.sha256HMAC)
 
     /// Calls with the C structure, which is valid during the call only.
     @safe

@@ -49,6 +49,8 @@ public struct MechanismInfo: Hashable, Sendable {
         public static let sign = Flags(rawValue: CKF_SIGN)
         /// `CKF_VERIFY`.
         public static let verify = Flags(rawValue: CKF_VERIFY)
+        /// `CKF_GENERATE`.
+        public static let generate = Flags(rawValue: CKF_GENERATE)
         /// `CKF_GENERATE_KEY_PAIR`.
         public static let generateKeyPair = Flags(rawValue: CKF_GENERATE_KEY_PAIR)
     }

@@ -78,16 +78,19 @@ struct RecoverCommand: OperatorCommand {
 
     private func decide(_ request: RecoveryRequest, _ store: any IssuerStorage, _ startup: Startup) async throws {
         try await OfflineAgent.with(
-            startup.agentConfiguration(), store: store, environment: startup.agentEnvironment()
+            startup.agentConfiguration(), store: store, environment: startup.agentEnvironment(), trustingRecords: true
         ) { agent in
             let plan = try await agent.planRecovery(request)
+            let unsealed = try await agent.issuersWithoutSeal().map { name in
+                "issuer \(name): its record carries no seal by this token; it is taken as it stands, settings and URLs included"
+            }
             // What one machine has settled, another has still to take note of.
             if !plan.isEmpty, !consent.dryRun { try await store.requireNoOtherAgent(for: "recover") }
             let question =
                 plan.isEmpty
                 ? "The store is taken as it stands."
                 : "JWTs by keys that end stop verifying, and nothing brings these keys back into service."
-            guard try consent.isGiven(for: plan.lines, question: question) else { return }
+            guard try consent.isGiven(for: plan.lines + unsealed, question: question) else { return }
             report(try await agent.recover(plan))
         }
     }
@@ -101,7 +104,7 @@ struct RecoverCommand: OperatorCommand {
         guard try consent.isGiven(for: ["deployment \(deployment)"] + plan.lines, question: question) else { return }
         try await OpenStore.with({ try await store(of: deployment, startup) }) { store in
             try await OfflineAgent.with(
-                startup.agentConfiguration(), store: store, environment: startup.agentEnvironment()
+                startup.agentConfiguration(), store: store, environment: startup.agentEnvironment(), trustingRecords: true
             ) { agent in report(try await agent.recover(agent.planRecovery(request))) }
         }
     }

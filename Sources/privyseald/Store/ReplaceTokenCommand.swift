@@ -35,7 +35,7 @@ struct ReplaceTokenCommand: OperatorCommand {
 
     private func replace(_ store: any IssuerStorage, _ startup: Startup) async throws {
         try await OfflineAgent.with(
-            startup.agentConfiguration(), store: store, environment: startup.agentEnvironment()
+            startup.agentConfiguration(), store: store, environment: startup.agentEnvironment(), trustingRecords: true
         ) { agent in
             let plan = try await agent.planTokenReplacement()
             let question = "The old token counts as destroyed from then on, and there is no way back to it."

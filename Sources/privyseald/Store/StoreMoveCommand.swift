@@ -1,3 +1,4 @@
+import Agent
 import AgentSettings
 import ArgumentParser
 import DaemonKit
@@ -93,7 +94,25 @@ struct StoreMoveCommand: AsyncParsableCommand {
         guard try consent.isGiven(for: plan(move), question: question) else { return }
         try await move.run()
         print("done: the store \(move.places.source) has been moved to \(move.places.target)")
+        if to == .etcd { await seal() }
         sayWhatToDo(move)
+    }
+
+    /// Has the records sealed where they are now: on a token that has sealed others of this deployment before, they would be taken for
+    /// somebody else's.
+    private func seal() async {
+        do {
+            let startup = try Startup(configuration: target)
+            try await OpenStore.with({ try await startup.openStore() }) { store in
+                try await OfflineAgent.with(
+                    startup.agentConfiguration(), store: store, environment: startup.agentEnvironment(), trustingRecords: true
+                ) { agent in try await agent.sealRecords() }
+            }
+        } catch {
+            let failure = (error as? StartupFailure) ?? StartupFailure(mapping: error)
+            print("note: its records are not sealed: \(failure.what)")
+            print("      if the agent then does not believe them: privyseald recover --restored")
+        }
     }
 
     private func plan(_ move: StoreMove) -> [String] {

@@ -12,7 +12,10 @@ struct TokenCommand: ParsableCommand {
             These commands run beside the agent, not in it: they set a token up once and exit. PINs are read from files that \
             only their owner can read, never from the command line.
             """,
-        subcommands: [TokenInitCommand.self, TokenListCommand.self, TokenChangePINCommand.self, TokenPINCorrectedCommand.self])
+        subcommands: [
+            TokenInitCommand.self, TokenListCommand.self, TokenChangePINCommand.self, TokenPINCorrectedCommand.self,
+            FenceTestCommand.self,
+        ])
 }
 
 /// Which module the token commands use.
