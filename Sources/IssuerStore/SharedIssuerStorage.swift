@@ -78,10 +78,14 @@ public struct StoreView: Sendable {
     /// Issuers whose record is new, and of whose seal the token cannot say anything just now: as the record has them. They are not
     /// among the contents, and stay what they were known to be. The next view asks once more.
     public var unverified: [IssuerName: Issuer]
+    /// Whether it says that an operator has decided about it, and the token cannot say just now whether that is so. Until a later view
+    /// asks once more, it is taken for none.
+    public var isDecisionUnproven: Bool
 
     public init(
         contents: StoreContents, head: StoreHead, revision: Int64, sentAt: Int64, regressions: [StoreRegression] = [],
-        unreadable: [IssuerName: String] = [:], unverified: [IssuerName: Issuer] = [:]
+        unreadable: [IssuerName: String] = [:], unverified: [IssuerName: Issuer] = [:],
+        isDecisionUnproven: Bool = false
     ) {
         self.contents = contents
         self.head = head
@@ -90,6 +94,7 @@ public struct StoreView: Sendable {
         self.regressions = regressions
         self.unreadable = unreadable
         self.unverified = unverified
+        self.isDecisionUnproven = isDecisionUnproven
     }
 }
 
@@ -124,6 +129,8 @@ public enum StoreRegression: Hashable, Sendable {
     case revision(known: Int64, now: Int64)
     /// Of an issuer, which may be gone without having been deleted: then it is at 0.
     case generation(issuer: String, known: Int, now: Int)
+    /// It says that an operator has decided about it, and nobody with a session with the token has said so. By epoch.
+    case decision(known: Int, now: Int)
 }
 
 /// What may have changed.

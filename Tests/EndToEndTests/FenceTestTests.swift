@@ -1,4 +1,5 @@
 import Foundation
+import PKCS11
 import Platform
 import SoftHSMSupport
 import Testing

@@ -92,6 +92,33 @@ private struct Scene {
         try await EtcdGateway.with([server.endpoint]) { try await $0.read(.prefix(prefix)).values }
     }
 
+    /// Everything that the store has, by what follows the deployment.
+    func records() async throws -> [String: String] {
+        let pairs = try await raw().map { value in
+            let parts = value.name.dropFirst(prefix.count + 1).split(separator: "/", maxSplits: 2)
+            return (String(parts[2]), String(decoding: value.value, as: UTF8.self))
+        }
+        return Dictionary(uniqueKeysWithValues: pairs)
+    }
+
+    /// Writes what anybody with access to etcd could.
+    func write(_ records: [String: String]) async throws {
+        let first = try #require(try await raw().first).name.dropFirst(prefix.count + 1).split(separator: "/", maxSplits: 2)
+        try await EtcdGateway.with([server.endpoint]) { gateway in
+            for (name, value) in records {
+                try await gateway.put("\(prefix)/\(first[0])/\(first[1])/\(name)", Array(value.utf8))
+            }
+        }
+    }
+
+    /// What the agent's health says is wrong.
+    func problems() async throws -> String {
+        let client = try await site.connect()
+        let health = try await client.call(HealthParameters())
+        await client.close()
+        return health.problems.map(\.message).joined(separator: "\n")
+    }
+
     /// Has this lie under the prefix and nothing else, as a restored snapshot would.
     func restore(_ values: [EtcdKeyValue]) async throws {
         try await EtcdGateway.with([server.endpoint]) { gateway in
@@ -335,6 +362,61 @@ struct StoreInEtcdTests {
             try await site.startAgent()
             #expect(try await scene.verifies(jwt))
             #expect(try await scene.verifies(scene.issue()))
+        }
+    }
+
+    @Test("who writes to etcd without a session with the token has nothing published, signed or destroyed, and is noticed")
+    func injection() async throws {
+        try await Scene.with { scene in
+            let site = scene.site
+            #expect(try await scene.privyseald("init").status == 0)
+            try await site.startAgent()
+            for name in ["demo", "other"] { try await scene.create(name) }
+            let earlier = try await scene.records()
+            try await scene.rotate()
+            let genuine = try await scene.records()
+            let url = try await scene.show("oidcIssuerProfile.issuerUrl")
+            let frontend = try await site.startFrontend()
+            func keySet() async throws -> String { try await site.get(url + "openid/v1/jwks").body }
+            let (published, kid) = (try await keySet(), try await scene.show())
+            #expect(published.contains(kid))
+
+            let record = try #require(genuine["issuers/demo"])
+            let standby = try #require(record.firstMatch(of: #/"kid":"([^"]*)"[^}]*"state":"standby"/#)?.output.1)
+            let settings = record.replacing(#""maximumLifetime":86400"#, with: #""maximumLifetime":86399"#)
+            let attacks: [(what: String, records: [String: String], said: String)] = [
+                ("a key", ["issuers/demo": record.replacing(standby, with: "Zm9yZWlnbg")], "cannot be believed"),
+                ("settings", ["issuers/demo": settings], "cannot be believed"),
+                ("another issuer's record", ["issuers/demo": genuine["issuers/other"] ?? ""], "cannot be believed"),
+                ("an old record", ["issuers/demo": earlier["issuers/demo"] ?? ""], "older state of itself"),
+                (
+                    "an old record as if an operator had decided so",
+                    [
+                        "issuers/demo": earlier["issuers/demo"] ?? "",
+                        "meta": (genuine["meta"] ?? "").replacing(#/"epoch":[0-9]+/#, with: #""epoch":99"#),
+                    ], "that an operator had decided"
+                ),
+            ]
+            for attack in attacks {
+                #expect(attack.records.allSatisfy { genuine[$0.key] != $0.value }, "\(attack.what)")
+                try await scene.write(attack.records)
+                #expect(await poll("quarantine: \(attack.what)") { try await scene.problems().contains(attack.said) })
+                #expect(try await site.privyseal("jwt", "issue", "demo", "--subject", "me", "--audience", "api").status != 0)
+                let served = try await site.get(url + "openid/v1/jwks")
+                #expect(served.status != 200 || served.body == published, "\(attack.what): \(served)")
+                try await scene.write(genuine.filter { attack.records.keys.contains($0.key) })
+                #expect(await poll("the end of \(attack.what)") { try await scene.problems().isEmpty })
+                #expect(try await scene.verifies(scene.issue()))
+                #expect(try await keySet() == published, "\(attack.what)")
+            }
+
+            let active = try #require(record.firstMatch(of: #/"keyID":"([0-9a-f]*)"[^}]*"state":"active"/#)?.output.1)
+            let order =
+                #"{"by":{"agent":"a","incarnation":"1"},"change":"1","group":"1","issuer":"other","order":0,"requestedAt":0,"stray":false}"#
+            try await scene.write(["destructions/\(active)": order])
+            #expect(await poll("the destruction") { try await scene.problems().contains("it is left alone") })
+            #expect(try await scene.verifies(scene.issue()))
+            #expect(await frontend.end() == 0)
         }
     }
 

@@ -115,7 +115,8 @@ final class TokenRecordSealer: RecordSealing {
             guard refusals.isEmpty else {
                 try? session.destroyObject(object)
                 throw HSMError(
-                    .custodyRefused, "the token holds the key that seals records otherwise than asked: "
+                    .custodyRefused,
+                    "the token holds the key that seals records otherwise than asked: "
                         + refusals.joined(separator: ", "),
                     hint: "use a token that keeps keys sensitive and local, or see token.custody in the configuration")
             }

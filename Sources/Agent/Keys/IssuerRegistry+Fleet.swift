@@ -10,7 +10,7 @@ extension IssuerRegistry: ViewAdopter {
         let view = try await fleet.store.view()
         try load(view.contents)
         standing.doubt(view, among: issuers.keys)
-        shared.unverified = Set(view.unverified.keys)
+        shared.note(view)
         for name in issuers.keys { shared.note(position(view.head.revision), of: name) }
         shared.take(intents: view.contents.intents, own: fleet.member.incarnation)
         await fleet.begin(with: view, self)
@@ -23,6 +23,7 @@ extension IssuerRegistry: ViewAdopter {
         guard let fleet else { return false }
         let doubted = Set(standing.storeDoubts.keys)
         standing.doubt(view, among: issuers.keys)
+        shared.note(view)
         guard standing.storeDoubt == nil else {
             showRefusals()
             return false
@@ -30,7 +31,6 @@ extension IssuerRegistry: ViewAdopter {
         let shown = issuers
         let contents = view.contents
         for issuer in contents.issuers { await take(issuer, at: view) }
-        shared.unverified = Set(view.unverified.keys)
         for issuer in view.unverified.values where isNews(issuer) {
             keepBack(issuer, issuer.ring.published.map(\.kid), because: StoreError.sealUnverified)
         }

@@ -65,7 +65,7 @@ extension IssuerRegistry {
     }
 
     enum DestructionOutcome {
-        case done, waiting, stray, another
+        case done, waiting, stray, another, inUse, unbelieved
     }
 
     /// Destroys what is to be destroyed of an issuer, as far as the token may be the one it is on.
@@ -84,6 +84,16 @@ extension IssuerRegistry {
                 .unavailable, "the token shows another key under the CKA_ID of one that is to be destroyed; it is left alone",
                 hint: "see which with: privyseal reconcile --dry-run")
         }
+        if outcomes.contains(.inUse) {
+            throw HSMError(
+                .unavailable, "the store wants a key destroyed that signs, or is to sign next; it is left alone",
+                hint: "find out who writes to the store, then: privyseal reconcile --dry-run")
+        }
+        if outcomes.contains(.unbelieved) {
+            throw HSMError(
+                .unavailable, "a private key is still to be destroyed, and what the store has of an issuer is not believed",
+                hint: "see of which and why: privyseal health")
+        }
         if outcomes.contains(.waiting) {
             throw HSMError(
                 .unavailable, "a private key is still to be destroyed, and the token shows no other key of the store",
@@ -93,6 +103,7 @@ extension IssuerRegistry {
 
     /// Destroys one key pair, or finds that it has gone, and only then says so to the store.
     func destroy(_ pending: PendingDestruction, isAwaited: Bool) async throws -> DestructionOutcome {
+        if let held = held(pending.keyID) { return held }
         let outcome = try await custody.destroy(
             DoomedKey(
                 keyID: pending.keyID, publicKey: pending.publicKey, label: label(of: pending.issuer),
@@ -109,6 +120,16 @@ extension IssuerRegistry {
         obligations.noteDestroyed(pending.keyID)
         log.info("destroyed a private key", metadata: ["issuer": "\(pending.issuer)", "keyID": "\(pending.keyID)"])
         return .done
+    }
+
+    /// Why a key is left alone whatever the store says: it is in use, or might be by a record that is not believed.
+    private func held(_ keyID: KeyID) -> DestructionOutcome? {
+        guard fleet != nil else { return nil }
+        guard shared.isStoreBelieved, !standing.isAnyRecordUnbelieved else { return .unbelieved }
+        let isInUse = shared.newest(issuers).contains { issuer in
+            issuer.ring.keys.contains { $0.keyID == keyID && ($0.state == .active || $0.state == .standby) }
+        }
+        return isInUse ? .inUse : nil
     }
 
     /// With no issuer left, no key can prove the token; that it is by name and number the one that last did has to do, to

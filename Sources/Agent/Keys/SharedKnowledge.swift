@@ -81,10 +81,27 @@ struct SharedKnowledge: Sendable {
 
     func isUnproven(_ name: IssuerName) -> Bool { unproven[name] != nil }
 
-    /// Issuers of whose seal the token could not say anything.
-    var unverified: Set<IssuerName> = []
+    /// Whether the token could not say anything of a seal.
+    private var isSealUnproven = false
 
-    var isAnyUnproven: Bool { !unproven.isEmpty || !unverified.isEmpty }
+    /// Issuers as the store was last seen to have them, which may be further on than what is shown.
+    private var seen: [IssuerName: Issuer] = [:]
+
+    /// Takes what a view says, whether it is gone by or not.
+    mutating func note(_ view: StoreView) {
+        isSealUnproven = !view.unverified.isEmpty || view.isDecisionUnproven
+        seen = Dictionary(view.contents.issuers.map { ($0.name, $0) }) { first, _ in first }
+    }
+
+    /// Whether every issuer is known as the store has it.
+    var isStoreBelieved: Bool { !isSealUnproven }
+
+    /// Issuers by the later of what is shown and what the store was seen to have.
+    func newest(_ shown: [IssuerName: Issuer]) -> [Issuer] {
+        Array(seen.merging(shown) { $0.generation > $1.generation ? $0 : $1 }.values)
+    }
+
+    var isAnyUnproven: Bool { !unproven.isEmpty || isSealUnproven }
 
     mutating func noteHeld(_ kid: String) { held.insert(kid) }
 

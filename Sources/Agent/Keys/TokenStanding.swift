@@ -135,6 +135,9 @@ extension TokenStanding {
         return Dictionary(uniqueKeysWithValues: names.map { ($0, reason) })
     }
 
+    /// Whether what the store has of some issuer cannot be believed.
+    var isAnyRecordUnbelieved: Bool { storeDoubts.values.contains { $0.isOfStore } }
+
     /// Why no key is made or destroyed, for whatever issuer, if none is.
     var standstill: Quarantine? {
         rivalry ?? storeDoubt ?? copiedAt.map { .copiedStore($0) }
@@ -156,6 +159,10 @@ extension TokenStanding {
                 storeDoubt = .storeWentBack("it is in the etcd cluster \(now), and was in \(known)")
             case .revision(let known, let now):
                 storeDoubt = .storeWentBack("etcd is at revision \(now), and was at \(known)")
+            case .decision(let known, let now):
+                storeDoubt = .storeWentBack(
+                    "somebody without a session with the token has written that an operator had decided (epoch \(now) after \(known))"
+                )
             case .generation(let text, let known, let now):
                 guard let name = IssuerName(text) else { continue }
                 storeDoubts[name] = .storeWentBack("the issuer is at generation \(now), and was at \(known)")

@@ -26,7 +26,8 @@ extension EtcdIssuerStore {
             while true {
                 let (view, update, urgent) = try await self.read()
                 guard try await !self.confirmMembership(update.member) else { continue }
-                return try await self.shown(try await self.judged(view), update, isUrgent: urgent)
+                let decision = await self.decision(of: view.meta, known: await self.memory.content.epoch)
+                return try await self.shown(try await self.judged(view), update, decision, isUrgent: urgent)
             }
         }
     }
@@ -82,26 +83,32 @@ extension EtcdIssuerStore {
         return (view, urgent)
     }
 
-    private func shown(_ view: StoredView, _ update: ViewUpdate, isUrgent: Bool) async throws(StoreError) -> StoreView {
+    private func shown(
+        _ view: StoredView, _ update: ViewUpdate, _ decision: Decision, isUrgent: Bool
+    ) async throws(StoreError) -> StoreView {
         var contents = view.contents
         let unreadable = view.unreadable.mapValues(\.message)
-        let regressions = try await compareWithMemory(view, isUrgent: isUrgent)
+        let regressions = try await compareWithMemory(view, decision, isUrgent: isUrgent)
         contents.frontends = await memory.content.frontends
         return StoreView(
             contents: contents, head: view.head, revision: view.revision, sentAt: update.sentAt,
-            regressions: regressions, unreadable: unreadable, unverified: view.unverified)
+            regressions: regressions, unreadable: unreadable, unverified: view.unverified,
+            isDecisionUnproven: decision == .unproven)
     }
 
     /// What the store says less of than it did, unless an operator has decided since. Where there is nothing, the memory takes on
     /// what the store says now; into its file at once when that must not come back, and else with the next `renew`.
-    private func compareWithMemory(_ view: StoredView, isUrgent: Bool) async throws(StoreError) -> [StoreRegression] {
+    private func compareWithMemory(
+        _ view: StoredView, _ decision: Decision, isUrgent: Bool
+    ) async throws(StoreError) -> [StoreRegression] {
         let known = await memory.content
         let cluster = gateway.hexadecimal(view.cluster)
-        let isDecided = known.epoch.map { view.meta.epoch > $0 } ?? false
+        let isDecided = decision == .made
         var now = Dictionary(uniqueKeysWithValues: view.contents.formerGenerations.map { ($0.key.text, $0.value) })
         for issuer in view.contents.issuers { now[issuer.name.text] = issuer.generation }
         if !isDecided {
             var found: [StoreRegression] = []
+            if decision == .forged { found.append(.decision(known: known.epoch ?? 0, now: view.meta.epoch)) }
             if let before = known.cluster, before != cluster { found.append(.cluster(known: before, now: cluster)) }
             if view.revision < known.revision || view.meta.epoch < known.epoch ?? 0 {
                 found.append(.revision(known: known.revision, now: view.revision))
@@ -113,7 +120,8 @@ extension EtcdIssuerStore {
             }
             guard found.isEmpty else { return found }
         }
-        let (head, epoch) = (view.head.revision, view.meta.epoch)
+        let head = view.head.revision
+        let epoch = decision == .unproven ? known.epoch ?? 0 : view.meta.epoch
         let isNew = isDecided || known.cluster != cluster || known.epoch != epoch || known.revision < head
         guard isNew else { return [] }
         let change: @Sendable (inout LocalMemory.Content) -> Void = { [now] memory in

@@ -48,7 +48,7 @@ extension EtcdIssuerStore {
             guard meta.state != StoreState.recovering.rawValue else { return false }
             meta.state = StoreState.recovering.rawValue
             meta.epoch += 1
-            try change.put(place, meta)
+            try change.put(place, raised: meta)
             return true
         }
         for one in settlement.changes { try await recovering.commit(one.change, fulfilling: one.fulfilling) }
@@ -128,6 +128,6 @@ extension EtcdIssuerStore {
         meta.copiedAt = nil
         meta.state = StoreState.live.rawValue
         meta.epoch += 1
-        try change.put(layout.meta, meta)
+        try change.put(layout.meta, raised: meta)
     }
 }

@@ -40,6 +40,11 @@ struct RecordSeal: Sendable {
     }
 }
 
+extension MetaRecord {
+    /// What is sealed of it: an epoch that is higher has been decided by somebody with a session.
+    func epochStatement(of deployment: String) -> [UInt8] { Array("privyseal-epoch-1\n\(deployment)\n\(epoch)\n".utf8) }
+}
+
 /// By what a store's records are sealed, and what has been seen of them.
 struct Seals: Sendable {
     /// `nil` in a process without a session with the token.
@@ -47,9 +52,8 @@ struct Seals: Sendable {
     var isJudging = false
     /// Whether nothing is left that was written before there was a key.
     var isComplete = false
-    /// The epoch in which the following was seen.
-    var epoch = 0
-    /// By issuer, the record that was found to be genuine: its generation, and the change that has written it.
+    /// By issuer, the record that was found to be genuine since an operator last decided: its generation, and the change that has
+    /// written it.
     var genuine: [IssuerName: (generation: Int, change: String)] = [:]
 }
 
@@ -62,7 +66,7 @@ extension EtcdIssuerStore {
 
     /// Seals what a change writes of issuers. Without a session nothing is sealed, and an agent decides what to think of it.
     func seal(_ change: inout StoreChange) async throws(StoreError) {
-        guard !change.issuers.isEmpty else { return }
+        guard !change.issuers.isEmpty || change.raised != nil else { return }
         let state = seals.withLock { $0 }
         guard let sealing = state.sealing else { return }
         // What has no seal yet must have one before there is a key by which that would be missed.
@@ -72,12 +76,18 @@ extension EtcdIssuerStore {
 
     func seal(_ change: inout StoreChange, with sealing: any RecordSealing) async throws(StoreError) {
         let issuers = change.issuers.sorted { $0.key < $1.key }
-        let statements = issuers.map { $0.value.statement(of: deployment.id) }
+        let raised = change.raised.map { [$0.meta.epochStatement(of: deployment.id)] } ?? []
+        let statements = issuers.map { $0.value.statement(of: deployment.id) } + raised
         let made = try await Self.askingToken { try await sealing.seals(for: statements) }
         for ((key, issuer), seal) in zip(issuers, made) {
             var record = issuer.record
             record.seal = seal
             try change.put(key, record)
+        }
+        if let raised = change.raised {
+            var meta = raised.meta
+            meta.epochSeal = made.last
+            try change.put(raised.key, meta)
         }
     }
 
@@ -85,7 +95,15 @@ extension EtcdIssuerStore {
         let state = seals.withLock { $0 }
         guard let sealing = state.sealing else { return }
         try requireWritable()
-        guard state.isJudging else { return try await seal(issuersWithoutSeal(), with: sealing, if: { _ in true }) }
+        guard state.isJudging else {
+            try await seal(issuersWithoutSeal(), with: sealing, if: { _ in true })
+            let place = layout.meta
+            try await changing(sealing: sealing) { [self] (snapshot, change) throws(StoreError) in
+                try change.put(place, raised: meta(snapshot))
+                return true
+            }
+            return
+        }
         guard !state.isComplete else { return }
         // Read before the key is made: afterwards what carries no seal is somebody else's.
         let unsealed = try await view(for: sealing).allSeals.filter { $0.record.seal.isEmpty }.map(\.name)
@@ -116,7 +134,9 @@ extension EtcdIssuerStore {
         let layout = layout
         for start in stride(from: 0, to: names.count, by: 20) {
             let batch = names[start..<min(start + 20, names.count)]
-            _ = try await changing(reading: batch.map { layout.issuer($0) }, under: batch.map { layout.ended($0) }, sealing: sealing) {
+            _ = try await changing(
+                reading: batch.map { layout.issuer($0) }, under: batch.map { layout.ended($0) }, sealing: sealing
+            ) {
                 (snapshot, change) throws(StoreError) in
                 for name in batch {
                     guard let record: IssuerRecord = try snapshot.record(layout.issuer(name)) else { continue }
@@ -146,10 +166,7 @@ extension EtcdIssuerStore {
             // That the token is away is no reason not to go by what is known.
             found = Dictionary(uniqueKeysWithValues: unjudged.map { ($0.name, .undecided) })
         }
-        let epoch = view.meta.epoch
         seals.withLock { [found] seals in
-            // An operator has decided, and what was seen before is past.
-            if seals.epoch != epoch { (seals.epoch, seals.genuine) = (epoch, [:]) }
             for seal in unjudged where found[seal.name] == .genuine {
                 let seen = seals.genuine[seal.name]
                 guard seal.record.generation >= seen?.generation ?? 0 else { continue }
@@ -169,6 +186,34 @@ extension EtcdIssuerStore {
             if cache?.revision == view.revision, cache?.cluster == view.cluster { cache = view }
         }
         return view
+    }
+
+    /// What a store says of decisions by an operator.
+    enum Decision {
+        case none
+        /// Since this machine last saw it.
+        case made
+        /// The token cannot say whether it was one.
+        case unproven
+        /// By somebody without a session.
+        case forged
+    }
+
+    /// Whether an operator has decided about the store since this machine last saw it: then nothing that was seen before counts.
+    ///
+    /// - Parameter known: the epoch that this machine remembers.
+    func decision(of meta: MetaRecord, known: Int?) async -> Decision {
+        guard let known, meta.epoch > known else { return .none }
+        let state = seals.withLock { $0 }
+        guard let sealing = state.sealing, state.isJudging else { return .made }
+        let raised = SealedStatement(statement: meta.epochStatement(of: deployment.id), seal: meta.epochSeal ?? "")
+        switch try? await sealing.judge([raised]).first {
+        case .genuine, .unsealed:
+            seals.withLock { $0.genuine = [:] }
+            return .made
+        case .wrong: return .forged
+        case .unknownKey, nil: return .unproven
+        }
     }
 
     private func judgement(
@@ -215,7 +260,8 @@ extension StoreError {
 
     fileprivate static func resealed(_ generation: Int) -> StoreError {
         StoreError(
-            .corrupt, "its record is another one than it was, and still of generation \(generation): it is an old one", hint: sealHint)
+            .corrupt, "its record is another one than it was, and still of generation \(generation): it is an old one",
+            hint: sealHint)
     }
 
     fileprivate static let sealHint =

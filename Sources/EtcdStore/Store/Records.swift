@@ -18,6 +18,8 @@ struct MetaRecord: StoreRecord {
     var oldest = EtcdIssuerStore.schema
     /// Counts migrations and recoveries.
     var epoch = 1
+    /// By a key in the token over deployment and epoch; absent where a process without a session has written it.
+    var epochSeal: String?
     var copiedAt: Int64?
     /// Where it counts now, once it has been moved away.
     var movedTo: String?

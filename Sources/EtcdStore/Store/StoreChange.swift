@@ -57,6 +57,8 @@ struct StoreChange: Sendable {
     private var deleted: [String: EtcdKeyRange] = [:]
     /// Those of what it writes that are to be sealed.
     private(set) var issuers: [String: RecordSeal] = [:]
+    /// What it writes of `meta`, when the epoch in that is to be sealed.
+    private(set) var raised: (key: String, meta: MetaRecord)?
     /// Whether it is a commit, which every agent has to know of.
     var movesHead = true
 
@@ -92,6 +94,14 @@ struct StoreChange: Sendable {
         var record = record
         record.change = id
         issuers[key] = RecordSeal(name: name, record: record, ended: ended)
+    }
+
+    /// As `put(_:_:)`, with the epoch to be sealed before it is sent.
+    mutating func put(_ key: String, raised meta: MetaRecord) throws(StoreError) {
+        var meta = meta
+        meta.epochSeal = nil
+        try put(key, meta)
+        raised = (key, meta)
     }
 
     mutating func delete(_ key: String) {

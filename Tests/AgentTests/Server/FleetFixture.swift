@@ -70,8 +70,17 @@ final class FleetFixture: Sendable {
 
     /// `CKA_ID` of each published key in the store, in hexadecimal.
     func publishedKeys() async throws -> Set<String> {
+        Set(try await issuers().flatMap { $0.ring.published.map(\.keyID.description) })
+    }
+
+    /// The published keys of an issuer in the store.
+    func keys(of issuer: String) async throws -> [SigningKey] {
+        try await issuers().filter { $0.name.text == issuer }.flatMap(\.ring.published)
+    }
+
+    private func issuers() async throws -> [Issuer] {
         let reader = store.handle(agent: "reader", incarnation: SystemRandom.hexadecimal(bytes: 8), clock: { 0 })
-        return Set(try await reader.view().contents.issuers.flatMap { $0.ring.published.map(\.keyID.description) })
+        return try await reader.view().contents.issuers
     }
 }
 

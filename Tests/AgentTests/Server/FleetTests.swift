@@ -218,6 +218,39 @@ struct FleetTests {
         }
     }
 
+    @Test(
+        "a key in use is not destroyed because another wrote so into the store, and none is while a record is doubtful"
+    )
+    func forgedDestructions() async throws {
+        try await FleetFixture.with(["a", "b"]) { fleet in
+            for name in ["demo", "other"] { _ = try await fleet[0].connected { try await $0.create(name) } }
+            await fleet.settle()
+            let published = try await fleet.publishedKeys()
+            #expect(try fleet.privateKeysOnToken() == published)
+            for key in try await fleet.keys(of: "demo") {
+                fleet.store.order(
+                    PendingDestruction(
+                        keyID: key.keyID, issuer: IssuerName(key.state == .active ? "demo" : "other")!,
+                        requestedAt: Timestamp(seconds: 0), publicKey: key.publicKey))
+            }
+            for _ in 0..<3 { await fleet.pass(20) }
+            for agent in fleet.agents {
+                _ = try await agent.sign()
+                let problems = try await agent.connected { try await $0.health() }.problems
+                #expect(problems.contains { $0.message.contains("it is left alone") }, "\(problems)")
+            }
+            #expect(try fleet.privateKeysOnToken() == published)
+
+            // Which keys a record that is not believed would have in use, nobody knows.
+            fleet.store.setUnreadable([IssuerName("demo")!: "its seal is wrong"])
+            _ = try await fleet[0].connected { try await $0.rotate("other") }
+            let revoked = try await fleet[0].connected { try await $0.rotate("other") }
+            #expect(revoked.settlement?.keysDestroyed == false)
+            for _ in 0..<3 { await fleet.pass(20) }
+            #expect(try fleet.privateKeysOnToken().isSuperset(of: published))
+        }
+    }
+
     @Test("a store that went back an hour is not believed by an agent that knew more of it")
     func wentBack() async throws {
         try await FleetFixture.with { fleet in

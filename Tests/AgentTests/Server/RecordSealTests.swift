@@ -1,6 +1,7 @@
 import FaultyTokenSupport
 import IssuerStore
 import PKCS11
+import Platform
 import Testing
 
 @testable import Agent

@@ -46,6 +46,14 @@ public final class InMemorySharedStore: Sendable {
         }
     }
 
+    /// Wants a key destroyed past every agent, as whoever can write to etcd might.
+    public func order(_ destruction: PendingDestruction) {
+        changing { state, _ in
+            state.contents.destructions.append(destruction)
+            state.touchContents()
+        }
+    }
+
     /// Has these issuers not be believed, and no others.
     public func setUnreadable(_ issuers: [IssuerName: String]) {
         changing { state, _ in
