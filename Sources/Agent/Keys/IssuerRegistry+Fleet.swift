@@ -21,7 +21,7 @@ extension IssuerRegistry: ViewAdopter {
 
     func adopt(_ view: StoreView, since mark: ViewMark) async -> Bool {
         guard let fleet else { return false }
-        let doubted = Set(standing.storeDoubts.keys)
+        let doubted = (standing.storeDoubt, standing.storeDoubts)
         standing.doubt(view, among: issuers.keys)
         shared.note(view)
         guard standing.storeDoubt == nil else {
@@ -42,7 +42,7 @@ extension IssuerRegistry: ViewAdopter {
             shared.take(intents: contents.intents, own: fleet.member.incarnation)
         }
         shared.keep(Set(issuers.values.flatMap { $0.ring.published.map(\.kid) }))
-        if Set(standing.storeDoubts.keys) != doubted { showRefusals() }
+        if (standing.storeDoubt, standing.storeDoubts) != doubted { showRefusals() }
         return true
     }
 

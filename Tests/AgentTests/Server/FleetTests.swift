@@ -260,6 +260,7 @@ struct FleetTests {
             _ = try await fleet[0].connected { try await $0.rotate() }
             _ = try await fleet[0].connected { try await $0.rotate() }
             await fleet.settle()
+            let newest = fleet.store.backup()
             fleet.store.restore(backup)
             await fleet.settle()
             for agent in fleet.agents {
@@ -267,6 +268,10 @@ struct FleetTests {
                 #expect(
                     try await agent.connected { try await $0.health() }.problems.contains { $0.message.contains("older state") })
             }
+            // Put back to what they know, it is believed again.
+            fleet.store.restore(newest)
+            await fleet.settle()
+            for agent in fleet.agents { _ = try await agent.sign() }
         }
     }
 
