@@ -96,6 +96,13 @@ public struct StoreView: Sendable {
         self.unverified = unverified
         self.isDecisionUnproven = isDecisionUnproven
     }
+
+    /// The contents with what is unverified of them: what there is to tell a token by.
+    public var claimed: StoreContents {
+        var claimed = contents
+        claimed.issuers = (claimed.issuers + unverified.values).sorted { $0.name < $1.name }
+        return claimed
+    }
 }
 
 /// The state of a shared store by one word: changed by every commit.

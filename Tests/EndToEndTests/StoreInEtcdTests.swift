@@ -4,6 +4,7 @@ import EtcdStore
 import EtcdSupport
 import Foundation
 import IssuerStore
+import PKCS11
 import Platform
 import ProcessSupport
 import RelyingParty
@@ -362,6 +363,46 @@ struct StoreInEtcdTests {
             try await site.startAgent()
             #expect(try await scene.verifies(jwt))
             #expect(try await scene.verifies(scene.issue()))
+        }
+    }
+
+    @Test("on another token nothing is made, signed or published; once the token is replaced its records are sealed anew")
+    func replacedToken() async throws {
+        try await Scene.with { scene in
+            let site = scene.site
+            #expect(try await scene.privyseald("init").status == 0)
+            let agent = try await site.startAgent()
+            try await scene.create()
+            let (last, jwt) = (try await scene.show(), try await scene.issue())
+            func sealKey() async throws -> String {
+                let record = try #require(try await scene.records()["issuers/demo"])
+                return String(try #require(record.firstMatch(of: #/"seal":"([a-z0-9]*:[0-9a-f]*):/#)).output.1)
+            }
+            let first = try await sealKey()
+            #expect(await agent.end() == 0)
+            try await SoftHSMToken.with { new in
+                try site.writeAgentConfiguration(
+                    replacing: scene.inEtcd.merging([
+                        site.token.modulePath: new.modulePath, site.token.pinFile: new.pinFile,
+                    ]) { $1 })
+                let wrong = try await site.startAgent()
+                #expect(await poll("what health says") { try await scene.problems().contains("none of the keys") })
+                #expect(try await site.privyseal("jwt", "issue", "demo", "--subject", "me", "--audience", "api").status != 0)
+                #expect(await wrong.end() == 0)
+                let objects = try new.session().findObjects([])
+                #expect(objects.isEmpty, "what an agent makes on a token is the deployment's")
+                #expect(try await sealKey() == first)
+
+                let done = try await scene.privyseald("replace-token", "--yes")
+                #expect(done.status == 0, "\(done)")
+                #expect(try await sealKey() != first)
+                try await site.startAgent()
+                #expect(try await scene.verifies(jwt))
+                #expect(try await scene.verifies(scene.issue()))
+                #expect(try await scene.show() != last)
+                #expect(await poll("order") { try await scene.problems().isEmpty })
+                #expect(await site.agent?.end() == 0)
+            }
         }
     }
 

@@ -8,9 +8,10 @@ extension IssuerRegistry: ViewAdopter {
     func load(followedBy fleet: StoreFollower) async throws {
         try await fleet.join()
         let view = try await fleet.store.view()
-        try load(view.contents)
+        try load(view.claimed)
         standing.doubt(view, among: issuers.keys)
         shared.note(view)
+        for name in view.unverified.keys { standing.doubt(name, .sealNotShown) }
         for name in issuers.keys { shared.note(position(view.head.revision), of: name) }
         shared.take(intents: view.contents.intents, own: fleet.member.incarnation)
         await fleet.begin(with: view, self)
@@ -31,8 +32,8 @@ extension IssuerRegistry: ViewAdopter {
         let shown = issuers
         let contents = view.contents
         for issuer in contents.issuers { await take(issuer, at: view) }
-        for issuer in view.unverified.values where isNews(issuer) {
-            keepBack(issuer, issuer.ring.published.map(\.kid), because: StoreError.sealUnverified)
+        for issuer in view.unverified.values where issuer.generation != issuers[issuer.name]?.generation {
+            keepBack(issuer, as: .sealNotShown)
         }
         let present = Set(contents.issuers.map(\.name)).union(view.unreadable.keys).union(view.unverified.keys)
         for (name, issuer) in shown where !present.contains(name) { takeAbsence(of: issuer, at: view, since: mark) }
@@ -54,7 +55,7 @@ extension IssuerRegistry: ViewAdopter {
             let lacking = try await keysNotShown(of: issuer)
             // Another view, or a change of this agent's own, may have been shown while the token was asked.
             guard isNews(issuer) || isUnproven(issuer) else { return }
-            guard lacking.isEmpty else { return keepBack(issuer, lacking.map(\.kid)) }
+            guard lacking.isEmpty else { return keepBack(issuer, as: .keysNotShown(lacking.map(\.kid))) }
             standing.doubt(name, nil)
             shared.noteProven(name)
             // Until then this agent may have signed by what was before, as far as the store had confirmed it.
@@ -68,7 +69,7 @@ extension IssuerRegistry: ViewAdopter {
                 "another agent has changed an issuer",
                 metadata: ["issuer": "\(name)", "generation": "\(issuer.generation)", "kid": "\(signing.key.kid)"])
         } catch {
-            keepBack(issuer, issuer.ring.published.map(\.kid), because: error)
+            keepBack(issuer, as: .keysNotShown(issuer.ring.published.map(\.kid)), because: error)
         }
     }
 
@@ -149,7 +150,7 @@ extension IssuerRegistry: ViewAdopter {
 
     /// What the store has of an issuer is not shown. What was before goes on for a few seconds, if the same key signs: the token may
     /// show late what another agent has made. Then nothing is signed.
-    private func keepBack(_ issuer: Issuer, _ kids: [String], because error: (any Error)? = nil) {
+    private func keepBack(_ issuer: Issuer, as why: Quarantine, because error: (any Error)? = nil) {
         let name = issuer.name
         let isSameKey = issuers[name]?.ring.active?.kid == issuer.ring.active?.kid
         let isNew = issuer.generation != issuers[name]?.generation
@@ -158,14 +159,15 @@ extension IssuerRegistry: ViewAdopter {
         guard !isPatient else { return }
         let isNews = standing.storeDoubts[name] == nil
         limit(references[issuers[name]?.ring.active?.kid ?? ""], in: issuer)
-        standing.doubt(name, .keysNotShown(kids))
+        standing.doubt(name, why)
         board.setRefusal(standing.refusal(of: name), for: name.text)
         guard isNews else { return }
         log.error(
-            "the store names keys of an issuer that the token does not show: they are not published, and nothing is signed for it",
+            "an issuer is not gone by as the store has it: nothing new of it is published, and nothing is signed for it",
             metadata: [
-                "issuer": "\(name)", "generation": "\(issuer.generation)", "kids": "\(kids.joined(separator: " "))",
-                "reason": "\(error.map { "\($0)" } ?? "not shown")", "hint": "\(Quarantine.keysNotShown(kids).hint)",
+                "issuer": "\(name)", "generation": "\(issuer.generation)",
+                "kids": "\(issuer.ring.published.map(\.kid).joined(separator: " "))",
+                "reason": "\(error.map { "\($0)" } ?? why.reason)", "hint": "\(why.hint)",
             ])
     }
 
@@ -182,9 +184,9 @@ extension IssuerRegistry: ViewAdopter {
             let lacking = issuer.ring.published.filter { $0.lostAt == nil && !shared.isHeld($0.kid) }
             if lacking.isEmpty {
                 shared.noteProven(issuer.name)
-                if standing.storeDoubts[issuer.name]?.isOfStore == false { standing.doubt(issuer.name, nil) }
+                if case .keysNotShown = standing.storeDoubts[issuer.name] { standing.doubt(issuer.name, nil) }
             } else {
-                keepBack(issuer, lacking.map(\.kid))
+                keepBack(issuer, as: .keysNotShown(lacking.map(\.kid)))
             }
         }
         showRefusals()
@@ -296,10 +298,4 @@ extension StoreFollower {
     nonisolated func latestExpiry(of issuer: Issuer, at now: Timestamp) -> Timestamp {
         now + longestStaleness + Int(FleetRoster.clockTolerance) + issuer.settings.maximumLifetime
     }
-}
-
-extension StoreError {
-    fileprivate static let sealUnverified = StoreError(
-        .unavailable, "the token does not show the key that the record is sealed with",
-        hint: "check that this agent's token is the one of the others and shows their keys")
 }

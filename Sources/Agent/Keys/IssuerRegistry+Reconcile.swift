@@ -33,7 +33,7 @@ extension IssuerRegistry {
         let inventory = try await custody.inventory(knowing: known)
         // The store is read after the token: a key that is there by now had its intent before.
         let (contents, recognised) = try await noting(reading: true) {
-            (try await store.contents(), try await store.recognised(Set(inventory.entries.keys)))
+            (try await claimedContents(), try await store.recognised(Set(inventory.entries.keys)))
         }
         let plan = ReconciliationPlan(
             inventory, contents, recognised: recognised, deployment: store.deployment.id,
@@ -42,6 +42,12 @@ extension IssuerRegistry {
         guard custody.tokenGeneration == plan.tokenGeneration else { return plan }
         if plan.isProven { await noteProven() } else if !issuers.isEmpty { logUnproven() }
         return plan
+    }
+
+    /// Of a shared store without what cannot be believed of it: one record keeps no other issuer from being served.
+    private func claimedContents() async throws -> StoreContents {
+        guard let fleet else { return try await store.contents() }
+        return try await fleet.store.view().claimed
     }
 
     /// The generations of other agents that take part: theirs to end.

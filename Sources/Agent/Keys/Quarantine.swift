@@ -18,6 +18,8 @@ enum Quarantine: Hashable, Sendable {
     case unbelievable(String)
     /// The shared store names these published keys, by kid, and the token does not show that it holds them.
     case keysNotShown([String])
+    /// The token does not show the key that the issuer's record in the shared store is sealed with.
+    case sealNotShown
 
     /// Whether it is a doubt about what the store says, which the token cannot settle.
     var isOfStore: Bool {
@@ -39,6 +41,7 @@ enum Quarantine: Hashable, Sendable {
             "another agent of this deployment, \(whose), has used the token with another store; one of the two is a copy"
         case .storeWentBack(let how): "the store is an older state of itself: \(how)"
         case .unbelievable(let why): "what the store has of it cannot be believed: \(why)"
+        case .sealNotShown: "the token does not show the key that its record in the store is sealed with"
         case .keysNotShown(let kids):
             kids.count == 1
                 ? "the token does not show its key \(kids[0]), or not held as it has to be"
@@ -52,7 +55,7 @@ enum Quarantine: Hashable, Sendable {
         case .copiedStore, .unknownKeys, .missingKeys, .storeWentBack: Self.hint
         case .unbelievable:
             "find out who has changed it in etcd; restore the record, or stop every agent and decide with: privyseald recover --restored"
-        case .keysNotShown:
+        case .keysNotShown, .sealNotShown:
             "check that this agent's token is the one of the others and shows their keys; it is looked at again by itself. If they do "
                 + "not have them either, find out who wrote to the store"
         case .anotherAgent:

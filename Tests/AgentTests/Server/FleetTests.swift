@@ -251,6 +251,24 @@ struct FleetTests {
         }
     }
 
+    @Test("an agent that starts while one record is not believed serves the other issuers, and that one once it is")
+    func startsBesideUnbelieved() async throws {
+        try await FleetFixture.with(["a", "b"]) { fleet in
+            for name in ["demo", "other"] { _ = try await fleet[0].connected { try await $0.create(name) } }
+            await fleet.settle()
+            fleet.store.setUnreadable([IssuerName("demo")!: "its seal is wrong"])
+            await fleet[1].stop()
+            try await fleet[1].start()
+            _ = try await fleet[1].sign("other")
+            #expect(try await refusal { _ = try await fleet[1].sign() }.reason == .issuerNotFound)
+            let problems = try await fleet[1].connected { try await $0.health() }.problems
+            #expect(problems.contains { $0.message.contains("its seal is wrong") }, "\(problems)")
+            fleet.store.setUnreadable([:])
+            await fleet.settle()
+            for agent in fleet.agents { _ = try await agent.sign() }
+        }
+    }
+
     @Test("a store that went back an hour is not believed by an agent that knew more of it")
     func wentBack() async throws {
         try await FleetFixture.with { fleet in
