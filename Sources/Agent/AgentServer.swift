@@ -116,8 +116,9 @@ public final class AgentServer: Service {
             }
         }
         self.fleet = fleet
+        let clock = fleet?.time.bounding(environment.clock) ?? environment.clock
         let registry = IssuerRegistry(
-            store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: environment.clock,
+            store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: clock,
             publicBaseURL: configuration.publicBaseURL, log: environment.log, journal: audit,
             feed: feed,
             // Where several agents share a store they are right to use one token.
@@ -144,7 +145,7 @@ public final class AgentServer: Service {
         auditWatch = every(Self.tick) { audit.watchDisk() }
         let dispatcher = Dispatcher(
             gate: gate, audit: audit,
-            sign: Sign(gate: gate, board: registry.board, hsm: hsm, audit: audit, clock: environment.clock) {
+            sign: Sign(gate: gate, board: registry.board, hsm: hsm, audit: audit, clock: clock) {
                 await fleet?.lookBriefly()
             },
             operations: OperationTable(

@@ -10,8 +10,11 @@ struct FleetRoster: Sendable {
     private struct Sighting {
         /// Which of its words was last read.
         var clockRevision: Int64
-        /// Its clock less this agent's, in milliseconds, at the first sight of that word; `nil` for a word that was old perhaps.
+        /// Its clock less this agent's, in milliseconds, at the first sight of that word; `nil` for a word that was old perhaps and says
+        /// nothing then.
         var offset: Int64?
+        /// Its clock less this machine's monotonic one, in milliseconds, at the first sight of that word, or less if it was old.
+        var lead: Int64?
         /// Since when it has not been there, in nanoseconds of the monotonic clock.
         var awaySince: Int64?
     }
@@ -33,6 +36,9 @@ struct FleetRoster: Sendable {
                 sighting.awaySince = nil
                 // Of a word that was there at the first look, nobody knows how old it is.
                 if before != nil, entry.clockRevision != sighting.clockRevision { sighting.offset = clock - wall }
+                // However old it is, the clock that is ahead by it is ahead by more now.
+                if before == nil, clock - wall > Self.clockTolerance * 1_000 { sighting.offset = clock - wall }
+                if before == nil || entry.clockRevision != sighting.clockRevision { sighting.lead = clock - now / 1_000_000 }
             } else {
                 sighting.awaySince = before?.awaySince ?? now
             }
@@ -52,6 +58,11 @@ struct FleetRoster: Sendable {
             found[entry.member.id] = Int(offset / 1_000)
         }
         return found
+    }
+
+    /// Where the wall clocks of the others stand above this machine's monotonic one, in milliseconds, by their last words.
+    func leads(but own: String) -> [Int64] {
+        entries.filter { $0.member.incarnation != own }.compactMap { sightings[$0.member]?.lead }
     }
 
     /// Those that have been away for longer than they sign without the store.

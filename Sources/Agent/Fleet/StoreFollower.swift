@@ -55,6 +55,9 @@ actor StoreFollower {
     /// The longest that any agent of the fleet signs unconfirmed, in seconds.
     private nonisolated let longest: Locked<Int>
     private nonisolated let shown = Locked(Int64?.none)
+    /// What the wall clock may show at most.
+    nonisolated let time = FleetTime()
+    private var vouched = VouchedClock()
     let tryKey: @Sendable (KeyReference) async throws -> Void
     let clock: AgentClock
     let log: Logger
@@ -102,6 +105,8 @@ actor StoreFollower {
     /// - Throws: `StoreError`.
     func join() async throws {
         try await store.join(member)
+        // Before anything is dated: a clock that was wrong when the agent started is ahead of the others' by then.
+        _ = await readRoster()
     }
 
     /// Takes the first view for adopted: the registry has read it itself.
@@ -316,7 +321,9 @@ actor StoreFollower {
         if reading.entries.contains(where: { $0.member.incarnation == member.incarnation && $0.report == nil }) {
             lastReport = nil
         }
-        roster.take(reading, wall: clock.wallMilliseconds(), now: clock.monotonic())
+        let (wall, now) = (clock.wallMilliseconds(), clock.monotonic())
+        roster.take(reading, wall: wall, now: now)
+        time.limit(to: vouched.limit(own: wall - now / 1_000_000, others: roster.leads(but: member.incarnation)))
         let most = reading.entries.map(\.member.staleness).max() ?? 0
         longest.withLock { $0 = max(most, member.staleness) }
     }

@@ -35,6 +35,33 @@ struct FleetRosterTests {
         #expect(roster.clockDifferences(of: "a1") == [:])
     }
 
+    @Test("a clock that was ahead at the first word already is told at once")
+    func aheadAtFirst() {
+        var roster = FleetRoster()
+        roster.take(reading(clock: 3_700_000, word: 1), wall: 100_000, now: 5 * Self.second)
+        #expect(roster.clockDifferences(of: "a1") == ["b": 3_600])
+        #expect(roster.leads(but: "a1") == [3_695_000] && roster.leads(but: "b1") == [])
+    }
+
+    @Test("a wall clock counts no further than another's, or than itself when it last agreed with one")
+    func vouched() {
+        var clock = VouchedClock()
+        #expect(clock.limit(own: 0, others: []) == nil)
+        #expect(clock.limit(own: 0, others: [100, -50]) == 30_100)
+        // It jumps ahead, and another one does.
+        #expect(clock.limit(own: 3_600_000, others: [100, -50]) == 30_100)
+        #expect(clock.limit(own: 3_600_000, others: [3_600_000, -50]) == 3_630_000)
+        // The others are set back: it is not, and does not follow them.
+        #expect(clock.limit(own: 100, others: [100]) == 30_100)
+        #expect(clock.limit(own: 100, others: [-3_600_000]) == 30_100)
+        #expect(clock.limit(own: 3_600_000, others: [-3_600_000]) == 30_100)
+        // One that is wrong from its start on.
+        var wrong = VouchedClock()
+        #expect(wrong.limit(own: 3_600_000, others: [0]) == 30_000)
+        // Nobody else is there: as an agent alone.
+        #expect(wrong.limit(own: 3_600_000, others: []) == nil)
+    }
+
     @Test("one that is not there cannot sign any more once its own limit is over, from when that was first seen on")
     func spent() {
         var roster = FleetRoster()

@@ -339,6 +339,25 @@ struct FleetTests {
         }
     }
 
+    @Test("an agent whose clock jumps ahead hands out nothing that outlives its key, and ends no key that the others need")
+    func jump() async throws {
+        try await FleetFixture.with(["a", "b"]) { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            await fleet.pass(1)
+            fleet[0].clock.jump(7_200)
+            let signed = try await fleet[0].connected { try await $0.sign(lifetime: IssuerSettings.maximumLifetimeBound) }
+            let rotated = try await fleet[1].connected { try await $0.rotate() }
+            let retiring = try #require(rotated.plan.retiring)
+            #expect(retiring.kid == signed.kid && signed.expiresAt.seconds <= retiring.expiresAt.seconds, "\(signed) \(retiring)")
+            await fleet[0].settle()
+            await fleet.settle()
+            #expect(try await fleet[1].connected { try await $0.key("retiring") }?.kid == signed.kid)
+            // The clock is right again.
+            fleet[0].clock.jump(-7_200)
+            #expect(try await fleet[0].sign().kid == rotated.activeKid)
+        }
+    }
+
     @Test("an agent whose id another start has taken signs nothing any more")
     func sameID() async throws {
         try await FleetFixture.with(["a", "b"]) { fleet in
