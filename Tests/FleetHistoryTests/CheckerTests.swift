@@ -107,6 +107,18 @@ struct CheckerTests {
         Case("the old key, read a moment after the reply, to a request that was sent before it") { story in
             story.ring(1, active: "k1", ["k1": "active"], at: 0)
             story.rotate("k2", 2, by: "b", asked: 1, got: 2, settlement: settled)
+            story.sign("k1", asked: 1.9, got: 2.2)
+        },
+        Case("the same, read later, while answers were kept waiting") { story in
+            story.ring(1, active: "k1", ["k1": "active"], at: 0)
+            story.rotate("k2", 2, by: "b", asked: 1, got: 2, settlement: settled)
+            story.lag(from: 2.2, to: 2.7)
+            story.sign("k1", asked: 1.9, got: 2.8)
+        },
+        Case("the same, read later, when nothing was kept waiting any more", [.oldKeyAfterRotation]) { story in
+            story.ring(1, active: "k1", ["k1": "active"], at: 0)
+            story.rotate("k2", 2, by: "b", asked: 1, got: 2, settlement: settled)
+            story.lag(from: 1, to: 1.9)
             story.sign("k1", asked: 1.9, got: 2.8)
         },
         Case("an agent that the rotation did not wait for") { story in
@@ -271,7 +283,7 @@ struct CheckerTests {
             story.rotate("k2", 2, asked: 1, got: 14, revoked: ["k1"], settlement: settled)
         },
         Case("an answer that was on its way when the reply came") { story in
-            story.sign("k1", by: "b", asked: 1.9, got: 2.9)
+            story.sign("k1", by: "b", asked: 1.9, got: 2.2)
             story.rotate("k2", 2, asked: 1, got: 2, revoked: ["k1"], settlement: settled)
         },
         Case("an agent that the reply says was not waited for") { story in
@@ -303,9 +315,86 @@ struct CheckerTests {
             story.rotate("k2", 2, asked: 1, got: 2)
             story.ring(3, active: "k2", ["k9": "revoked", "k2": "active"], at: 3)
         },
+        Case("a standby key that was discarded after that rotation", [.revokedUnasked]) { story in
+            story.rotate("k2", 2, asked: 1, got: 2)
+            story.ring(3, active: "k2", ["k9": "standby", "k2": "active"], at: 3)
+            story.ring(4, active: "k2", ["k9": "revoked", "k2": "active"], at: 5)
+        },
         Case("a key that is revoked by a change that was never answered") { story in
             story.change(.revoke, kid: "k1", asked: 1, got: 2, .unknown("DEADLINE_EXCEEDED"))
             story.ring(3, active: "k2", ["k1": "revoked", "k2": "active"], at: 3)
+        },
+    ]
+
+    static let commits: [Case] = [
+        Case("a rotation and the end of its overlap") { story in
+            story.commit(1, ["k1": "active", "k2": "standby"], at: 1)
+            story.sign("k1", asked: 2, until: 600)
+            story.commit(2, ["k1": "retiring", "k2": "active"], at: 3, until: 650)
+            story.ring(2, active: "k2", ["k1": "retiring", "k2": "active"], at: 4)
+            story.commit(3, ["k2": "active"], at: 651)
+        },
+        Case("a key that is dropped before its last JWT ends, though no frontend was asked", [.droppedEarly]) { story in
+            story.commit(2, ["k1": "retiring", "k2": "active"], at: 1)
+            story.sign("k1", asked: 2, until: 600)
+            story.commit(3, ["k2": "active"], at: 590)
+        },
+        Case("a key that is dropped because it was revoked") { story in
+            story.commit(2, ["k1": "retiring", "k2": "active"], at: 1)
+            story.sign("k1", asked: 0.5, until: 600)
+            story.change(
+                .revoke, kid: "k1", asked: 2, got: 4, .done(ChangeReply(generation: 3, activeKid: "k2", revoked: ["k1"])))
+            story.commit(3, ["k2": "active"], at: 3)
+        },
+        Case("a standby key that a rotation's first try discarded") { story in
+            story.commit(1, ["k1": "active", "k9": "standby"], at: 1)
+            story.rotate("k2", 3, asked: 2, got: 5)
+            story.commit(2, ["k1": "active"], at: 3)
+        },
+        Case("a standby key that is dropped when nobody has anything changed", [.revokedUnasked]) { story in
+            story.rotate("k1", 1, asked: 0, got: 0.5)
+            story.commit(1, ["k1": "active", "k9": "standby"], at: 1)
+            story.commit(2, ["k1": "active"], at: 30)
+        },
+        Case("a JWT that lives longer than its key, as the store has it", [.outlivesKey]) { story in
+            story.sign("k1", asked: 1, until: 601)
+            story.commit(2, ["k1": "retiring", "k2": "active"], at: 2, until: 600)
+        },
+        Case("a generation that is lower than before", [.storeWentBack]) { story in
+            story.commit(3, ["k1": "active"], at: 1)
+            story.commit(2, ["k1": "active"], at: 2)
+        },
+        Case("two commits at one generation", [.generationReused]) { story in
+            story.commit(2, ["k1": "active"], at: 1)
+            story.commit(2, ["k1": "active", "k2": "standby"], at: 2)
+        },
+        Case("a commit with two active keys", [.badRing, .twoActiveKeys]) { story in
+            story.commit(2, ["k1": "active", "k2": "active"], at: 1)
+        },
+        Case("a ring that shows something else than the store", [.ringsDiffer]) { story in
+            story.commit(2, ["k1": "active", "k2": "standby"], at: 1)
+            story.ring(2, active: "k1", ["k1": "active"], at: 2)
+        },
+        Case("a store that was put back and recovered: generations begin anew") { story in
+            story.commit(5, ["k5": "active"], at: 1)
+            story.ring(5, active: "k5", ["k5": "active"], at: 1)
+            story.sign("k5", asked: 10.5)
+            story.commit(2, ["k1": "active"], at: 11)
+            story.ring(5, active: "k5", ["k5": "active"], at: 12)
+            story.commit(3, ["k9": "active"], at: 29)
+            story.recovery("k9", revoked: ["k5", "k1"], from: 10, to: 30)
+            story.ring(3, active: "k9", ["k9": "active"], at: 31)
+            story.sign("k9", asked: 31)
+            story.fetch(["k9"], at: 32)
+        },
+        Case("a signature by what was before, when every agent had to know that the store was put back", [.signedInDoubt]) {
+            story in
+            story.sign("k5", asked: 12)
+            story.recovery("k9", revoked: ["k5"], from: 10, to: 30)
+        },
+        Case("a signature by a key that a recovery did not bring back", [.signedAfterRevocation]) { story in
+            story.recovery("k9", revoked: ["k5"], from: 10, to: 30)
+            story.sign("k5", asked: 31)
         },
     ]
 
@@ -325,6 +414,13 @@ struct CheckerTests {
         },
         Case("a key whose end is still to come") { story in
             story.inventory(token: ["01", "02"], live: ["k1": "01"], pending: ["02"], settled: false, at: 1)
+        },
+        Case("a key that is lost while the fleet is at work", [.keyLost]) { story in
+            story.inventory(token: ["01"], live: ["k1": "01", "k2": "02"], settled: false, at: 1)
+        },
+        Case("a key that a store names which was put back") { story in
+            story.inventory(token: ["01"], live: ["k1": "01", "k2": "02"], settled: false, at: 15)
+            story.recovery("k1", revoked: ["k2"], from: 10, to: 30)
         },
         Case("a key without CKA_ID", [.keyLeftOver]) { story in
             story.inventory(token: ["01"], live: ["k1": "01"], nameless: 1, at: 1)
@@ -347,6 +443,7 @@ struct CheckerTests {
     @Test("of who signs with what", arguments: signers) func ofSigners(example: Case) async throws { try await expect(example) }
     @Test("of documents", arguments: documents) func ofDocuments(example: Case) async throws { try await expect(example) }
     @Test("of revocations", arguments: revocations) func ofRevocations(example: Case) async throws { try await expect(example) }
+    @Test("of the store's commits", arguments: commits) func ofCommits(example: Case) async throws { try await expect(example) }
     @Test("of keys", arguments: keys) func ofKeys(example: Case) async throws { try await expect(example) }
 
     private func expect(_ example: Case) async throws {
@@ -359,7 +456,8 @@ struct CheckerTests {
 
     @Test("each kind of violation is found in one of them")
     func complete() {
-        let found = [Self.rings, Self.signers, Self.documents, Self.revocations, Self.keys].joined().flatMap(\.kinds)
+        let found = [Self.rings, Self.signers, Self.documents, Self.revocations, Self.commits, Self.keys].joined().flatMap(
+            \.kinds)
         #expect(Set(found) == Set(Violation.Kind.allCases))
     }
 
@@ -396,6 +494,8 @@ struct CheckerTests {
         story.deed("cut", "b", from: 1, to: 3)
         story.inventory(token: ["01"], live: ["k1": "01"], at: 9)
         story.foreignKey("x", at: 1)
+        story.commit(2, ["k2": "active"], at: 1)
+        story.lag(from: 1, to: 2)
         try await withTemporaryDirectory { directory in
             try story.history.write(to: directory + "/history")
             let read = try History.read(directory + "/history")

@@ -78,6 +78,20 @@ final class Story: Sendable {
             .inventory(Inventory(privateKeys: token, live: keys, pending: pending, nameless: nameless, isSettled: settled)))
     }
 
+    /// A state of the issuer in the store's log, or its end; keys as `kid: state`.
+    func commit(_ generation: Int?, _ keys: KeyValuePairs<String, String>, at moment: Double, until: Int64? = nil) {
+        let keys = keys.map { Commit.Key(kid: $0, state: $1, expiresAt: $1 == "retiring" ? until : nil) }
+        add(moment - 0.5, moment, .commit(Commit(issuer: "i", generation: generation, keys: keys)))
+    }
+
+    func lag(from begin: Double, to end: Double) { add(begin, end, .lag) }
+
+    /// The store is put back, every agent is in doubt a second later and has ended a second before an operator has decided.
+    func recovery(_ kid: String, revoked: [String], from begin: Double, to end: Double) {
+        let issuers = [Recovery.Issuer("i", activeKid: kid, revoked: revoked)]
+        add(begin, end, .recovery(Recovery(issuers, doubtedFrom: Self.at(begin + 1), until: Self.at(end - 1))))
+    }
+
     func foreignKey(_ kid: String, at moment: Double) { add(moment, moment, .foreignKey(kid: kid)) }
 
     func deed(_ name: String, _ target: String, from begin: Double, to end: Double) {

@@ -16,6 +16,8 @@ final class Fleet: Sendable {
     static let staleness = 10
     /// Seconds after which a frontend that nothing confirms turns unready.
     static let staleAfter = 30
+    /// Under which the store lies in etcd.
+    static let prefix = "/privyseal/1/"
 
     let directory: String
     let token: SoftHSMToken
@@ -24,6 +26,7 @@ final class Fleet: Sendable {
     let frontends: [FleetFrontend]
     /// Nil where the one agent has SQLite.
     let etcd: EtcdCluster?
+    let log = StoreLog()
     /// From each agent to each member.
     let storeWays: [[CuttableProxy]]
     /// From each frontend to each agent.
@@ -223,6 +226,12 @@ final class FleetFrontend: Sendable {
     }
 
     var text: String { (try? String(contentsOfFile: directory + "/log", encoding: .utf8)) ?? "" }
+
+    /// Takes what the agents say from now on, as an operator does after a recovery.
+    func accept() async throws {
+        let outcome = try await Programs.run("privyseal-issuer", ["accept", "--yes", "--config", configuration])
+        guard outcome.status == 0 else { throw CampaignError("\(name) does not accept: \(outcome.errors)") }
+    }
 
     func start() throws {
         _ = try group.start(

@@ -14,6 +14,9 @@ struct FleetClients: Sendable {
     let history: History
     let issuers = KnownIssuers()
 
+    /// The issuers that there are from the start to the end.
+    static let lasting = ["busy-1", "busy-2", "calm-1", "calm-2"]
+
     private static func now() -> Moment { MonotonicClock.nanoseconds() }
 
     /// Everybody, until the task is cancelled.
@@ -28,6 +31,10 @@ struct FleetClients: Sendable {
                 group.addTask { await look(agent, generators[index * 4 + 3]) }
             }
             for frontend in fleet.frontends { group.addTask { await fetch(frontend) } }
+            if fleet.etcd != nil {
+                let duels = generators[0]
+                group.addTask { await duel(duels) }
+            }
         }
     }
 
@@ -35,7 +42,7 @@ struct FleetClients: Sendable {
     func prepare() async throws {
         let client = try await AgentConnection.connect(socketPath: fleet.agents[0].socket)
         let there = issuers.all.map(\.name)
-        for name in ["busy-1", "busy-2", "calm-1", "calm-2"] where !there.contains(name) {
+        for name in Self.lasting where !there.contains(name) {
             guard await create(name, fleet.agents[0], client) else { throw CampaignError("\(name) cannot be made") }
         }
         await client.close()
@@ -187,6 +194,55 @@ struct FleetClients: Sendable {
         let ours = await Result { try await rotate(name, agent, client, if: status.generation) }
         await theirs
         try ours.get()
+    }
+
+    /// Two agents or all of them rotate an issuer of nobody else's at once, again and again.
+    private func duel(_ generator: SeededGenerator) async {
+        var (generator, clients): (SeededGenerator, [Int: AgentConnection]) = (generator, [:])
+        var (name, count, number) = ("", 0, 0)
+        while !Task.isCancelled {
+            for (index, agent) in fleet.agents.enumerated() where clients[index] == nil {
+                clients[index] = try? await AgentConnection.connect(socketPath: agent.socket, patience: .milliseconds(100))
+            }
+            let there = clients.keys.sorted().shuffled(using: &generator)
+            let sides = there.prefix(generator.chance(30) ? 3 : 2)
+            if let first = sides.first, let client = clients[first] {
+                // Ended keys stay: an issuer that has too many of them makes way for another one.
+                if count % 100 == 0 {
+                    if !name.isEmpty { try? await delete(name, fleet.agents[first], client) }
+                    (name, number) = ("duel-\(number + 1)", number + 1)
+                    if await create(name, fleet.agents[first], client) { count += 1 }
+                } else if let status = try? await ask(IssuerStatusParameters(issuer: name), fleet.agents[first], client)?.value {
+                    count += 1
+                    let asked = sides.compactMap { side in clients[side].map { (side, fleet.agents[side], $0) } }
+                    let failed = await rotateAtOnce(name, asked, if: status.generation)
+                    for side in failed { await clients.removeValue(forKey: side)?.close() }
+                } else {
+                    await clients.removeValue(forKey: first)?.close()
+                }
+            }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+        for client in clients.values { await client.close() }
+    }
+
+    /// - Returns: those whose connections are of no more use.
+    private func rotateAtOnce(
+        _ name: String, _ sides: [(Int, FleetAgent, AgentConnection)], if generation: Int
+    ) async -> [Int] {
+        await withTaskGroup(of: Int?.self) { group in
+            for (side, agent, client) in sides {
+                group.addTask {
+                    do {
+                        try await rotate(name, agent, client, if: generation)
+                        return nil
+                    } catch { return side }
+                }
+            }
+            var failed: [Int] = []
+            for await side in group { if let side { failed.append(side) } }
+            return failed
+        }
     }
 
     private func revoke(_ state: String, of name: String, _ agent: FleetAgent, _ client: AgentConnection) async throws {

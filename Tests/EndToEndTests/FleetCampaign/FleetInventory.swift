@@ -15,6 +15,18 @@ extension Fleet {
         return inventory
     }
 
+    /// What stays the same while the token is read: of a fleet at work.
+    func inventoryInPassing() async throws -> Inventory {
+        let before = try await etcdRecords()
+        let keys = try TokenAndStore.readKeys(token)
+        var inventory = try await etcdRecords()
+        let live = Set(before.live.map(\.keyID))
+        inventory.live.removeAll { !live.contains($0.keyID) }
+        inventory.privateKeys = keys.privateKeys
+        inventory.isSettled = false
+        return inventory
+    }
+
     private static func empty() -> Inventory { Inventory(privateKeys: [], live: []) }
 
     private func sqliteRecords() async throws -> Inventory {
@@ -53,14 +65,16 @@ extension Fleet {
 
     private func etcdRecords() async throws -> Inventory {
         guard let etcd else { return Self.empty() }
-        let values = try await etcd.withGateway { try await $0.read(.prefix("/privyseal/1/")).values }
+        let values = try await etcd.withGateway { try await $0.read(.prefix(Fleet.prefix)).values }
         var inventory = Self.empty()
+        inventory.aside = []
         for value in values {
             // `/privyseal/1/<deployment>/<kind>/<name>`
             let parts = String(decoding: value.key, as: UTF8.self).split(separator: "/").map(String.init)
             guard parts.count == 5 else { continue }
             let data = Data(value.value)
             switch parts[3] {
+            case "issuers" where log.isForged(value): break
             case "issuers":
                 let keys = try JSONDecoder().decode(IssuerRecord.self, from: data).rings.values.joined()
                 for key in keys where ["standby", "active", "retiring"].contains(key.state) {
@@ -70,7 +84,8 @@ extension Fleet {
                 if try !JSONDecoder().decode(IntentRecord.self, from: data).tombstone {
                     inventory.pending.insert(parts[4].lowercased())
                 }
-            case "destructions", "quarantined": inventory.pending.insert(parts[4].lowercased())
+            case "destructions": inventory.pending.insert(parts[4].lowercased())
+            case "quarantined": inventory.aside?.insert(parts[4].lowercased())
             default: break
             }
         }

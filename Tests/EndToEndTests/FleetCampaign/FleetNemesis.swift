@@ -29,6 +29,8 @@ struct FleetNemesis: Sendable, Equatable, CustomStringConvertible {
         case tokenGone(Int)
         /// Its signatures are made, and their calls do not return.
         case tokenHolds(Int)
+        /// Somebody writes straight into etcd, and an operator puts it right.
+        case forge(Intruder.Forgery, issuer: Int)
     }
 
     let kind: Kind
@@ -51,6 +53,9 @@ struct FleetNemesis: Sendable, Equatable, CustomStringConvertible {
         case .clock: "clock off"
         case .tokenGone: "token gone"
         case .tokenHolds: "token holds"
+        case .forge(.foreignKey, _): "foreign key written"
+        case .forge(.oldRecord, _): "old record written"
+        case .forge(.swappedRecord, _): "swapped record written"
         }
     }
 
@@ -69,7 +74,7 @@ struct FleetNemesis: Sendable, Equatable, CustomStringConvertible {
     /// What happens to a fleet of a shape, row by row: rows go on beside each other. The same for the same seed.
     static func schedule(seed: UInt64, seconds: Int, isShared: Bool) -> [[FleetNemesis]] {
         var generator = SeededGenerator(seed: seed)
-        return (isShared ? [processes, ways] : [alone]).map { row in
+        return (isShared ? [processes, ways, intruders] : [alone]).map { row in
             var own = generator.fork()
             var (left, nemeses) = (Duration.seconds(seconds), [FleetNemesis]())
             while true {
@@ -118,15 +123,22 @@ struct FleetNemesis: Sendable, Equatable, CustomStringConvertible {
         let short = seconds(2...8, &generator)
         let long = long(&generator)
         let (kind, length): (Kind, Duration) =
-            switch Int.random(in: 0..<12, using: &generator) {
+            switch Int.random(in: 0..<14, using: &generator) {
             case 0..<5: (.storeWay(agent: index, members: some, behaviour), long)
             case 5..<7: (.storeWay(agent: index, members: [0, 1, 2], behaviour), long)
             case 7..<9: (.agentWay(frontend: index, agents: some, behaviour), short)
             case 9: (.agentWay(frontend: index, agents: [0, 1, 2], behaviour), long)
-            case 10: (.clock(index, generator.pick([3_600, -3_600])), long)
+            case 10..<13: (.clock(index, generator.pick([3_600, 3_600, -3_600])), long)
             default: (.tokenGone(index), short)
             }
         return FleetNemesis(kind: kind, pause: pause, length: length)
+    }
+
+    private static func intruders(_ generator: inout SeededGenerator) -> FleetNemesis {
+        let pause = seconds(15...40, &generator)
+        let forgery = generator.pick([.foreignKey, .oldRecord, .swappedRecord] as [Intruder.Forgery])
+        let issuer = Int.random(in: 0..<4, using: &generator)
+        return FleetNemesis(kind: .forge(forgery, issuer: issuer), pause: pause, length: seconds(2...14, &generator))
     }
 
     private static func alone(_ generator: inout SeededGenerator) -> FleetNemesis {
@@ -151,10 +163,12 @@ extension Fleet {
     func suffer(_ nemesis: FleetNemesis, _ history: History) async throws {
         try await Task.sleep(for: nemesis.pause)
         let started = MonotonicClock.nanoseconds()
-        let targets = try await begin(nemesis.kind)
+        let targets = try await begin(nemesis.kind, history)
         // Cancelled or not, it is put right.
         try? await Task.sleep(for: nemesis.length)
-        history.add(started, MonotonicClock.nanoseconds(), .deed(Deed(nemesis.name, targets.map { $0.name })))
+        if !targets.isEmpty {
+            history.add(started, MonotonicClock.nanoseconds(), .deed(Deed(nemesis.name, targets.map { $0.name })))
+        }
         for target in targets { try await target.end() }
     }
 
@@ -163,7 +177,7 @@ extension Fleet {
         let end: @Sendable () async throws -> Void
     }
 
-    private func begin(_ kind: FleetNemesis.Kind) async throws -> [Suffering] {
+    private func begin(_ kind: FleetNemesis.Kind, _ history: History) async throws -> [Suffering] {
         switch kind {
         case .killAgent(let index):
             await agents[index].kill()
@@ -202,6 +216,13 @@ extension Fleet {
         case .tokenHolds(let index):
             try agents[index].module.set("C_Sign hold-after")
             return [Suffering(name: agents[index].name) { [agents] in try agents[index].module.clear() }]
+        case .forge(let forgery, let index):
+            let names = FleetClients.lasting
+            let (name, other) = (names[index], names[(index + 1) % names.count])
+            guard let putRight = try await Intruder(fleet: self, history: history).forge(forgery, of: name, beside: other) else {
+                return []
+            }
+            return [Suffering(name: name, end: putRight)]
         }
     }
 

@@ -12,12 +12,16 @@ package struct Violation: Sendable, Hashable, CustomStringConvertible {
         // One active key
         case twoActiveKeys = "two-active-keys", badRing = "bad-ring", ringsDiffer = "rings-differ", twoWinners = "two-winners"
         case keyCameBack = "key-came-back", signedAhead = "signed-ahead", agentWentBack = "agent-went-back"
-        case oldKeyAfterRotation = "old-key-after-rotation"
+        case oldKeyAfterRotation = "old-key-after-rotation", generationReused = "generation-reused"
+        case storeWentBack = "store-went-back"
         // Every JWT verifies
         case keyGone = "key-gone", notServedYet = "not-served-yet", badSignature = "bad-signature"
-        case outlivesKey = "outlives-key", frontendWentBack = "frontend-went-back", sameJTI = "same-jti"
+        case droppedEarly = "dropped-early", outlivesKey = "outlives-key", frontendWentBack = "frontend-went-back", sameJTI =
+            "same-jti"
         // Revocations settle
         case signedAfterRevocation = "signed-after-revocation"
+        // Agents that come back
+        case signedInDoubt = "signed-in-doubt"
         // Keys
         case keyLost = "key-lost", keyLeftOver = "key-left-over", revokedUnasked = "revoked-unasked"
         // Injection

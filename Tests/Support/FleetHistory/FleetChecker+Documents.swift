@@ -93,6 +93,11 @@ extension FleetChecker {
                 if let end = key.expiresAt { add(key.kid, end, "\(event.what.agent)'s ring") }
             }
         }
+        for event in index.commits[issuer] ?? [] {
+            for key in event.what.keys where key.state == "retiring" {
+                if let end = key.expiresAt { add(key.kid, end, "the store") }
+            }
+        }
         return ends
     }
 
@@ -183,6 +188,10 @@ extension FleetChecker {
             if let publication = reply.publication, publication != "published" { until = event.end + limits.staleAfter }
             if moment <= until { return "fresh keys whose reply says that not everybody has them" }
         }
+        for recovery in index.recoveries where recovery.what.issuers.contains(where: { $0.name == issuer && $0.activeKid == kid })
+        {
+            if moment <= recovery.end + limits.staleAfter { return "fresh keys of a recovery, which waits for no frontend" }
+        }
         let isAnswered = changes.contains { event in
             if case .done(let reply) = event.what.outcome { reply.activeKid == kid } else { false }
         }
@@ -205,6 +214,8 @@ struct Revocations: Sendable {
     private var any: Moment?
     /// What agents showed of each key, in the order in which they were asked.
     private var shown: [String: [(at: Moment, state: String)]] = [:]
+    /// When each change that was made, or may have been, was asked for and answered.
+    private var changes: [(begin: Moment, end: Moment)] = []
 
     init(_ index: HistoryIndex, _ issuer: String) {
         for event in index.changes[issuer] ?? [] {
@@ -221,10 +232,25 @@ struct Revocations: Sendable {
             case .refused: break
             }
         }
+        for recovery in index.recoveries {
+            for kid in recovery.what.issuers.filter({ $0.name == issuer }).flatMap(\.revoked) { since(kid, recovery.begin) }
+        }
+        changes = (index.changes[issuer] ?? []).compactMap { event in
+            switch event.what.outcome {
+            case .done: (event.begin, event.end)
+            case .unknown: (event.begin, .max)
+            case .refused: nil
+            }
+        }
         for event in index.rings[issuer] ?? [] {
             for key in event.what.keys { shown[key.kid, default: []].append((event.begin, key.state)) }
         }
         for kid in shown.keys { shown[kid]?.sort { $0.at < $1.at } }
+    }
+
+    /// Whether anybody had the issuer changed at some time between two moments.
+    func isChangeUnderWay(from begin: Moment, to end: Moment) -> Bool {
+        changes.contains { $0.begin <= end && $0.end >= begin }
     }
 
     private mutating func since(_ kid: String, _ moment: Moment) { asked[kid] = min(asked[kid] ?? moment, moment) }

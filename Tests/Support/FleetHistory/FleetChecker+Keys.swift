@@ -13,11 +13,17 @@ extension FleetChecker {
                     revoked[kid, default: []].append((event.end, reply.settlement, event.what.agent))
                 }
             }
+            for recovery in index.recoveries {
+                for kid in recovery.what.issuers.filter({ $0.name == issuer }).flatMap(\.revoked) {
+                    report.look("revoked keys")
+                    revoked[kid, default: []].append((recovery.end, nil, "an operator's recovery"))
+                }
+            }
             guard !revoked.isEmpty else { continue }
             for event in index.signatures[issuer] ?? [] {
                 let signature = event.what
                 for reply in revoked[signature.kid] ?? [] {
-                    guard max(event.begin, event.end - limits.slack) > reply.at else { continue }
+                    guard handedOut(asked: event.begin, read: event.end) > reply.at else { continue }
                     guard reply.settlement?.covers(signature.agent, repliedBy: reply.agent) ?? true else {
                         report.excuse("signatures by revoked keys whose reply says that the agent was not waited for")
                         continue
@@ -37,6 +43,8 @@ extension FleetChecker {
     func checkKeys(_ report: inout CheckReport) {
         checkUnasked(&report)
         for event in index.inventories {
+            // A store that was put back names keys that have been destroyed since.
+            guard !index.recoveries.contains(where: { $0.begin <= event.end && event.begin <= $0.end }) else { continue }
             report.look("inventories")
             let inventory = event.what
             let live = Set(inventory.live.map(\.keyID))
@@ -47,8 +55,8 @@ extension FleetChecker {
                         rule: 5, kind: .keyLost,
                         text: "the published key \(key.kid.prefix(8)) (\(key.keyID)) is not on the token", at: event.end))
             }
-            var rest = inventory.privateKeys.subtracting(live)
-            if !inventory.isSettled { rest.subtract(inventory.pending) }
+            guard inventory.isSettled else { continue }
+            let rest = inventory.privateKeys.subtracting(live).subtracting(inventory.aside ?? [])
             for keyID in rest.sorted() {
                 let why = inventory.pending.contains(keyID) ? "is still waiting for its end" : "no record explains"
                 report.violations.append(
@@ -74,7 +82,7 @@ extension FleetChecker {
             for event in index.rings[issuer] ?? [] {
                 for key in event.what.keys where key.state == "revoked" {
                     guard !revocations.mayHaveRevoked(key.kid, by: event.end), told.insert(key.kid).inserted else { continue }
-                    guard used.contains(key.kid) else {
+                    if !used.contains(key.kid), revocations.isChangeUnderWay(from: lastStandby(key.kid, event), to: event.end) {
                         report.excuse("discarded standby keys that no reply names")
                         continue
                     }
@@ -87,6 +95,17 @@ extension FleetChecker {
                 }
             }
         }
+    }
+
+    /// When a key was last seen as a standby key before an agent showed it as ended.
+    private func lastStandby(_ kid: String, _ ended: HistoryIndex.At<Ring>) -> Moment {
+        let shown = (index.rings[ended.what.issuer] ?? []).filter { event in
+            event.end <= ended.begin && event.what.keys.contains { $0.kid == kid && $0.state == "standby" }
+        }.map(\.begin).max()
+        let committed = (index.commits[ended.what.issuer] ?? []).filter { event in
+            event.begin <= ended.begin && event.what.keys.contains { $0.kid == kid && $0.state == "standby" }
+        }.map(\.begin).max()
+        return max(shown ?? index.start, committed ?? index.start)
     }
 
     /// What a frontend serves, the token has.

@@ -36,6 +36,10 @@ extension FleetChecker {
     private func checkShownRings(_ issuer: String, _ report: inout CheckReport) {
         // What is published, by generation, as it was first shown.
         var shown: [Int: (keys: [String: String], agent: String)] = [:]
+        for event in index.commits[issuer] ?? [] {
+            guard let generation = event.what.generation else { continue }
+            shown[generation] = (Dictionary(event.what.keys.map { ($0.kid, $0.state) }) { first, _ in first }, "the store")
+        }
         for event in index.rings[issuer] ?? [] {
             report.look("rings")
             let ring = event.what
@@ -123,8 +127,8 @@ extension FleetChecker {
                                 "\(signature.agent) had shown generation \(seen) of \(issuer) before it was asked, and signed at \(time(event.end)) with \(signature.kid.prefix(8)), of \(highest) at most\(afflictions(of: signature.agent, at: event.end))",
                             at: event.end))
                 }
-                // Asked after the reply, or handed out long after it.
-                let handedOut = max(event.begin, event.end - limits.slack)
+                // Asked after the reply, or handed out after it all the same.
+                let handedOut = handedOut(asked: event.begin, read: event.end)
                 if let settled = rotations[signature.agent]?.latest(before: handedOut), settled > highest,
                     told.insert("old \(signature.agent) \(signature.kid)").inserted
                 {

@@ -9,9 +9,9 @@ package struct FleetChecker: Sendable {
     package typealias Verify = @Sendable (_ jwk: String, _ jwt: String, _ expiresAt: Int64) async -> Bool
 
     package struct Limits: Sendable {
-        /// How long an answer that an agent has handed over may lie unread, because this machine has other things to do. What was
-        /// handed out less than that after a reply, by a request that was sent before it, goes unseen.
-        package var slack: Int64 = Nanoseconds.second
+        /// How long an answer that an agent has handed over may lie unread where nothing was kept waiting; where something was, twice as
+        /// long as that in addition. What was handed out less than that after a reply, by a request that was sent before it, goes unseen.
+        package var slack: Int64 = 300_000_000
         /// How far a document's moment may be from the clocks that JWTs are judged by.
         package var clocks: Int64 = 2 * Nanoseconds.second
         /// After this long without a confirmation a frontend counts as stale.
@@ -35,6 +35,8 @@ package struct FleetChecker: Sendable {
     package func check() async -> CheckReport {
         var report = CheckReport()
         checkRings(&report)
+        checkCommits(&report)
+        checkDoubts(&report)
         checkSigners(&report)
         await checkSignatures(&report)
         checkDocuments(&report)
@@ -49,6 +51,18 @@ package struct FleetChecker: Sendable {
     package static func asRelyingParty(jwk: String, jwt: String, expiresAt: Int64) async -> Bool {
         guard let verifier = try? await JWTVerifier(keySet: Array(#"{"keys":[\#(jwk)]}"#.utf8)) else { return false }
         return (try? verifier.verify(jwt, now: Double(expiresAt) - 1)) != nil
+    }
+
+    /// Since when an answer may have lain there that was read at a moment, to a request that was sent at another: what was slow then, was
+    /// slow for answers too.
+    func handedOut(asked begin: Moment, read end: Moment) -> Moment {
+        var slack = limits.slack
+        while end - slack > begin {
+            let longer = limits.slack + 2 * index.longestLag(from: end - slack, to: end)
+            if longer <= slack { break }
+            slack = longer
+        }
+        return max(begin, end - slack)
     }
 
     /// When a time since 1970 is.

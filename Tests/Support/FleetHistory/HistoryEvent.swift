@@ -31,6 +31,11 @@ package enum Happening: Codable, Sendable, Equatable {
     /// A key that somebody wrote into the store without the token having it.
     case foreignKey(kid: String)
     case inventory(Inventory)
+    /// What the store held of an issuer from a commit on, as its own log has it.
+    case commit(Commit)
+    case recovery(Recovery)
+    /// Whoever writes the history kept something waiting meanwhile that was due.
+    case lag
 }
 
 /// A JWT that an agent handed out.
@@ -214,13 +219,69 @@ package struct Inventory: Codable, Sendable, Equatable {
     package var live: [Key]
     /// `CKA_ID`s that the store accounts for otherwise: intents, destructions to come, keys in quarantine.
     package var pending: Set<String>
+    /// `CKA_ID`s of keys that a recovery has put in quarantine, until an operator revokes them. Nil where there can be none.
+    package var aside: Set<String>?
     /// Private keys on the token that have no `CKA_ID`, and were made all the same.
     package var nameless: Int
     /// Nothing is under way any more: what is pending, is left over.
     package var isSettled: Bool
 
-    package init(privateKeys: Set<String>, live: [Key], pending: Set<String> = [], nameless: Int = 0, isSettled: Bool = true) {
-        (self.privateKeys, self.live, self.pending) = (privateKeys, live, pending)
+    package init(
+        privateKeys: Set<String>, live: [Key], pending: Set<String> = [], aside: Set<String>? = nil, nameless: Int = 0,
+        isSettled: Bool = true
+    ) {
+        (self.privateKeys, self.live, self.pending, self.aside) = (privateKeys, live, pending, aside)
         (self.nameless, self.isSettled) = (nameless, isSettled)
+    }
+}
+
+/// A state of an issuer in the store. It came to be after the store's log had last been read before, and before this was read.
+package struct Commit: Codable, Sendable, Equatable {
+    package struct Key: Codable, Sendable, Equatable {
+        package var kid: String
+        package var state: String
+        /// Of a retiring key, in seconds since 1970.
+        package var expiresAt: Int64?
+
+        package init(kid: String, state: String, expiresAt: Int64? = nil) {
+            (self.kid, self.state, self.expiresAt) = (kid, state, expiresAt)
+        }
+    }
+
+    package var issuer: String
+    /// Nil for one that is gone.
+    package var generation: Int?
+    /// The published ones.
+    package var keys: [Key]
+
+    package init(issuer: String, generation: Int?, keys: [Key]) {
+        (self.issuer, self.generation, self.keys) = (issuer, generation, keys)
+    }
+}
+
+/// The store was put back to an earlier day, which is when this begins, and an operator has decided about it with no agent running,
+/// which is when it ends. Generations begin anew with it.
+package struct Recovery: Codable, Sendable, Equatable {
+    /// What became of an issuer of which token and store said something else.
+    package struct Issuer: Codable, Sendable, Equatable {
+        package var name: String
+        /// A fresh one.
+        package var activeKid: String
+        /// Keys that were published before and do not come back.
+        package var revoked: [String]
+
+        package init(_ name: String, activeKid: String, revoked: [String]) {
+            (self.name, self.activeKid, self.revoked) = (name, activeKid, revoked)
+        }
+    }
+
+    package var issuers: [Issuer]
+    /// From when no agent can go by what was before any more.
+    package var doubtedFrom: Moment
+    /// When all of them had ended.
+    package var until: Moment
+
+    package init(_ issuers: [Issuer], doubtedFrom: Moment, until: Moment) {
+        (self.issuers, self.doubtedFrom, self.until) = (issuers, doubtedFrom, until)
     }
 }

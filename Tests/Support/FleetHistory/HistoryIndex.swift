@@ -18,6 +18,11 @@ struct HistoryIndex: Sendable {
     private(set) var documents: [String: [String: [At<DocumentFetch>]]] = [:]
     private(set) var deeds: [At<Deed>] = []
     private(set) var inventories: [At<Inventory>] = []
+    /// By issuer, in the order of the store's log.
+    private(set) var commits: [String: [At<Commit>]] = [:]
+    private(set) var recoveries: [At<Recovery>] = []
+    /// In the order in which they began.
+    private(set) var lags: [(begin: Moment, end: Moment)] = []
     private(set) var foreignKids: Set<String> = []
     /// JWK by kid, of each key set.
     private(set) var keySets: [Int: [String: String]] = [:]
@@ -37,9 +42,15 @@ struct HistoryIndex: Sendable {
             case .inventory(let it): inventories.append(At(begin: begin, end: end, what: it))
             case .foreignKey(let kid): foreignKids.insert(kid)
             case .keySet(let id, let text): keySets[id] = Self.keys(text)
+            case .commit(let it): commits[it.issuer, default: []].append(At(begin: begin, end: end, what: it))
+            case .recovery(let it): recoveries.append(At(begin: begin, end: end, what: it))
+            case .lag: lags.append((begin, end))
             case .refusal: break
             }
         }
+        lags.sort { $0.begin < $1.begin }
+        recoveries.sort { $0.begin < $1.begin }
+        if !recoveries.isEmpty { countGenerationsOn() }
         for issuer in signatures.keys { signatures[issuer]?.sort { $0.end < $1.end } }
         for issuer in changes.keys { changes[issuer]?.sort { $0.end < $1.end } }
         for issuer in rings.keys { rings[issuer]?.sort { $0.end < $1.end } }
@@ -50,7 +61,50 @@ struct HistoryIndex: Sendable {
     }
 
     var issuers: [String] {
-        Set(signatures.keys).union(changes.keys).union(rings.keys).union(documents.keys).sorted()
+        Set(signatures.keys).union(changes.keys).union(rings.keys).union(documents.keys).union(commits.keys).sorted()
+    }
+
+    /// With each recovery generations begin anew, at an earlier one: made to go on rising, as whoever reads a history expects.
+    private mutating func countGenerationsOn() {
+        func raised(_ generation: Int?, _ count: Int) -> Int? { generation.map { $0 + count * 1_000_000 } }
+        /// Agents say what was before until they are ended, the store from the moment on at which it was put back.
+        let (ends, begins) = (recoveries.map(\.end), recoveries.map(\.begin))
+        for issuer in rings.keys {
+            rings[issuer] = rings[issuer]?.map { event in
+                var ring = event.what
+                ring.generation = raised(ring.generation, ends.count { $0 <= event.end }) ?? 0
+                return At(begin: event.begin, end: event.end, what: ring)
+            }
+        }
+        for issuer in changes.keys {
+            changes[issuer] = changes[issuer]?.map { event in
+                var change = event.what
+                let count = ends.count { $0 <= event.end }
+                change.ifGeneration = raised(change.ifGeneration, count)
+                if case .done(var reply) = change.outcome {
+                    reply.generation = raised(reply.generation, count)
+                    change.outcome = .done(reply)
+                }
+                return At(begin: event.begin, end: event.end, what: change)
+            }
+        }
+        for issuer in commits.keys {
+            commits[issuer] = commits[issuer]?.map { event in
+                var commit = event.what
+                commit.generation = raised(commit.generation, begins.count { $0 <= event.end })
+                return At(begin: event.begin, end: event.end, what: commit)
+            }
+        }
+    }
+
+    /// The longest that anything was kept waiting at some time between two moments.
+    func longestLag(from begin: Moment, to end: Moment) -> Int64 {
+        var longest: Int64 = 0
+        for lag in lags {
+            if lag.begin > end { break }
+            if lag.end >= begin { longest = max(longest, lag.end - lag.begin) }
+        }
+        return longest
     }
 
     /// The kids that a fetched document has; none for one that was refused.
@@ -106,6 +160,10 @@ extension HistoryIndex {
             found.add(generation, kid, "\(event.what.agent)'s reply to \(event.what.kind.rawValue)")
         }
         for event in rings[issuer] ?? [] { found.add(event.what.generation, event.what.activeKid, event.what.agent) }
+        for event in commits[issuer] ?? [] {
+            guard let generation = event.what.generation else { continue }
+            for key in event.what.keys where key.state == "active" { found.add(generation, key.kid, "the store") }
+        }
         return found
     }
 }

@@ -92,9 +92,14 @@ package final class EtcdCluster: Sendable {
     }
 
     /// Calls with a gateway to all members, without a proxy in between.
-    package func withGateway<Value: Sendable>(_ body: (EtcdGateway) async throws -> Value) async throws -> Value {
+    ///
+    /// - Parameter watchIdle: how long a watch may be silent, by a member that stands still.
+    package func withGateway<Value: Sendable>(
+        watchIdle: Duration = .seconds(60), _ body: (EtcdGateway) async throws -> Value
+    ) async throws -> Value {
         var access = EtcdAccess(endpoints: try ports.indices.map { try endpoint($0) })
         access.limits.attempt = .seconds(2)
+        access.limits.watchIdle = watchIdle
         let gateway = try EtcdGateway(access, clock: MonotonicClock.nanoseconds)
         do {
             let value = try await body(gateway)
@@ -106,9 +111,9 @@ package final class EtcdCluster: Sendable {
         }
     }
 
-    /// Drops every revision before the present one.
-    package func compact() async throws {
-        let revision = try await withGateway { try await $0.read(.between("\0", "\u{1}")).revision }
+    /// Drops every revision before the present one, or before an earlier one.
+    package func compact(upTo last: Int64 = .max) async throws {
+        let revision = min(last, try await withGateway { try await $0.read(.between("\0", "\u{1}")).revision })
         for index in ports.indices where isRunning(index) {
             var request = HTTPClientRequest(url: url(index) + "/v3/kv/compaction")
             request.method = .POST
