@@ -2,6 +2,7 @@ import FleetHistory
 import FleetSupport
 import Foundation
 import Platform
+import SoftHSMSupport
 import TestSupport
 
 /// Etcd is put back to an earlier day under the agents, and an operator brings store and token together again.
@@ -48,6 +49,7 @@ extension Fleet {
         }
         var retained = last.mapValues(\.1)
         for _ in 0..<retained.count + 10 {
+            try token.mendIfCutShort()
             let outcome = try await Programs.run(
                 "privyseald",
                 ["recover", "--restored", "--yes", "--config", agents[0].configuration]
@@ -55,6 +57,10 @@ extension Fleet {
             if outcome.status == 0 { return Self.recovered(outcome.output, retained, known) }
             // It is not on the token any more, or nothing of its issuer differs.
             guard let kid = retained.first(where: { outcome.errors.contains("the key \($0.value) cannot come back") })?.key else {
+                if outcome.errors.contains("CKR_USER_PIN_NOT_INITIALIZED") {
+                    try await agents[0].correctPIN()
+                    continue
+                }
                 if outcome.errors.contains("etcd at") { continue }
                 throw CampaignError("recover --restored: \(outcome.errors)")
             }

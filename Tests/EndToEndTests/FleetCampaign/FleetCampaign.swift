@@ -25,7 +25,18 @@ struct FleetCampaign {
                 counts.sorted { $0.key < $1.key }.map { "  \($0.value)\t\($0.key)" }
             }
             return table(tally) + ["looked at:"] + table(report.looked) + ["not counted as violations:"] + table(report.excused)
-                + remarks.map { "note: \($0)" } + report.violations.prefix(40).map { "violation: \($0)" }
+                + remarks.map { "note: \($0)" } + violations
+        }
+
+        /// The first ones of each kind: a cause that shows a thousand times must not hide another.
+        private var violations: [String] {
+            var told: [Violation.Kind: Int] = [:]
+            let first = report.violations.filter { violation in
+                told[violation.kind, default: 0] += 1
+                return told[violation.kind, default: 0] <= 10
+            }
+            return first.map { "violation: \($0)" }
+                + told.sorted { $0.key.rawValue < $1.key.rawValue }.map { "found \($0.value) times: \($0.key.rawValue)" }
         }
     }
 
@@ -35,7 +46,7 @@ struct FleetCampaign {
     let isShared: Bool
     /// Seconds after which etcd is put back to an earlier day, and those that it takes until all is well again.
     private static let (round, restoration) = (480, 120)
-    /// Where the history is written to.
+    /// Where the history is written to, and beside it the agents' logs.
     var historyPath: String?
     let report: @Sendable (String) -> Void
 
@@ -83,7 +94,12 @@ struct FleetCampaign {
             guard Int((end - MonotonicClock.nanoseconds()) / Nanoseconds.second) > Self.restoration, fleet.etcd != nil,
                 EtcdCluster.hasClient
             else { continue }
-            try await fleet.restoreAndRecover(history, restarting: Int.random(in: 0..<3, using: &generator))
+            do {
+                try await fleet.restoreAndRecover(history, restarting: Int.random(in: 0..<3, using: &generator))
+            } catch {
+                failed("restore snapshot", error, history)
+                break
+            }
         }
         try await fleet.heal()
         try await Task.sleep(for: .seconds(Fleet.staleness))
@@ -91,8 +107,18 @@ struct FleetCampaign {
         for task in tasks { await task.value }
         var outcome = Outcome()
         try await settle(fleet, clients, history, &outcome)
-        if let historyPath { try history.write(to: historyPath) }
+        if let historyPath {
+            try history.write(to: historyPath)
+            for agent in fleet.agents {
+                try Data(agent.text.utf8).write(to: URL(fileURLWithPath: "\(historyPath).\(agent.name).log"))
+            }
+        }
         return await judge(fleet, history, lags, outcome)
+    }
+
+    private func failed(_ name: String, _ error: any Error, _ history: History) {
+        let now = MonotonicClock.nanoseconds()
+        history.add(now, now, .deed(Deed("failed: \(name): \(error)", [])))
     }
 
     /// Has things happen for so many seconds, row beside row.
@@ -107,9 +133,7 @@ struct FleetCampaign {
                         do {
                             try await fleet.suffer(nemesis, history)
                         } catch {
-                            history.add(
-                                MonotonicClock.nanoseconds(), MonotonicClock.nanoseconds(),
-                                .deed(Deed("failed: \(nemesis.name): \(error)", [])))
+                            failed(nemesis.name, error, history)
                         }
                     }
                 }
@@ -122,13 +146,17 @@ struct FleetCampaign {
 
     private func judge(_ fleet: Fleet, _ history: History, _ lags: Lags, _ soFar: Outcome) async -> Outcome {
         var outcome = soFar
-        var limits = FleetChecker.Limits()
-        limits.staleAfter = Int64(Fleet.staleAfter) * Nanoseconds.second
         if fleet.log.gaps > 0 { outcome.remarks.append("commits were lost to the store's log \(fleet.log.gaps) times") }
         outcome.remarks.append("this machine kept tasks waiting for \(lags.longest / 1_000_000) ms at most")
-        outcome.report = await FleetChecker(history, limits: limits).check()
-        outcome.tally = Self.tally(history)
+        (outcome.report, outcome.tally) = await Self.judge(history)
         return outcome
+    }
+
+    /// What is found in a history.
+    static func judge(_ history: History) async -> (CheckReport, tally: [String: Int]) {
+        var limits = FleetChecker.Limits()
+        limits.staleAfter = Int64(Fleet.staleAfter) * Nanoseconds.second
+        return (await FleetChecker(history, limits: limits).check(), tally(history))
     }
 
     /// Waits until nothing is under way any more, and looks at everything once.

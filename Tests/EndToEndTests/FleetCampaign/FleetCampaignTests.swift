@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// `PRIVYSEAL_FLEET_MINUTES`, `PRIVYSEAL_SEED`, `PRIVYSEAL_FLEET_AGENTS` and `PRIVYSEAL_FLEET_HISTORY` make it longer, another one,
-/// one of a single agent, and keep what happened; see `scripts/soak fleet`.
+/// one of a single agent, and keep what happened; `PRIVYSEAL_FLEET_JUDGE` judges that again; see `scripts/soak fleet`.
 @Suite("A fleet to which bad things happen")
 struct FleetCampaignTests {
     @Test("of one agent with a store of its own signs nothing that does not verify, and loses no key")
@@ -67,10 +67,20 @@ extension FleetCampaignTests {
         expectWell(outcome)
     }
 
+    /// What `scripts/soak fleet --judge` starts.
+    @Test("is judged again", .enabled(if: Soak.judged != nil))
+    func judge() async throws {
+        var outcome = FleetCampaign.Outcome()
+        (outcome.report, outcome.tally) = await FleetCampaign.judge(try History.read(Soak.judged ?? ""))
+        for line in outcome.lines { Soak.tell(line) }
+        #expect(outcome.report.violations.isEmpty)
+    }
+
     /// What the environment says of it.
     struct Soak {
         private static let environment = ProcessInfo.processInfo.environment
         static var minutes: Int? { environment["PRIVYSEAL_FLEET_MINUTES"].flatMap { Int($0) } }
+        static var judged: String? { environment["PRIVYSEAL_FLEET_JUDGE"] }
         let seed = environment["PRIVYSEAL_SEED"].flatMap { UInt64($0) } ?? 1
         let agents = environment["PRIVYSEAL_FLEET_AGENTS"].flatMap { Int($0) } ?? 3
         let history = environment["PRIVYSEAL_FLEET_HISTORY"].flatMap { $0.isEmpty ? nil : $0 }

@@ -23,6 +23,7 @@ extension Fleet {
         let live = Set(before.live.map(\.keyID))
         inventory.live.removeAll { !live.contains($0.keyID) }
         inventory.privateKeys = keys.privateKeys
+        inventory.nameless = keys.namelessKeys
         inventory.isSettled = false
         return inventory
     }

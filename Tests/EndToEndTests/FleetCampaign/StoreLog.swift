@@ -77,6 +77,8 @@ final class StoreLog: Sendable {
             let keys = record?.rings.values.joined().map { Commit.Key(kid: $0.kid, state: $0.state, expiresAt: $0.expiresAt) }
             history.add(before, now, .commit(Commit(issuer: parts[4], generation: record?.generation, keys: keys ?? [])))
         }
+        // A watch that has been opened again has told nothing yet of what happened before.
+        guard !events.isEmpty else { return }
         state.withLock { state in
             state.readAt = now
             if state.revision > 0 { state.revision = max(state.revision, events.map(\.value.modified).max() ?? 0) }
