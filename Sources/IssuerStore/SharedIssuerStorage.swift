@@ -5,6 +5,9 @@ public import KeyLifecycle
 /// What it tells by itself (`watch`, who is there) is a hint to look. What holds is what a linearizable read or a commit says.
 /// - Throws: `StoreError` from every call.
 public protocol SharedIssuerStorage: IssuerStorage {
+    /// The id of the agent that this is opened for, which no other of the fleet has.
+    var agent: String { get }
+
     /// Reads everything as of one revision.
     ///
     /// - Throws: `StoreError` with `.corrupt` for what no release writes, unless it is about one issuer: that is in
@@ -53,6 +56,14 @@ public protocol SharedIssuerStorage: IssuerStorage {
 
     /// Gives a claim back. One that this agent has not is left alone.
     func releaseStandby(of issuer: IssuerName) async throws
+
+    /// Shows the others how far this agent's audit log has come, in place of what it showed before. It stays when the agent leaves.
+    ///
+    /// - Throws: `StoreError` with `.occupied` when another agent has taken the id.
+    func publish(_ head: PublishedHead) async throws
+
+    /// What each agent has shown last of its audit log, one that has left included. What cannot be read is left out.
+    func heads() async throws -> [PublishedHead]
 
     /// What is wrong with parts of the store, whether it works without them or not: each is asked by itself. For once a minute.
     func troubles() async -> [StoreError]

@@ -179,6 +179,37 @@ struct SharedContractTests {
         }
     }
 
+    @Test("each agent shows how far its audit log has come, and that stays", arguments: SharedImplementation.allCases)
+    func heads(_ implementation: SharedImplementation) async throws {
+        func head(_ agent: String, _ seq: UInt64) -> PublishedHead {
+            PublishedHead(
+                agent: agent, seq: seq, hash: String(repeating: "a", count: 64), kid: "k", signature: "s", signedAt: Int64(seq))
+        }
+        try await implementation.withScene { scene in
+            let (a, b) = (try await scene.member("a"), try await scene.member("b"))
+            #expect(a.agent == "a" && b.agent == "b")
+            #expect(try await a.heads().isEmpty)
+            let before = try await a.head().head
+            try await a.publish(head("a", 7))
+            try await b.publish(head("b", 3))
+            try await a.publish(head("a", 9))
+            // Also one of a lower number: what has come of it is for the others to see.
+            try await b.publish(head("b", 2))
+            #expect(try await b.heads() == [head("a", 9), head("b", 2)])
+            #expect(try await a.head().head == before, "it is no commit")
+            try await scene.expireLeases(of: "a")
+            try await b.leave()
+            await #expect(throws: StoreError(.unavailable, "", hint: "")) { try await b.publish(head("b", 4)) }
+            let reader = try await scene.agent("x")
+            #expect(try await reader.heads() == [head("a", 9), head("b", 2)])
+            let again = try await scene.agent("a", "2", on: "elsewhere")
+            try await again.join(.fixture("a", "2"))
+            try await again.publish(head("a", 11))
+            await #expect(throws: Self.occupied) { try await a.publish(head("a", 10)) }
+            #expect(try await reader.heads() == [head("a", 11), head("b", 2)])
+        }
+    }
+
     @Test("a report that would name too much names nothing, and says so", arguments: SharedImplementation.allCases)
     func longReport(_ implementation: SharedImplementation) async throws {
         try await implementation.withScene { scene in

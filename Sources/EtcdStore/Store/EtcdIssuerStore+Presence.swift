@@ -76,7 +76,7 @@ extension EtcdIssuerStore {
         }
     }
 
-    private func joined() throws(StoreError) -> FleetMember {
+    func joined() throws(StoreError) -> FleetMember {
         guard let member = presence.withLock({ $0.member }) else {
             throw StoreError(.unavailable, "the agent \(by.agent) has not joined the fleet", hint: "have it join first")
         }
@@ -86,7 +86,9 @@ extension EtcdIssuerStore {
     /// Puts what this agent says of itself, as long as it is a member.
     ///
     /// An older word that arrives late is refused, since each compares the revision of the one before.
-    private func say(_ key: String, _ record: some StoreRecord) async throws(StoreError) {
+    ///
+    /// - Parameter isKept: whether it stays when the agent's lease ends.
+    func say(_ key: String, _ record: some StoreRecord, kept isKept: Bool = false) async throws(StoreError) {
         for _ in 0..<16 {
             let member = try joined()
             let place = layout.member(member.id)
@@ -94,11 +96,15 @@ extension EtcdIssuerStore {
             var change = StoreChange(id: SystemRandom.hexadecimal(bytes: 16))
             try change.put(key, record)
             let bytes = change.written[key] ?? []
-            let outcome = try await underLease { lease in
+            let transaction: @Sendable (Int64?) -> EtcdTransaction = { lease in
                 EtcdTransaction(
                     comparing: [.modified(place, memberRevision), .modified(key, revision)],
                     success: [.put(key, bytes, lease: lease)], failure: [.get(.key(place)), .get(.key(key))])
             }
+            let outcome =
+                isKept
+                ? try await Self.asking { () async throws(EtcdError) in try await gateway.carryOut(transaction(nil)) }
+                : try await underLease(transaction)
             if outcome.succeeded { return presence.withLock { $0.revisions[key] = outcome.revision } }
             let found = outcome.found.last?.values.first
             presence.withLock { $0.revisions[key] = found?.modified ?? 0 }

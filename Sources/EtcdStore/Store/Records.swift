@@ -226,3 +226,16 @@ struct ClaimRecord: StoreRecord {
     var change = ""
     var by: ActorRecord
 }
+
+/// The last signed head of an agent's audit log.
+struct AuditHeadRecord: StoreRecord {
+    var change = ""
+    var incarnation: String
+    var seq: Int64
+    /// Hexadecimal.
+    var hash: String
+    var kid: String
+    var signature: String
+    /// By the agent's wall clock, in milliseconds since 1970.
+    var signedAt: Int64
+}

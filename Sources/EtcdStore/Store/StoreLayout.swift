@@ -51,6 +51,8 @@ struct StoreLayout: Hashable, Sendable {
     /// How far each has come, under its lease.
     var views: String { base + "views/" }
     var claims: String { base + "claims/" }
+    /// The last signed head of each agent's audit log, without a lease.
+    var heads: String { base + "heads/" }
 
     func issuer(_ name: IssuerName) -> String { issuers + name.text }
     func ended(_ name: IssuerName) -> String { "\(ended)\(name.text)/" }
@@ -66,6 +68,7 @@ struct StoreLayout: Hashable, Sendable {
     func agent(_ id: String) -> String { agents + id }
     func view(_ id: String) -> String { views + id }
     func claim(_ name: IssuerName) -> String { claims + name.text }
+    func head(_ id: String) -> String { heads + id }
 
     /// What has become of a `CKA_ID`. Never deleted, so never read as a whole.
     func keyID(_ id: KeyID) -> String { "\(keyIDs)\(id)" }

@@ -172,6 +172,24 @@ extension InMemorySharedStore {
             try await change { state, _ throws(StoreError) in state.release(issuer, user) }
         }
 
+        // MARK: Audit logs
+
+        public var agent: String { user.agent }
+
+        public func publish(_ head: PublishedHead) async throws {
+            let (user, member) = (user, try joined())
+            try await change { state, _ throws(StoreError) in
+                _ = try state.confirm(member, user)
+                state.heads[user.agent] = head
+            }
+        }
+
+        public func heads() async throws -> [PublishedHead] {
+            try await line.pass(isChange: false) {
+                store.common.withLock { state in state.heads.sorted { $0.key < $1.key }.map(\.value) }
+            }
+        }
+
         // MARK: What is committed
 
         @discardableResult

@@ -54,6 +54,11 @@ public final class InMemorySharedStore: Sendable {
         }
     }
 
+    /// Has an agent's audit log look as if it had come so far, as whoever can write to etcd might.
+    public func edit(head: PublishedHead) {
+        changing { state, _ in state.heads[head.agent] = head }
+    }
+
     /// Has these issuers not be believed, and no others.
     public func setUnreadable(_ issuers: [IssuerName: String]) {
         changing { state, _ in
@@ -159,6 +164,8 @@ struct SharedState: Sendable {
     private var claims: [IssuerName: Claim] = [:]
     private var leases: [SharedUser: Lease] = [:]
     var machines: [String: Machine] = [:]
+    /// What each agent has shown of its audit log.
+    var heads: [String: PublishedHead] = [:]
     var lines: [StoreLine] = []
 
     mutating func touchContents() {
