@@ -17,6 +17,8 @@ public final class AgentServer: Service {
     let pins: PINWatch
     /// Follows a store that other agents change as well; `nil` for one of this agent's own.
     let fleet: StoreFollower?
+    /// Keeps the heads of the other agents' audit logs; `nil` where there are none.
+    let heads: HeadExchange?
     private let store: any IssuerStorage
     private let log: Logger
     private let startGate: StartGate
@@ -79,6 +81,7 @@ public final class AgentServer: Service {
             (store as? any SealedStorage)?.use(hsm.recordSealer(deployment: store.deployment.id), isJudging: true)
             try await server.registry.load()
             await server.fleet?.start()
+            await server.heads?.start()
             if let socket = configuration.activated {
                 configuration.sayWhatDiffers(socket, environment.log)
                 try server.listener.start(on: socket)
@@ -117,6 +120,8 @@ public final class AgentServer: Service {
         }
         self.fleet = fleet
         let clock = fleet?.time.bounding(environment.clock) ?? environment.clock
+        heads = fleet.map { HeadExchange(store: $0.store, audit: audit, clock: environment.clock, log: environment.log) }
+        if let member = fleet?.member { audit.entitle(agent: member.id, deployment: store.deployment.id) }
         let registry = IssuerRegistry(
             store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: clock,
             publicBaseURL: configuration.publicBaseURL, log: environment.log, journal: audit,
@@ -239,7 +244,7 @@ public final class AgentServer: Service {
     /// Has heads of the audit log signed, once the token may have a key made on it.
     private func signHeadsOfKnownToken() async {
         guard audit.lacksSigner, await registry.standing.isChecked, await registry.mayTouchToken else { return }
-        audit.signHeads(with: hsm.headSigner(deployment: store.deployment.id))
+        audit.signHeads(with: hsm.headSigner(deployment: store.deployment.id, agent: fleet?.member.id))
         audit.signHeadSoon()
     }
 
@@ -275,7 +280,12 @@ public final class AgentServer: Service {
         // Connections may have ended before what was asked for on them.
         await forAtMost(Self.stepTimeout) { [underWay] in await underWay.drained() }
         await registry.end(destroyingFor: Self.stepTimeout)
+        await heads?.stop()
+        // A store that did not answer is not waited for.
+        let isInTouch = await fleet?.standing.isInTouch ?? false
+        if isInTouch { await forAtMost(Self.stepTimeout) { [heads] in await heads?.look() } }
         await forAtMost(Self.stepTimeout) { [audit] in await audit.signHead() }
+        if isInTouch { await forAtMost(Self.stepTimeout) { [heads] in await heads?.publish() } }
         await hsm.shutdown()
         // Others wait for an agent that has a signature under way until it cannot hand it over any more.
         if !hasStuckCalls { await forAtMost(Self.stepTimeout) { [fleet] in await fleet?.stop() } }

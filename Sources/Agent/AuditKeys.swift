@@ -18,7 +18,7 @@ extension AuditPublicKey {
         if !visible.isEmpty { return visible }
         let hsm = try await PINWatch.logIn(configuration, store: store, environment)
         do {
-            let keys = try await hsm.headSigner(deployment: deployment).publicKeys()
+            let keys = try await hsm.auditPublicKeys(of: deployment)
             await hsm.shutdown()
             return keys
         } catch {

@@ -1,6 +1,7 @@
 public import AgentProtocol
 public import IssuerStore
 public import KeyLifecycle
+import Platform
 
 /// Token and store of an agent that is not running, for what only an operator may decide.
 ///
@@ -9,6 +10,7 @@ public struct OfflineAgent: Sendable {
     private let hsm: HSM
     private let registry: IssuerRegistry
     private let audit: AuditConfiguration
+    private let journal: OfflineJournal
     private let environment: AgentEnvironment
     private let store: any IssuerStorage
 
@@ -25,15 +27,17 @@ public struct OfflineAgent: Sendable {
         var configuration = configuration
         configuration.hsm.sessions = 1
         let hsm = try await PINWatch.logIn(configuration, store: store, environment)
+        let journal = OfflineJournal()
         let registry = IssuerRegistry(
             store: store, custody: hsm.custody, hsmStatus: hsm.status, clock: environment.clock,
-            publicBaseURL: configuration.publicBaseURL, log: environment.log)
+            publicBaseURL: configuration.publicBaseURL, log: environment.log, journal: journal)
         (store as? any SealedStorage)?.use(hsm.recordSealer(deployment: store.deployment.id), isJudging: !isTrusting)
         do {
             try await registry.load()
             let value = try await body(
                 OfflineAgent(
-                    hsm: hsm, registry: registry, audit: configuration.audit, environment: environment, store: store))
+                    hsm: hsm, registry: registry, audit: configuration.audit, journal: journal, environment: environment,
+                    store: store))
             await registry.drain()
             try await hsm.end()
             return value
@@ -94,9 +98,39 @@ public struct OfflineAgent: Sendable {
     /// - Throws: `AuditError` when the first cannot be written: nothing is changed then.
     private func recorded<Value: Sendable>(_ method: Method, _ change: () async throws -> Value) async throws -> Value {
         let log = try AuditLog(audit, clock: environment.clock, log: environment.log)
+        if let shared = store as? any SharedIssuerStorage {
+            log.entitle(agent: shared.agent, deployment: store.deployment.id)
+            journal.use(log)
+        }
         // A second record that cannot be written is told by the log itself, as critical.
         let outcome = await log.recordChange(log.ownEntry(method), change).outcome
+        // What a change leaves to do is recorded with it.
+        await registry.drain()
+        journal.use(nil)
         await log.close()
         return try outcome.get()
+    }
+}
+
+/// Records what is done to a store that several agents share, while a change is under way. What is done by itself is recorded as the
+/// command that does it.
+private final class OfflineJournal: KeyJournal {
+    /// The log that is open.
+    private let log = Locked<AuditLog?>(nil)
+
+    func use(_ log: AuditLog?) {
+        self.log.withLock { $0 = log }
+    }
+
+    func attempt(_ deed: String) async throws {}
+    func note(_ deed: String) {}
+
+    func begin(_ change: AuditChange) async throws {
+        guard let log = log.withLock({ $0 }) else { throw AuditError.logClosed }
+        try await log.recordOnDisk(change)
+    }
+
+    func end(_ change: AuditChange) {
+        log.withLock { $0 }?.record(change)
     }
 }

@@ -568,6 +568,61 @@ struct StoreInEtcdTests {
         }
     }
 
+    @Test("the audit logs of three agents are proven together, and one that is cut off is named by the others")
+    func auditLogs() async throws {
+        try await Scene.with { scene in
+            let site = scene.site
+            try site.writeAgentConfiguration(
+                replacing: ["store: { sqlite: \(site.directory)/store.db }": scene.store(agent: "a")])
+            #expect(try await scene.privyseald("init").status == 0)
+            let first = try await site.startAgent()
+            var others: [Daemon] = []
+            for name in ["b", "c"] {
+                let path = try scene.write("\(name).yaml", store: scene.store(memory: "\(name).json", agent: name))
+                let text = try String(contentsOfFile: path, encoding: .utf8).replacing("/agent.sock", with: "/\(name).sock")
+                try (text + "\naudit: { path: \(site.directory)/\(name).log }\n")
+                    .write(toFile: path, atomically: true, encoding: .utf8)
+                try site.set(mode: 0o600, of: path)
+                let agent = try site.start(at: "\(Programs.directory)/privyseald", ["serve", "--config", path])
+                try #require(await site.agentAnswers(on: "\(site.directory)/\(name).sock"), "\(agent.text)")
+                others.append(agent)
+            }
+            func ask(_ name: String, _ arguments: String...) async throws -> Programs.Outcome {
+                try await Programs.run(
+                    "privyseal", arguments, environment: ["PRIVYSEAL_SOCKET": "\(site.directory)/\(name).sock"])
+            }
+            try await scene.create()
+            let rotated = try await ask("b", "rotate", "demo", "--yes", "-o", "json")
+            #expect(rotated.status == 0, "\(rotated)")
+            let revoked = try await ask("c", "keys", "revoke", scene.show(), "--yes")
+            #expect(revoked.status == 0, "\(revoked)")
+            #expect(await first.end() == 0)
+            for other in others { #expect(await other.end() == 0) }
+
+            let key = try await scene.privyseald("audit key")
+            for name in ["a", "b", "c"] { #expect(key.output.contains("agent: \(name)\nkid: "), "\(key)") }
+            let pem = site.directory + "/audit.pem"
+            try key.output.write(toFile: pem, atomically: true, encoding: .utf8)
+            let logs = ["audit.log", "b.log", "c.log"].map { "\(site.directory)/\($0)" }
+            func verified() async throws -> Programs.Outcome {
+                try await Programs.run("privyseald", ["audit", "verify"] + logs + ["--public-key", pem])
+            }
+            let whole = try await verified()
+            #expect(whole.status == 0 && whole.output.contains("the fleet: intact: 3 logs, "), "\(whole)")
+
+            let lines = try String(contentsOfFile: logs[0], encoding: .utf8).split(separator: "\n")
+            let last = try #require(lines.lastIndex { $0.contains(#""type":"head""#) })
+            try (lines[..<(last - 1)].joined(separator: "\n") + "\n").write(toFile: logs[0], atomically: false, encoding: .utf8)
+            let cut = try await verified()
+            #expect(cut.status == 1 && cut.output.contains("the log of agent a is cut off: its head of record "), "\(cut)")
+            try await site.startAgent()
+            #expect(
+                await poll("health") {
+                    try await site.privyseal("health").errors.contains("the audit log of this agent was cut off")
+                })
+        }
+    }
+
     @Test("goes on where a move was killed, whenever that was")
     func killed() async throws {
         try await Scene.with { scene in

@@ -37,7 +37,7 @@ final class ClosedAuditFile: AuditFile {
 struct AuditAppender: Sendable {
     let file: any AuditFile
     /// What the next records have to be preceded by: what was noticed of the file and has not been recorded.
-    var unsaid: [String]
+    var unsaid: [AuditText]
     /// Where the last whole record ends.
     private var end: Int
     /// Bytes after that which belong to no record and could not be taken back.
@@ -52,7 +52,7 @@ struct AuditAppender: Sendable {
     }
 
     /// - Parameter unsaid: what the first records in the file say.
-    init(_ file: any AuditFile, saying unsaid: [String] = []) {
+    init(_ file: any AuditFile, saying unsaid: [AuditText] = []) {
         self.file = file
         self.unsaid = unsaid
         end = (try? file.size()) ?? 0

@@ -43,6 +43,8 @@ final class AuditHeads: Sendable {
         var trouble: AuditError?
         /// The record that was last written for a head: while it is the last of all, there is nothing new to sign.
         var record: AuditLink?
+        /// The last head that was signed, and when, in milliseconds since 1970.
+        var latest: (head: SignedHead, at: Int64)?
         /// When a signature was last due, in nanoseconds of the monotonic clock.
         var signedAt: Int64
     }
@@ -52,16 +54,18 @@ final class AuditHeads: Sendable {
     /// Seconds between two signatures; `nil` when heads are not signed.
     private let interval: Int?
     private let writer: AuditWriter
+    private let clock: AgentClock
     private let log: Logger
 
     /// Seconds after which a head is tried again that could not be signed.
     private static let retry = 60
     private static let second: Int64 = 1_000_000_000
 
-    init(every interval: Int?, _ writer: AuditWriter, at now: Int64, log: Logger) {
-        state = Locked(State(signedAt: now))
+    init(every interval: Int?, _ writer: AuditWriter, clock: AgentClock, log: Logger) {
+        state = Locked(State(signedAt: clock.monotonic()))
         self.interval = interval
         self.writer = writer
+        self.clock = clock
         self.log = log
     }
 
@@ -70,6 +74,9 @@ final class AuditHeads: Sendable {
 
     /// Whether heads are to be signed, and there is no signer.
     var lacksSigner: Bool { interval != nil && state.withLock { $0.signer == nil } }
+
+    /// The last head that was signed and is recorded since this log was opened, and when, in milliseconds since 1970.
+    var latest: (head: SignedHead, at: Int64)? { state.withLock { $0.latest } }
 
     /// Has heads signed from now on.
     func use(_ signer: any HeadSigner) {
@@ -126,7 +133,21 @@ final class AuditHeads: Sendable {
                 .unsigned, "the audit key does not sign: \(error)", hint: "check the token; it is tried again by itself")
         }
         if let error = await writer.writeToDisk(.head(head)) { return error }
+        state.withLock { [now = clock.wallMilliseconds()] in $0.latest = (head, now) }
         if let last = writer.last, last.seq == link.seq + 1 { state.withLock { $0.record = last } }
+        return nil
+    }
+
+    /// Records what another agent of the fleet has signed of its own log, on the disk when this returns `nil`.
+    ///
+    /// It is no reason to sign anew: the logs of agents at rest would have each other grow for ever.
+    func witness(_ head: SignedHead, of agent: String, signedAt time: String) async -> AuditError? {
+        let before = writer.last
+        if let error = await writer.writeToDisk(.witness(head, of: agent, signedAt: time)) { return error }
+        guard let before, let last = writer.last, last.seq == before.seq + 1 else { return nil }
+        state.withLock { state in
+            if state.record == before { state.record = last }
+        }
         return nil
     }
 }

@@ -2,8 +2,8 @@ import Foundation
 import Logging
 import Platform
 
-/// What other processes have done to the log's file while it was in use. Each is recorded in the log; here it is kept until an operator
-/// has taken note of it, over a restart too.
+/// What other processes have done to the log's file while it was in use, and logs of a fleet that went back. Each is recorded in the
+/// log; here it is kept until an operator has taken note of it, over a restart too.
 final class AuditIncidents: Sendable {
     private struct State {
         /// One line each, the oldest first.
@@ -37,11 +37,12 @@ final class AuditIncidents: Sendable {
 
     /// Keeps it for health, and says it in the agent's own log where it is new.
     ///
+    /// - Parameter summary: of the line, for the agent's own log.
     /// - Returns: whether it is none of those that are known.
     @discardableResult
-    func report(_ line: String) -> Bool {
+    func report(_ line: String, _ summary: String = "somebody has changed the audit log while it was written") -> Bool {
         let isNew = add(line)
-        if isNew { logger.critical("somebody has changed the audit log while it was written", metadata: ["what": "\(line)"]) }
+        if isNew { logger.critical("\(summary)", metadata: ["what": "\(line)"]) }
         return isNew
     }
 

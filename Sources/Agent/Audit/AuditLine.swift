@@ -16,6 +16,11 @@ struct AuditLine: Sendable {
         case start
         case note
         case head(SignedHead)
+        /// Whose log this is.
+        case agent(String)
+        case change(AuditChange)
+        /// A head of another agent's log.
+        case witness(of: String, SignedHead)
     }
 
     var link: AuditLink { AuditLink(seq: seq, hash: hash) }
@@ -33,6 +38,15 @@ struct AuditLine: Sendable {
         case "head":
             guard let head = members.head else { return nil }
             kind = .head(head)
+        case "agent":
+            guard let agent = members.agent else { return nil }
+            kind = .agent(agent)
+        case "change":
+            guard let change = members.change else { return nil }
+            kind = .change(change)
+        case "witness":
+            guard let agent = members.agent, let head = members.head else { return nil }
+            kind = .witness(of: agent, head)
         default: return nil
         }
         seq = UInt64(members.seq)
@@ -51,6 +65,21 @@ struct AuditLine: Sendable {
         let signedHash: String?
         let kid: String?
         let signature: String?
+        let agent: String?
+        let step: String?
+        let issuer: String?
+        let generation: Int?
+        let created: Bool?
+        let deleted: Bool?
+        let revision: Int64?
+
+        var change: AuditChange? {
+            guard let step = step.flatMap(AuditChange.Step.init), generation ?? 0 >= 0 else { return nil }
+            var change = AuditChange(step, issuer: issuer, generation: generation)
+            (change.isCreation, change.isDeletion) = (created ?? false, deleted ?? false)
+            change.revision = revision
+            return change
+        }
 
         var head: SignedHead? {
             guard let signedSeq, signedSeq >= 0, let hash = signedHash.flatMap({ [UInt8](hexadecimal: $0) }), hash.count == 32,

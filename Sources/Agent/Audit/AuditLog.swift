@@ -38,6 +38,8 @@ public final class AuditLog: Sendable {
     let place: AuditPlace
     let heads: AuditHeads
     let incidents: AuditIncidents
+    /// The record that the log ended in when it was opened; `nil` for one that began then.
+    let openedAfter: AuditLink?
     /// What each user has had the log grow by, and the refusals that are only counted.
     private let growth: Locked<AuditGrowth>
     private let executables = CallerExecutables()
@@ -76,13 +78,14 @@ public final class AuditLog: Sendable {
         let path = configuration.path
         let (file, ownLast, cut) = try AuditPlace.opened(path, open)
         let last = ownLast ?? AuditTail.ofRotated(path)
+        openedAfter = last
         growth = Locked(AuditGrowth(limit: configuration.limitPerUser))
         health = AuditHealth(clock: clock, log: log)
         incidents = AuditIncidents(of: path, trusting: configuration.trusted, log: log)
         writer = AuditWriter(
             file, after: last, health, incidents, keeper, clock: clock, sendingRepliesTogether: sendingRepliesTogether)
         place = AuditPlace(path, open: open, writer, health, incidents, keeper, clock: clock, log: log)
-        heads = AuditHeads(every: configuration.headInterval, writer, at: clock.monotonic(), log: log)
+        heads = AuditHeads(every: configuration.headInterval, writer, clock: clock, log: log)
         if last == nil { writer.submit(.start) }
         if cut > 0 { writer.submit(.note(AuditPlace.note(ofCut: cut))) }
         if let trouble { throw trouble }
@@ -141,6 +144,31 @@ public final class AuditLog: Sendable {
     func record(note: String) {
         writer.submit(.note(note))
         signHeadSoon()
+    }
+
+    // MARK: - Among the logs of a fleet
+
+    /// Has the log say whose it is.
+    func entitle(agent: String, deployment: String) {
+        place.entitle(.agent(agent, deployment: deployment))
+    }
+
+    /// Records what is about to be done to a store that several agents share, and returns once that is on the disk.
+    ///
+    /// - Throws: `AuditError`: it must not be done then.
+    func recordOnDisk(_ change: AuditChange) async throws {
+        if let trouble { throw trouble }
+        if let error = await writer.writeToDisk(.change(change)) { throw error }
+    }
+
+    /// Records what has come of it.
+    func record(_ change: AuditChange) {
+        writer.submit(.change(change))
+    }
+
+    /// Something is wrong with a log of the fleet: records it, and keeps it for `health` until an operator has taken note of it.
+    func report(_ line: String) {
+        if incidents.report(line, "an audit log of the fleet is not what it was") { writer.submit(.note(line)) }
     }
 
     /// An operator has taken note of what was done to the file; that is recorded.

@@ -10,6 +10,8 @@ final class AuditPlace: Sendable {
         var isSwitching = false
         /// A file that was moved away and is not said to have been rotated, and when the log went on without it.
         var moved: (line: String, at: Int64)?
+        /// What every file begins with: whose log it is.
+        var title: AuditText?
 
         /// - Returns: whether no other thread is about to.
         mutating func beginSwitch() -> Bool {
@@ -70,6 +72,12 @@ final class AuditPlace: Sendable {
         "\(bytes) bytes of a record that was cut short were removed"
     }
 
+    /// Has this file, and every one that the log goes on in, say whose log it is.
+    func entitle(_ title: AuditText) {
+        state.withLock { $0.title = title }
+        writer.submit(title)
+    }
+
     // MARK: - A rotation that says so
 
     /// Goes on in the file that is at the path now, for a rotation that has moved the one before. The chain goes on too.
@@ -119,8 +127,9 @@ final class AuditPlace: Sendable {
         _ file: any AuditFile, cut: Int, saying lines: [String] = [], _ switched: @escaping @Sendable () -> Void = {}
     ) {
         let lines = cut > 0 ? lines + [Self.note(ofCut: cut)] : lines
+        let title = state.withLock { $0.title }
         writer.submit(
-            .file(file, saying: lines) { [self] in
+            .file(file, saying: [title].compactMap(\.self) + lines.map { .note($0) }) { [self] in
                 state.withLock { state in
                     state.isSwitching = false
                     state.strayedAt = nil

@@ -17,6 +17,8 @@ struct AuditProofs: Sendable {
     /// The first record that was read: its number, and what it names as the one before it.
     private var beginning: (seq: UInt64, prev: [UInt8])?
     private var window = LinkWindow()
+    /// Whose log it says it is.
+    private var agent: String?
     /// Seconds since 1970: of the last proof, and the latest of a record since.
     private var provenAt: Int64?
     private var latestSince: Int64?
@@ -38,7 +40,12 @@ struct AuditProofs: Sendable {
     mutating func take(_ record: AuditLine) -> [String] {
         if beginning == nil { beginning = (record.seq, record.prev) }
         window.add(record.link)
-        latestSince = max(latestSince ?? record.seconds, record.seconds)
+        switch record.kind {
+        // What others have signed is noted without being signed at once: nobody could gain by such a record.
+        case .witness: break
+        default: latestSince = max(latestSince ?? record.seconds, record.seconds)
+        }
+        if case .agent(let agent) = record.kind { self.agent = agent }
         var findings: [String] = []
         if let hashes = known[record.seq] {
             seen.insert(record.seq)
@@ -58,6 +65,9 @@ struct AuditProofs: Sendable {
             return keys.contains { $0.kid == head.kid }
                 ? "the signature of head record \(record.seq) is not valid"
                 : "head record \(record.seq) is signed by another key, \(head.kid)"
+        }
+        if let agent, let other = keys.first(where: { $0.kid == head.kid })?.agent, other != agent {
+            return "head record \(record.seq) is signed by the audit key of agent \(other), and the log is that of \(agent)"
         }
         let signed = head.link.seq
         guard signed < record.seq else {

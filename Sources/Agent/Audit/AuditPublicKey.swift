@@ -3,6 +3,8 @@ import JOSE
 
 /// The public half of an audit key: P-256, or RSA of 2048 bits or more.
 public struct AuditPublicKey: Sendable {
+    /// Whose key it is, where several agents share a token; `nil` where that is not said.
+    public let agent: String?
     private let key: PublicKey
     private let verifier: SignatureVerifier
 
@@ -14,7 +16,8 @@ public struct AuditPublicKey: Sendable {
 
     public var kid: String { key.kid }
 
-    /// The keys in a PEM text (RFC 7468 §13), one or more; what stands between them is passed over.
+    /// The keys in a PEM text (RFC 7468 §13), one or more. Of what stands before each, a line `agent: NAME` says whose it is; the rest
+    /// is passed over.
     ///
     /// - Throws: `AuditError` for a text without a key, or with one of another kind.
     public static func keys(pem: String) throws(AuditError) -> [AuditPublicKey] {
@@ -23,7 +26,9 @@ public struct AuditPublicKey: Sendable {
                 guard let start = block.range(of: begin),
                     let bytes = Data(base64Encoded: block[start.upperBound...].filter { !$0.isWhitespace })
                 else { throw JOSEError(.subjectPublicKeyInfoInvalid, "this is no PEM of a public key") }
-                return try AuditPublicKey(PublicKey(subjectPublicKeyInfo: Array(bytes)))
+                let agent = block[..<start.lowerBound].split(whereSeparator: \.isNewline).last { $0.hasPrefix("agent: ") }
+                return try AuditPublicKey(
+                    PublicKey(subjectPublicKeyInfo: Array(bytes)), agent: agent.map { String($0.dropFirst("agent: ".count)) })
             }
             if !keys.isEmpty { return keys }
         } catch {}
@@ -32,8 +37,9 @@ public struct AuditPublicKey: Sendable {
     }
 
     /// - Throws: `JOSEError` for a key of another kind.
-    init(_ key: PublicKey) throws {
+    init(_ key: PublicKey, agent: String? = nil) throws {
         self.key = key
+        self.agent = agent
         verifier = try key.verifier(for: Self.algorithms.first { $0.keyType == key.keyType } ?? .es256)
     }
 

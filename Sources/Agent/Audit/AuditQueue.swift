@@ -4,7 +4,7 @@ struct AuditQueue: Sendable {
     enum Item: Sendable {
         case record(AuditText, written: @Sendable (borrowing AuditReceipt) -> Void)
         /// What comes after goes to another file, which begins with what is to be said of that.
-        case file(any AuditFile, saying: [String], switched: @Sendable () -> Void)
+        case file(any AuditFile, saying: [AuditText], switched: @Sendable () -> Void)
         /// Looks whether another process has changed the file, and records that.
         case check
     }

@@ -56,6 +56,43 @@ struct AuditText: Sendable {
         }
     }
 
+    /// Whose log this is, of those of a fleet. At each start, and at the beginning of each file.
+    static func agent(_ id: String, deployment: String) -> AuditText {
+        AuditText(type: "agent") { text in
+            text.add(#","agent":"#, id)
+            text.add(#","deployment":"#, deployment)
+        }
+    }
+
+    /// A change in a store that several agents share.
+    static func change(_ change: AuditChange) -> AuditText {
+        AuditText(type: "change") { text in
+            text.add(#","step":"#, change.step.rawValue)
+            text.add(#","issuer":"#, change.issuer)
+            text.add(#","generation":"#, change.generation.map(Int64.init))
+            if change.isCreation { text.add(#","created":"#, true) }
+            if change.isDeletion { text.add(#","deleted":"#, true) }
+            text.add(#","revision":"#, change.revision)
+            text.add(#","added":"#, change.added)
+            text.add(#","ended":"#, change.ended)
+            text.add(#","keyID":"#, change.keyID)
+        }
+    }
+
+    /// What another agent of the fleet has signed of its own log.
+    ///
+    /// - Parameter time: when it has, by its clock; RFC 3339.
+    static func witness(_ head: SignedHead, of agent: String, signedAt time: String) -> AuditText {
+        AuditText(type: "witness") { text in
+            text.add(#","agent":"#, agent)
+            text.add(#","signedSeq":"#, Int64(clamping: head.link.seq))
+            text.add(#","signedHash":"#, head.link.hashText)
+            text.add(#","signedAt":"#, time)
+            text.add(#","kid":"#, head.kid)
+            text.add(#","signature":"#, whole: head.signature)
+        }
+    }
+
     private init(type: String, _ more: (inout AuditText) -> Void = { _ in }) {
         add(#","type":"#, type)
         more(&self)

@@ -44,9 +44,17 @@ public struct AuditVerification: Sendable {
     public private(set) var last: UInt64?
     /// When the last record was made (RFC 3339).
     public private(set) var lastTime: String?
+    /// When the first record that was read was made (RFC 3339).
+    private(set) var firstTime: String?
+    /// The same of both, in seconds since 1970.
+    private(set) var firstSeconds: Int64?
+    private(set) var lastSeconds: Int64?
+    /// By number, the hashes of the records that were to be watched for. A log that began anew has several of a number.
+    private(set) var watched: [UInt64: Set<[UInt8]>] = [:]
     public private(set) var doubts: [Doubt] = []
     public var proof: Proof? { proofs.latest }
 
+    private let watching: Set<UInt64>
     private var proofs: AuditProofs
     private var before: Place?
     private var highest: Place?
@@ -78,6 +86,14 @@ public struct AuditVerification: Sendable {
     ///   - heads: records that were noted elsewhere.
     ///   - interval: seconds between two heads, as the agent was configured.
     public init(publicKeys keys: [AuditPublicKey] = [], expecting heads: [KnownHead] = [], headInterval interval: Int = 3_600) {
+        self.init(publicKeys: keys, expecting: heads, headInterval: interval, watching: [])
+    }
+
+    /// - Parameter watching: numbers of records whose hashes are of interest.
+    init(
+        publicKeys keys: [AuditPublicKey], expecting heads: [KnownHead], headInterval interval: Int, watching: Set<UInt64>
+    ) {
+        self.watching = watching
         proofs = AuditProofs(keys: keys, known: heads, interval: Int64(interval))
     }
 
@@ -117,7 +133,9 @@ public struct AuditVerification: Sendable {
         judge(record, place)
         for finding in proofs.take(record) { find(place.file, place.line, finding) }
         first = min(first ?? record.seq, record.seq)
-        lastTime = record.time
+        if watching.contains(record.seq) { watched[record.seq, default: []].insert(record.hash) }
+        if firstTime == nil { (firstTime, firstSeconds) = (record.time, record.seconds) }
+        (lastTime, lastSeconds) = (record.time, record.seconds)
         before = place
         if highest.map({ $0.link.seq < record.seq }) ?? true { highest = place }
         last = highest?.link.seq

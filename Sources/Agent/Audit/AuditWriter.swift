@@ -108,8 +108,8 @@ final class AuditWriter: Sendable {
         var (appender, chain) = (batch.appender, batch.chain)
         var rest = batch.items[...]
         while let first = rest.first {
-            if case .file(let file, let lines, let switched) = first {
-                appender = AuditAppender(file, saying: lines)
+            if case .file(let file, let texts, let switched) = first {
+                appender = AuditAppender(file, saying: texts)
                 queue.withLock { [appender] in $0.switchTo(appender) }
                 rest.removeFirst()
                 switched()
@@ -121,7 +121,7 @@ final class AuditWriter: Sendable {
             bytes.reserveCapacity(768 * rest.count)
             let time = clock.wallMilliseconds()
             var longer = chain
-            for line in appender.unsaid { longer.append(.note(line), atMilliseconds: time, to: &bytes) }
+            for text in appender.unsaid { longer.append(text, atMilliseconds: time, to: &bytes) }
             records: while let item = rest.first {
                 switch item {
                 case .file: break records
@@ -147,7 +147,7 @@ final class AuditWriter: Sendable {
 
     private func noticeChange(of appender: inout AuditAppender) {
         guard let change = try? appender.noticeChange() else { return }
-        appender.unsaid.append(change.line)
+        appender.unsaid.append(.note(change.line))
         incidents.report(change.line)
         queue.withLock { [appender] in $0.noticed(appender) }
     }

@@ -2,13 +2,19 @@
 /// the log up to that record is still the one it was.
 public struct KnownHead: Hashable, Sendable, CustomStringConvertible {
     let link: AuditLink
+    /// Of whose log it is, where that was noted: `a=4711:9f86…`.
+    let agent: String?
 
-    init(_ link: AuditLink) {
+    init(_ link: AuditLink, agent: String? = nil) {
         self.link = link
+        self.agent = agent
     }
 
-    /// `nil` for what is not a number, a colon and 64 lower-case hexadecimal digits.
+    /// `nil` for what is not a number, a colon and 64 lower-case hexadecimal digits, with or without an agent's id and `=` before.
     public init?(_ text: String) {
+        let ends = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let text = ends.last, ends.count == 1 || !ends[0].isEmpty else { return nil }
+        agent = ends.count == 2 ? String(ends[0]) : nil
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty,
             parts[0].utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
@@ -20,7 +26,7 @@ public struct KnownHead: Hashable, Sendable, CustomStringConvertible {
 
     public var seq: UInt64 { link.seq }
 
-    public var description: String { "\(link.seq):\(link.hashText)" }
+    public var description: String { (agent.map { "\($0)=" } ?? "") + "\(link.seq):\(link.hashText)" }
 
     /// The last record of a file, compressed or not.
     ///

@@ -188,9 +188,14 @@ final class HSM: Sendable {
         return (info.label, info.serialNumber)
     }
 
-    /// Signs heads of the audit log with the deployment's audit key.
-    func headSigner(deployment: String) -> TokenHeadSigner {
-        TokenHeadSigner(custody, deployment: deployment)
+    /// Signs heads of the audit log with the deployment's audit key, or with that of one of its agents.
+    func headSigner(deployment: String, agent: String? = nil) -> TokenHeadSigner {
+        TokenHeadSigner(custody, deployment: deployment, agent: agent)
+    }
+
+    /// The audit keys of a deployment, its agents' among them.
+    func auditPublicKeys(of deployment: String) async throws -> [AuditPublicKey] {
+        try await custody.auditPublicKeys(of: deployment)
     }
 
     /// Seals records of the deployment that lie where others can write.

@@ -9,13 +9,14 @@ import Platform
 /// Its label begins otherwise than those of signing keys, so that it is another's object to reconciliation.
 final class TokenHeadSigner: HeadSigner {
     private let token: TokenManagement
-    private let deployment: String
+    private let label: String
     /// The key, once it has been seen: another is not made because the token does not show it for a while.
     private let key = Locked(GeneratedKey?.none)
 
-    init(_ token: TokenManagement, deployment: String) {
+    /// - Parameter agent: whose key it is, where several agents share a token; `nil` where the deployment has one.
+    init(_ token: TokenManagement, deployment: String, agent: String? = nil) {
         self.token = token
-        self.deployment = deployment
+        label = Self.label(of: deployment, agent)
     }
 
     /// What the label of every audit key begins with.
@@ -30,7 +31,9 @@ final class TokenHeadSigner: HeadSigner {
 
     fileprivate static let algorithms: [SignatureAlgorithm] = [.es256, .rs256]
 
-    static func label(of deployment: String) -> String { labelPrefix + deployment }
+    static func label(of deployment: String, _ agent: String? = nil) -> String {
+        labelPrefix + deployment + (agent.map { "/\($0)" } ?? "")
+    }
 
     /// Looks for the key, and makes one when the token has none.
     ///
@@ -63,7 +66,7 @@ final class TokenHeadSigner: HeadSigner {
     }
 
     private func findKey() async throws {
-        let label = Self.label(of: deployment)
+        let label = label
         let wanted = key.withLock { $0?.kid }
         let found = try await token.perform { [access = token.access, rules = token.rules] session -> GeneratedKey? in
             let pairs = access.knownHandles.auditKeys(labelled: label, generation: access.generation)
@@ -129,13 +132,20 @@ extension Session {
         keys.first { $0.key.kid == wanted } ?? (wanted == nil ? keys.min { $0.key.kid < $1.key.kid } : nil)
     }
 
-    /// The public halves of audit keys that the token shows, whether or not it is logged in to.
-    fileprivate func auditPublicKeys(labelled label: String) throws -> [AuditPublicKey] {
-        try findObjects([.class(.publicKey), .label(label)])
-            .map { try PublicKey(publicKey(of: $0)) }
-            .filter { key in TokenHeadSigner.algorithms.contains { $0.jws.keyType == key.keyType } }
-            .map { try AuditPublicKey($0) }
-            .sorted { $0.kid < $1.kid }
+    /// The public halves of a deployment's audit keys that the token shows, whether or not it is logged in to: that of the deployment
+    /// and those of its agents.
+    fileprivate func auditPublicKeys(of deployment: String) throws -> [AuditPublicKey] {
+        let own = TokenHeadSigner.label(of: deployment)
+        var keys: [AuditPublicKey] = []
+        for object in try findObjects([.class(.publicKey)]) {
+            guard let label = try bytes(.label, of: object).map({ String(decoding: $0, as: UTF8.self) }),
+                label == own || label.hasPrefix(own + "/")
+            else { continue }
+            let key = try PublicKey(publicKey(of: object))
+            guard TokenHeadSigner.algorithms.contains(where: { $0.jws.keyType == key.keyType }) else { continue }
+            keys.append(try AuditPublicKey(key, agent: label == own ? nil : String(label.dropFirst(own.count + 1))))
+        }
+        return keys.sorted { ($0.agent ?? "", $0.kid) < ($1.agent ?? "", $1.kid) }
     }
 }
 
@@ -149,7 +159,7 @@ extension AuditPublicKey {
             try module.initialize()
             defer { try? module.finalize() }
             let session = try module.findSlot(matching: configuration.token).openSession(.readOnly)
-            let keys = try session.auditPublicKeys(labelled: TokenHeadSigner.label(of: deployment))
+            let keys = try session.auditPublicKeys(of: deployment)
             try? session.close()
             return keys
         } catch let error as PKCS11Error {
@@ -158,10 +168,9 @@ extension AuditPublicKey {
     }
 }
 
-extension TokenHeadSigner {
-    /// The public halves the token shows once it is logged in to.
-    func publicKeys() async throws -> [AuditPublicKey] {
-        let label = Self.label(of: deployment)
-        return try await token.perform { session in try session.auditPublicKeys(labelled: label) }
+extension TokenManagement {
+    /// The public halves of a deployment's audit keys that the token shows once it is logged in to.
+    func auditPublicKeys(of deployment: String) async throws -> [AuditPublicKey] {
+        try await perform { session in try session.auditPublicKeys(of: deployment) }
     }
 }

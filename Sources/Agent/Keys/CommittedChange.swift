@@ -19,3 +19,16 @@ extension IssuerChange {
     /// The generation it makes; of a deletion, the one after the last.
     var generation: Int { issuer?.generation ?? (expectedGeneration ?? 0) + 1 }
 }
+
+extension AuditChange {
+    /// What is recorded of a change before the store is asked.
+    ///
+    /// - Parameter before: the issuer as it is known.
+    init(_ change: IssuerChange, before: Issuer?) {
+        self.init(.begun, issuer: change.name.text, generation: change.issuer?.generation ?? change.expectedGeneration)
+        (isCreation, isDeletion) = (change.expectedGeneration == nil, change.issuer == nil)
+        let (former, present) = (before?.ring.published.map(\.kid) ?? [], change.issuer?.ring.published.map(\.kid) ?? [])
+        added = present.filter { !former.contains($0) }
+        ended = former.filter { !present.contains($0) }
+    }
+}

@@ -118,6 +118,11 @@ extension IssuerRegistry {
         }
         try await noting { try await store.markDestroyed(pending.keyID, at: clock.wall()) }
         obligations.noteDestroyed(pending.keyID)
+        if isStoreShared {
+            var record = AuditChange(.destroyed, issuer: pending.issuer.text)
+            record.keyID = "\(pending.keyID)"
+            journal.end(record)
+        }
         log.info("destroyed a private key", metadata: ["issuer": "\(pending.issuer)", "keyID": "\(pending.keyID)"])
         return .done
     }

@@ -18,7 +18,7 @@ extension IssuerRegistry {
         try await TokenReplacementPlan(planReconciliation(), issuers: allIssuers, at: clock.wall())
     }
 
-    /// - Throws: `HSMError`, `StoreError`; then the store is as it was, and keys that were generated are left to be destroyed.
+    /// - Throws: `AuditError`, `HSMError`, `StoreError`; then the store is as it was, and keys that were generated are left to be destroyed.
     func recover(_ plan: RecoveryPlan) async throws -> [RenewedIssuer] {
         try await renew(plan.parts.map { ($0.name, $0.settings.keySpecification) }, lostAt: nil) { place, key, moment in
             let part = plan.parts[place]
@@ -47,7 +47,11 @@ extension IssuerRegistry {
                 (change: try change(place, key, moment), fulfilling: [key.keyID])
             }
             let settlement = Settlement(changes: changes, token: custody.tokenIdentity, lostAt: lostAt)
+            if isStoreShared { try await journal.begin(AuditChange(.settling)) }
             try await noting { try await store.settle(settlement) }
+            if isStoreShared {
+                for (change, _) in changes { journal.end(AuditChange(change, before: self.issuers[change.name]).at(.made)) }
+            }
         } catch {
             for (key, issuer) in zip(keys, issuers) { await settle(key.keyID, of: issuer.name) }
             throw error

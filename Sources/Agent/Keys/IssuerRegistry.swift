@@ -19,6 +19,8 @@ actor IssuerRegistry {
     let fleet: StoreFollower?
     /// Records what is done to keys that no caller asked for.
     let journal: any KeyJournal
+    /// Whether other agents change the store as well, so that each change is recorded with what the store says of it.
+    let isStoreShared: Bool
 
     private(set) var issuers: [IssuerName: Issuer] = [:]
     /// The last generation of each deleted issuer.
@@ -52,6 +54,7 @@ actor IssuerRegistry {
         fleet: StoreFollower? = nil
     ) {
         self.store = store
+        isStoreShared = store is any SharedIssuerStorage
         self.custody = custody
         queue = ChangeQueue { custody.boost() }
         self.hsmStatus = hsmStatus
@@ -154,19 +157,23 @@ actor IssuerRegistry {
 
     /// Makes a change durable, then visible.
     ///
-    /// - Throws: `StoreError`; after `.conflict` the registry holds what the store holds.
+    /// - Throws: `AuditError` when it cannot be recorded: it is not made then. `StoreError`; after `.conflict` the registry holds what the store holds.
     @discardableResult
     func commit(_ change: IssuerChange, fulfilling keyIDs: [KeyID] = []) async throws -> CommittedChange {
+        let record = AuditChange(change, before: issuers[change.name])
+        if isStoreShared { try await journal.begin(record) }
         let signing = try change.issuer.map(signingState)
         let before = issuers[change.name]?.ring.active.flatMap { references[$0.kid] }
         shared.begin(change)
         let place: StorePosition?
         do {
             place = try await noting { try await store.commit(change, fulfilling: keyIDs) }.map(position)
-        } catch let error as StoreError where error.code == .conflict || error.code == .undecided {
-            try await reload(change.name)
+        } catch let error as StoreError {
+            if isStoreShared { journal.end(record.at(error.code == .undecided ? .undecided : .lost)) }
+            if error.code == .conflict || error.code == .undecided { try await reload(change.name) }
             throw error
         }
+        if isStoreShared { journal.end(record.at(.made, revision: place?.revision)) }
         shared.end(change, place)
         obligations.follow(change, fulfilling: keyIDs)
         for key in change.destroyed {
@@ -311,12 +318,22 @@ protocol KeyJournal: Sendable {
 
     /// Records what has been done.
     func note(_ deed: String)
+
+    /// Records what is about to be asked of a store that several agents share, on the disk when this returns.
+    ///
+    /// - Throws: when it cannot be; then it must not be done.
+    func begin(_ change: AuditChange) async throws
+
+    /// Records what came of it.
+    func end(_ change: AuditChange)
 }
 
 /// For what is recorded otherwise, as by the command that does it.
 struct NoJournal: KeyJournal {
     func attempt(_ deed: String) async throws {}
     func note(_ deed: String) {}
+    func begin(_ change: AuditChange) async throws {}
+    func end(_ change: AuditChange) {}
 }
 
 extension LifecycleError.Code {

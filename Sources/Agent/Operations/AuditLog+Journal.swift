@@ -7,4 +7,12 @@ extension AuditLog: KeyJournal {
     func note(_ deed: String) {
         record(note: deed)
     }
+
+    func begin(_ change: AuditChange) async throws {
+        try await recordOnDisk(change)
+    }
+
+    func end(_ change: AuditChange) {
+        record(change)
+    }
 }

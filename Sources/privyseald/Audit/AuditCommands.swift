@@ -50,7 +50,8 @@ struct AuditKeyCommand: OperatorCommand {
         abstract: "Print the public half of the audit key.",
         discussion: """
             Reads the key from the token, without logging in where the token shows it to anybody. Keep the output away from \
-            the machine: who verifies a log needs the genuine one.
+            the machine: who verifies a log needs the genuine one. Of agents that share a token each has a key of its own; all \
+            of them are printed.
             """)
 
     @Option(name: .long, help: ArgumentHelp("The agent's configuration file.", valueName: "file"))
@@ -68,6 +69,7 @@ struct AuditKeyCommand: OperatorCommand {
                 todo: "start the agent once: it makes the key; its log says why if it cannot")
         }
         for key in keys {
+            if let agent = key.agent { print("agent: \(agent)") }
             print("kid: \(key.kid)")
             print(key.pem)
         }

@@ -53,6 +53,13 @@ struct AuditRow: CustomStringConvertible {
         let count: Int64?
         let note: String?
         let signedSeq: Int64?
+        let agent: String?
+        let step: String?
+        let generation: Int64?
+        let revision: Int64?
+        let added: [String]?
+        let ended: [String]?
+        let keyID: String?
 
         var details: [String] {
             var details: [String] = []
@@ -68,7 +75,14 @@ struct AuditRow: CustomStringConvertible {
             add("exe", exe)
             add("took", micros.map { "\($0)us" })
             add("count", count.map { "\($0)" })
+            add("agent", agent)
             add("signed", signedSeq.map { "\($0)" })
+            add("step", step)
+            add("generation", generation.map { "\($0)" })
+            add("revision", revision.map { "\($0)" })
+            add("added", added.map { $0.joined(separator: ",") })
+            add("ended", ended.map { $0.joined(separator: ",") })
+            add("keyID", keyID)
             if let reason { details.append("(\(reason))") }
             if let note { details.append(note) }
             return details

@@ -15,15 +15,33 @@ struct AuditKeyTests {
         try await AgentFixture.stopped { agent in
             let link = AuditLink(seq: 41, hash: [UInt8](repeating: 9, count: 32))
             let first = try await agent.withHeadSigner { try await SignedHead(of: link, signedBy: $0) }
-            let (second, keys) = try await agent.withHeadSigner { signer in
-                (try await SignedHead(of: link, signedBy: signer), try await signer.publicKeys())
-            }
+            let second = try await agent.withHeadSigner { try await SignedHead(of: link, signedBy: $0) }
+            let keys = try await agent.auditKeys()
             #expect(first.kid == second.kid)
             #expect(keys.map(\.kid) == [first.kid])
             #expect(keys[0].hasSigned(first) && keys[0].hasSigned(second))
             let changed = SignedHead(link: AuditLink(seq: 42, hash: link.hash), kid: first.kid, signature: first.signature)
             #expect(!keys[0].hasSigned(changed))
             #expect(try AuditPublicKey.keys(pem: "kid: x\n\(keys[0].pem)\nkid: y\n\(keys[0].pem)\n").count == 2)
+        }
+    }
+
+    @Test("each agent of a fleet has a key of its own on their token, and the keys say whose they are")
+    func ofAgents() async throws {
+        try await AgentFixture.stopped { agent in
+            let link = AuditLink(seq: 41, hash: [UInt8](repeating: 9, count: 32))
+            try await agent.withHeadSigner { try await $0.prepare() }
+            for name in ["b", "a", "a.2", "b"] { try await agent.withHeadSigner(of: name) { try await $0.prepare() } }
+            let keys = try await agent.auditKeys()
+            #expect(keys.map(\.agent) == [nil, "a", "a.2", "b"])
+            for key in keys {
+                let head = try await agent.withHeadSigner(of: key.agent) { try await SignedHead(of: link, signedBy: $0) }
+                #expect(keys.filter { $0.hasSigned(head) }.map(\.agent) == [key.agent] && head.kid == key.kid)
+            }
+            let shown = try AuditPublicKey.shown(by: agent.configuration.withLock { $0.hsm }, deployment: agent.deployment)
+            #expect(shown.map(\.kid) == keys.map(\.kid) && shown.map(\.agent) == keys.map(\.agent))
+            let text = keys.map { ($0.agent.map { "agent: \($0)\n" } ?? "") + "kid: \($0.kid)\n\($0.pem)\n" }.joined()
+            #expect(try AuditPublicKey.keys(pem: text).map(\.agent) == keys.map(\.agent))
         }
     }
 
@@ -117,16 +135,14 @@ struct AuditKeyTests {
     @Test("a key that the token holds otherwise than the custody rules want signs no heads, whoever has put it there")
     func custody() async throws {
         try await AgentFixture.stopped { agent, token in
-            let genuine = try await agent.withHeadSigner { signer in
-                try await signer.prepare()
-                return try await signer.publicKeys().map(\.kid)
-            }
+            try await agent.withHeadSigner { try await $0.prepare() }
+            let genuine = try await agent.auditKeys().map(\.kid)
             try token.set("* attribute=CKA_EXTRACTABLE:true")
             await #expect(throws: HSMError(.custodyRefused, "", hint: "")) {
                 try await agent.withHeadSigner { try await $0.prepare() }
             }
             try token.clear()
-            #expect(try await agent.withHeadSigner { try await $0.publicKeys().map(\.kid) } == genuine)
+            #expect(try await agent.auditKeys().map(\.kid) == genuine)
         }
     }
 
@@ -186,15 +202,14 @@ struct AuditKeyTests {
 
 extension AgentFixture {
     /// Logs in as the agent does, and calls with the signer of its heads.
-    func withHeadSigner<Value: Sendable>(_ body: (TokenHeadSigner) async throws -> Value) async throws -> Value {
-        let hsm = try await PINWatch.logIn(configuration.withLock { $0 }, store: store, environment)
-        do {
-            let value = try await body(hsm.headSigner(deployment: deployment))
-            await hsm.shutdown()
-            return value
-        } catch {
-            await hsm.shutdown()
-            throw error
-        }
+    func withHeadSigner<Value: Sendable>(
+        of agent: String? = nil, _ body: (TokenHeadSigner) async throws -> Value
+    ) async throws -> Value {
+        try await withHSM { try await body($0.headSigner(deployment: deployment, agent: agent)) }
+    }
+
+    /// The audit keys that the token shows once it is logged in to.
+    func auditKeys() async throws -> [AuditPublicKey] {
+        try await withHSM { try await $0.auditPublicKeys(of: deployment) }
     }
 }

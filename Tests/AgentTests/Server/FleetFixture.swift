@@ -28,11 +28,17 @@ final class FleetFixture: Sendable {
     }
 
     /// Calls with agents that have been started, and stops those that run afterwards.
+    ///
+    /// - Parameter isSigningHeads: whether the heads of their audit logs are signed.
     static func with(
-        _ names: [String] = ["a", "b", "c"], _ body: (FleetFixture) async throws -> Void
+        _ names: [String] = ["a", "b", "c"], signingHeads isSigningHeads: Bool = false,
+        _ body: (FleetFixture) async throws -> Void
     ) async throws {
         try await SoftHSMToken.with { token in
             let fleet = try FleetFixture(token, agents: names)
+            if isSigningHeads {
+                for agent in fleet.agents { agent.configuration.withLock { $0.audit.headInterval = 3_600 } }
+            }
             do {
                 for agent in fleet.agents { try await agent.start() }
                 try await body(fleet)
