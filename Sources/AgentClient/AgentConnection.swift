@@ -95,12 +95,18 @@ public final class AgentConnection: Sendable {
     /// Asks for the issuers the caller may see and for their changes from then on. A connection has one watcher: the one
     /// before ends.
     ///
-    /// - Parameter acknowledges: Whether the caller is going to say what it serves, with `acknowledge`. An agent of protocol
-    ///   1.0 refuses that with `INVALID_PARAMS`.
+    /// - Parameters:
+    ///   - acknowledges: Whether the caller is going to say what it serves, with `acknowledge`. An agent of protocol
+    ///     1.0 refuses that with `INVALID_PARAMS`.
+    ///   - staleAfter: The seconds without a confirmation after which it turns unready. An agent that does not take that refuses it
+    ///     with `INVALID_PARAMS`.
     /// - Throws: as ``call(_:)``.
-    public func watch(acknowledges: Bool = false) async throws -> (snapshot: WatchSnapshot, changes: WatchChanges) {
+    public func watch(
+        acknowledges: Bool = false, staleAfter: Int? = nil
+    ) async throws -> (snapshot: WatchSnapshot, changes: WatchChanges) {
         let buffer = WatchBuffer()
-        let params = acknowledges ? JSONSlice(try JSONValue(encoding: WatchParameters(acknowledges: true))) : nil
+        let parameters = WatchParameters(acknowledges: acknowledges ? true : nil, staleAfterSeconds: staleAfter)
+        let params = acknowledges || staleAfter != nil ? JSONSlice(try JSONValue(encoding: parameters)) : nil
         let result = try await perform { connection, promise in
             // Before the request, so that no notification can come too early for it.
             connection.watch(into: buffer)

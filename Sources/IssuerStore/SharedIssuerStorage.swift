@@ -200,10 +200,12 @@ public struct MemberReport: Hashable, Sendable {
     public var isBehindMuch: Bool
     /// How many frontends follow it.
     public var frontends: Int
+    /// Those, `FollowingFrontend.limit` of them by name.
+    public var followers: [FollowingFrontend]
 
     public init(
         revision: Int64, draining: Set<String> = [], unserved: Set<String> = [], unusable: Set<String> = [],
-        isBehindMuch: Bool = false, frontends: Int = 0
+        isBehindMuch: Bool = false, frontends: Int = 0, followers: [FollowingFrontend] = []
     ) {
         self.revision = revision
         self.draining = draining
@@ -211,6 +213,58 @@ public struct MemberReport: Hashable, Sendable {
         self.unusable = unusable
         self.isBehindMuch = isBehindMuch
         self.frontends = frontends
+        self.followers = followers
+    }
+}
+
+/// A frontend that follows an agent, or those of one that are too many to be named.
+public struct FollowingFrontend: Hashable, Sendable {
+    /// The most that are named; the others are one entry without a name.
+    public static let limit = 8
+    /// The most characters of a user's name.
+    private static let userLimit = 32
+    /// The most seconds that are believed: a year.
+    private static let longestStaleness = 31_536_000
+
+    public struct Name: Hashable, Sendable {
+        /// Of its connection: another one is another number.
+        public var number: UInt64
+        public var uid: UInt32
+        public var user: String?
+        public var pid: Int32
+
+        public init(number: UInt64, uid: UInt32, user: String?, pid: Int32) {
+            self.number = number
+            self.uid = uid
+            self.user = user.map { String($0.prefix(FollowingFrontend.userLimit)) }
+            self.pid = pid
+        }
+    }
+
+    /// `nil` for those that are not named.
+    public var name: Name?
+    /// 1 for one that is named.
+    public var count: Int
+    /// The seconds without a confirmation after which it turns unready; the most of several.
+    public var staleAfter: Int
+    /// Issuers whose present generation it does not serve, of those that are `unserved` of the report; of several, one of them.
+    public var unserved: Set<String>
+
+    public init(name: Name?, count: Int = 1, staleAfter: Int, unserved: Set<String> = []) {
+        self.name = name
+        self.count = count
+        self.staleAfter = min(max(staleAfter, 0), Self.longestStaleness)
+        self.unserved = unserved
+    }
+
+    /// The first by name and the others as one.
+    public static func naming(_ all: [FollowingFrontend]) -> [FollowingFrontend] {
+        let others = all.dropFirst(limit)
+        guard !others.isEmpty else { return all }
+        let rest = FollowingFrontend(
+            name: nil, count: others.reduce(0) { $0 + $1.count }, staleAfter: others.map(\.staleAfter).max() ?? 0,
+            unserved: others.reduce(into: []) { $0.formUnion($1.unserved) })
+        return all.prefix(limit) + [rest]
     }
 }
 

@@ -222,6 +222,34 @@ struct SharedContractTests {
         }
     }
 
+    @Test("a report names the frontends of its agent, eight of many, and fits", arguments: SharedImplementation.allCases)
+    func frontends(_ implementation: SharedImplementation) async throws {
+        try await implementation.withScene { scene in
+            let a = try await scene.member("a")
+            let many = (1...20).map { number in
+                FollowingFrontend(
+                    name: FollowingFrontend.Name(number: UInt64(number), uid: .max, user: "frontend-\(number)", pid: .max),
+                    staleAfter: 120, unserved: number % 2 == 0 ? ["demo"] : ["demo", "other"])
+            }
+            let few = FollowingFrontend.naming(many)
+            #expect(few.count == FollowingFrontend.limit + 1 && few.last?.count == 12)
+            let named = MemberReport(revision: 1, unserved: ["demo", "other"], frontends: 20, followers: few)
+            try await a.report(named)
+            #expect(try await a.fleet().entries[0].report == named)
+            let long = Set((10..<10 + MemberReport.limit).map { "\(String(repeating: "x", count: 40))\($0)" })
+            let behind = few.map { FollowingFrontend(name: $0.name, count: $0.count, staleAfter: 120, unserved: long) }
+            let full = MemberReport(revision: 2, draining: long, unserved: long, frontends: 20, followers: behind)
+            try await a.report(full)
+            #expect(try await a.fleet().entries[0].report == full)
+            // Which issuers they lack is not said where none is named.
+            try await a.report(MemberReport(revision: 3, isBehindMuch: true, frontends: 20, followers: behind))
+            let brief = few.map { FollowingFrontend(name: $0.name, count: $0.count, staleAfter: 120) }
+            #expect(
+                try await a.fleet().entries[0].report
+                    == MemberReport(revision: 3, isBehindMuch: true, frontends: 20, followers: brief))
+        }
+    }
+
     @Test("a commit says which revision it made, head and view say the same", arguments: SharedImplementation.allCases)
     func revisions(_ implementation: SharedImplementation) async throws {
         try await implementation.withScene { scene in

@@ -28,6 +28,32 @@ struct OutputTests {
         #expect(Layout.card([("Name", "demo"), ("Generation", "3")]) == "Name:        demo\nGeneration:  3\n")
     }
 
+    @Test("how a revocation came to count is a line for each agent and each frontend that is named")
+    func settlement() {
+        let served = FrontendSettlementView(pid: 70, uid: 33, user: "web", outcome: "served", milliseconds: 20)
+        let pending = FrontendSettlementView(pid: 71, uid: 33, outcome: "pending", staleForSeconds: 119)
+        let gone = FrontendSettlementView(count: 5, outcome: "gone", staleForSeconds: 60)
+        let agent = AgentSettlementView(
+            agent: "b", host: "h", outcome: "acknowledged", milliseconds: 12, frontends: [pending, gone])
+        let lines = SettlementText.lines(
+            SettlementView(settled: true, agents: [agent], keysDestroyed: true, frontends: [served]))
+        #expect(
+            Layout.card(lines) == """
+                Private keys:   destroyed
+                Settled:        no agent signs by what was before
+                Frontend:       pid 70 (web): serves it (after 20ms)
+                Agent b:        signs by it (after 12ms)
+                Frontend of b:  pid 71 (uid 33): has not answered; what was before may be gone by for 1m59s
+                Frontend of b:  5 more: follows no more; what was before may be gone by for 1m
+
+                """)
+        let own = SettlementText.lines(SettlementView(settled: true, agents: [], frontends: [served]))
+        #expect(Layout.card(own) == "Frontend:  pid 70 (web): serves it (after 20ms)\n")
+        #expect(
+            Layout.card(SettlementText.lines(SettlementView(settled: true, agents: [])))
+                == "Settled:  no other agent takes part\n")
+    }
+
     @Test("control characters reach no terminal")
     func control() {
         #expect(Layout.printable("a\u{1B}[31mb\u{9B}") == #"a\u{1B}[31mb\u{009B}"#)

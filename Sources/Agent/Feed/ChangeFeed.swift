@@ -1,4 +1,5 @@
 import AgentProtocol
+import IssuerStore
 import Platform
 
 /// Where notifications of one connection go.
@@ -32,6 +33,8 @@ final class ChangeFeed: Sendable {
     struct Limits: Sendable {
         /// For those that are there to serve a fresh key: a second unless given.
         var publication = Duration.seconds(1)
+        /// For frontends to serve no more what was revoked: a second unless given.
+        var withdrawal = Duration.seconds(1)
         /// For those that were there before a restart of the agent to be there again: 10 s, since they try every 5 s at least.
         var comeback = Duration.seconds(10)
         /// For the standby key of a fresh issuer to be made: 5 s unless given.
@@ -58,11 +61,11 @@ final class ChangeFeed: Sendable {
     ///
     /// - Parameter isShown: whether a change of the issuer is for this connection.
     func subscribe(
-        _ connection: ConnectionID, sink: any NotificationSink, acknowledges: Bool,
+        _ connection: ConnectionID, sink: any NotificationSink, acknowledges: Bool, origin: WatchOrigin,
         isShown: @escaping @Sendable (String) -> Bool
     ) -> Int {
         state.withLock {
-            $0.watchers.subscribe(connection, sink: sink, acknowledges: acknowledges, isShown: isShown)
+            $0.watchers.subscribe(connection, sink: sink, acknowledges: acknowledges, origin: origin, isShown: isShown)
         }
     }
 
@@ -79,6 +82,16 @@ final class ChangeFeed: Sendable {
     /// Frontends that watch now.
     var frontendCount: Int {
         state.withLock { $0.watchers.frontendCount }
+    }
+
+    /// The frontends, the longest there first, and which of the wanted generations each does not serve.
+    func frontends(lacking wanted: [String: Int], staleAfter usual: Int) -> [FollowingFrontend] {
+        state.withLock { $0.watchers.frontends(lacking: wanted, staleAfter: usual) }
+    }
+
+    /// The frontends that serve an issuer or are about to, and of these which do not serve the generation yet.
+    func frontends(of issuer: String, generation: Int, staleAfter usual: Int) -> [FollowingFrontend] {
+        state.withLock { $0.watchers.frontends(of: issuer, generation: generation, staleAfter: usual) }
     }
 
     // MARK: - Notifying

@@ -1,4 +1,5 @@
 import AgentProtocol
+import IssuerStore
 
 /// Which connections watch, what each of them serves, and which changes wait for that.
 ///
@@ -21,6 +22,7 @@ struct Watchers {
 
     private struct Watcher {
         let sink: any NotificationSink
+        let origin: WatchOrigin
         /// Whether the caller may see an issuer, by the rules in force when that is asked.
         let isShown: @Sendable (String) -> Bool
         /// Whether it says what it serves. One that does not is taken to serve what it has fetched.
@@ -32,6 +34,22 @@ struct Watchers {
         var served: [String: ServedIssuer] = [:]
         /// Whether it has said what it serves since it began to watch.
         var isSettled = false
+
+        /// Whether it is a frontend, as far as one can know.
+        var isFrontend: Bool { acknowledges || isSettled }
+
+        /// How it stands with a generation of an issuer.
+        func standing(_ issuer: String, _ generation: Int) -> Standing {
+            let served = served[issuer]
+            if let served, served.generation >= generation { return served.urls > 0 ? .serves : .none }
+            return (acknowledges ? isShown(issuer) : served != nil) ? .lacks : .none
+        }
+    }
+
+    private enum Standing {
+        case serves, lacks
+        /// The issuer is none of its business.
+        case none
     }
 
     private var revision = 0
@@ -65,11 +83,11 @@ struct Watchers {
 
     /// - Returns: the revision after which changes are notified, once the connection is released.
     mutating func subscribe(
-        _ connection: ConnectionID, sink: any NotificationSink, acknowledges: Bool,
+        _ connection: ConnectionID, sink: any NotificationSink, acknowledges: Bool, origin: WatchOrigin,
         isShown: @escaping @Sendable (String) -> Bool
     ) -> Int {
         guard open.contains(connection) else { return revision }
-        var watcher = Watcher(sink: sink, isShown: isShown, acknowledges: acknowledges, isNotifying: true)
+        var watcher = Watcher(sink: sink, origin: origin, isShown: isShown, acknowledges: acknowledges, isNotifying: true)
         if let former = watchers[connection] {
             (watcher.served, watcher.isSettled) = (former.served, former.isSettled)
         }
@@ -186,18 +204,59 @@ struct Watchers {
         var (published, watching) = (0, 0)
         var isAwaited = false
         for watcher in watchers.values {
-            let served = watcher.served[issuer]
-            if let served, served.generation >= generation {
-                guard served.urls > 0 else { continue }
-                published += 1
-            } else if watcher.acknowledges ? watcher.isShown(issuer) : served != nil {
-                isAwaited = true
-            } else {
-                continue
+            switch watcher.standing(issuer, generation) {
+            case .serves: published += 1
+            case .lacks: isAwaited = true
+            case .none: continue
             }
             watching += 1
         }
         let missing = max(0, expected - frontendCount)
         return (published, watching + missing, isAwaited || missing > 0)
+    }
+
+    // MARK: - Who they are
+
+    /// The frontends, the longest there first.
+    ///
+    /// - Parameters:
+    ///   - wanted: generations by issuer, of which it is said who does not serve them.
+    ///   - usual: the seconds after which one turns unready that has not said so.
+    func frontends(lacking wanted: [String: Int], staleAfter usual: Int) -> [FollowingFrontend] {
+        ordered.filter(\.value.isFrontend).map { connection, watcher in
+            let lacking = wanted.filter { watcher.standing($0.key, $0.value) == .lacks }
+            return watcher.origin.frontend(connection, lacking: Set(lacking.keys), staleAfter: usual)
+        }
+    }
+
+    /// Those that serve an issuer or are about to, and of these which do not serve the generation yet.
+    func frontends(of issuer: String, generation: Int, staleAfter usual: Int) -> [FollowingFrontend] {
+        ordered.compactMap { connection, watcher in
+            switch watcher.standing(issuer, generation) {
+            case .none: nil
+            case .serves: watcher.origin.frontend(connection, lacking: [], staleAfter: usual)
+            case .lacks: watcher.origin.frontend(connection, lacking: [issuer], staleAfter: usual)
+            }
+        }
+    }
+
+    private var ordered: [(key: ConnectionID, value: Watcher)] {
+        watchers.sorted { $0.key.number < $1.key.number }
+    }
+}
+
+/// Whose a connection that watches is.
+struct WatchOrigin: Sendable {
+    let caller: Caller
+    /// The seconds after which it turns unready, if it has said so.
+    var staleAfter: Int?
+
+    fileprivate func frontend(
+        _ connection: ConnectionID, lacking: Set<String>, staleAfter usual: Int
+    ) -> FollowingFrontend {
+        FollowingFrontend(
+            name: FollowingFrontend.Name(
+                number: connection.number, uid: caller.uid, user: caller.user, pid: caller.pid),
+            staleAfter: staleAfter ?? usual, unserved: lacking)
     }
 }

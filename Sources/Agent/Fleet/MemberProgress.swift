@@ -1,3 +1,4 @@
+import AgentProtocol
 import IssuerStore
 import KeyLifecycle
 import Platform
@@ -23,7 +24,7 @@ final class MemberProgress: Sendable {
     }
 
     private let state = Locked(State())
-    private let feed: ChangeFeed
+    let feed: ChangeFeed
 
     init(feed: ChangeFeed) {
         self.feed = feed
@@ -124,9 +125,13 @@ final class MemberProgress: Sendable {
             }
         }
         let isBehindMuch = max(draining.count, unserved.count, unusable.count) > MemberReport.limit
+        let wanted = isBehindMuch ? [:] : awaited.filter { unserved.contains($0.key) }
+        var followers = feed.frontends(lacking: wanted, staleAfter: FrontendStaleness.sharedStore)
+        if !isBehindMuch { for index in followers.indices { followers[index].unserved.formUnion(keptBack) } }
         return MemberReport(
             revision: revision, draining: isBehindMuch ? [] : draining, unserved: isBehindMuch ? [] : unserved,
-            unusable: isBehindMuch ? [] : unusable, isBehindMuch: isBehindMuch, frontends: feed.frontendCount)
+            unusable: isBehindMuch ? [] : unusable, isBehindMuch: isBehindMuch, frontends: feed.frontendCount,
+            followers: FollowingFrontend.naming(followers))
     }
 }
 

@@ -19,10 +19,14 @@ struct FleetSettlement: Hashable, Sendable {
         var outcome: Outcome
         /// Milliseconds from the commit to that.
         var milliseconds: Int
+        /// The frontends that followed it when it was first asked, where they are told of.
+        var frontends: [FrontendSettlement] = []
     }
 
     /// Those that took part when the change was committed, without this one; by id.
     var agents: [Peer] = []
+    /// The frontends of this agent, where they are told of.
+    var frontends: [FrontendSettlement] = []
     /// Why nobody could be asked; `nil` when they were.
     var failure: String?
 
@@ -32,6 +36,11 @@ struct FleetSettlement: Hashable, Sendable {
             && agents.allSatisfy { agent in
                 if case .pending = agent.outcome { false } else { true }
             }
+    }
+
+    /// Whether a frontend has not said yet that it serves the change.
+    var isAwaitingFrontends: Bool {
+        (frontends + agents.flatMap(\.frontends)).contains(where: \.isPending)
     }
 }
 
@@ -45,15 +54,20 @@ struct Settling: Sendable {
     /// When the commit was known to be made, in nanoseconds of the monotonic clock.
     private let committedAt: Int64
     private var members: [FleetMember: FleetSettlement.Peer]?
+    /// Of the other agents; empty where frontends are not told of.
+    private var frontends: [FleetMember: FrontendSettling] = [:]
+    private let isTellingFrontends: Bool
 
     /// - Parameters:
     ///   - revision: of the commit.
     ///   - own: the incarnation of this agent.
-    init(issuer: String, revision: Int64, own: String, committedAt: Int64) {
+    ///   - isTellingFrontends: whether it is also to be said how the other agents' frontends came to serve it.
+    init(issuer: String, revision: Int64, own: String, committedAt: Int64, isTellingFrontends: Bool = false) {
         self.issuer = issuer
         self.revision = revision
         self.own = own
         self.committedAt = committedAt
+        self.isTellingFrontends = isTellingFrontends
     }
 
     /// Takes a reading that was sent after the commit.
@@ -77,11 +91,27 @@ struct Settling: Sendable {
                 end(member, .left, now)
             }
         }
+        if isTellingFrontends { takeFrontends(present, now) }
         look(at: now)
+    }
+
+    private mutating func takeFrontends(_ present: [FleetMember: FleetReading.Entry], _ now: Int64) {
+        for member in (members ?? [:]).keys {
+            let report = present[member]?.report
+            if frontends[member] == nil, let report {
+                frontends[member] = FrontendSettling(issuer, followers: report.followers, committedAt: committedAt, now: now)
+            }
+            if let report {
+                if report.revision >= revision, !report.isBehindMuch { frontends[member]?.take(report.followers, now: now) }
+            } else if present[member] == nil {
+                frontends[member]?.leave(now: now)
+            }
+        }
     }
 
     /// Time has passed.
     mutating func look(at now: Int64) {
+        for member in frontends.keys { frontends[member]?.look(at: now) }
         for (member, agent) in members ?? [:] {
             guard case .pending = agent.outcome else { continue }
             let end = committedAt + Int64(member.staleness + FleetMember.slack) * 1_000_000_000
@@ -101,8 +131,13 @@ struct Settling: Sendable {
 
     /// How it stands.
     var settlement: FleetSettlement {
-        FleetSettlement(
-            agents: (members ?? [:]).values.sorted { $0.id < $1.id },
+        let agents = (members ?? [:]).map { member, agent in
+            var agent = agent
+            agent.frontends = frontends[member]?.frontends ?? []
+            return agent
+        }
+        return FleetSettlement(
+            agents: agents.sorted { $0.id < $1.id },
             failure: members == nil ? "who takes part could not be read from the store" : nil)
     }
 }

@@ -1,3 +1,4 @@
+import AgentProtocol
 import IssuerStore
 import Platform
 
@@ -9,9 +10,20 @@ extension StoreFollower {
     ///   - revision: of the commit, which has been made.
     ///   - committedAt: when that was known, in nanoseconds of the monotonic clock.
     ///   - limit: after which what is still open is told as such; `nil` waits for all.
-    func settle(_ issuer: String, revision: Int64, committedAt: Int64, limit: Duration?) async -> FleetSettlement {
-        var settling = Settling(issuer: issuer, revision: revision, own: member.incarnation, committedAt: committedAt)
+    ///   - withdrawing: the issuer's generation with which something is published no more: then it is also said how the frontends came
+    ///     to serve that, which is waited for as long as a withdrawal may take.
+    func settle(
+        _ issuer: String, revision: Int64, committedAt: Int64, limit: Duration?, withdrawing generation: Int? = nil
+    ) async -> FleetSettlement {
+        var settling = Settling(
+            issuer: issuer, revision: revision, own: member.incarnation, committedAt: committedAt,
+            isTellingFrontends: generation != nil)
+        var own = generation.map { generation in
+            FrontendSettling(
+                issuer, followers: ownFrontends(of: issuer, generation), committedAt: committedAt, now: clock.monotonic())
+        }
         let end = limit.map { clock.monotonic() + $0.nanoseconds }
+        let withdrawal = committedAt + progress.feed.limits.withdrawal.nanoseconds
         var pause = Duration.milliseconds(15)
         while true {
             if let reading = await readRoster() {
@@ -19,8 +31,10 @@ extension StoreFollower {
             } else {
                 settling.look(at: clock.monotonic())
             }
-            let settlement = settling.settlement
-            if settlement.isSettled { return settlement }
+            if let generation { own?.take(ownFrontends(of: issuer, generation), now: clock.monotonic()) }
+            var settlement = settling.settlement
+            settlement.frontends = own?.frontends ?? []
+            if settlement.isSettled, !settlement.isAwaitingFrontends || clock.monotonic() >= withdrawal { return settlement }
             if let end, clock.monotonic() >= end { return settlement }
             // Also who takes part must be known in the end.
             if settlement.failure != nil, clock.monotonic() - committedAt > Int64(member.staleness) * 1_000_000_000 {
@@ -30,6 +44,10 @@ extension StoreFollower {
             try? await Task.sleep(for: pause)
             pause = min(pause * 1.5, .milliseconds(250))
         }
+    }
+
+    private func ownFrontends(of issuer: String, _ generation: Int) -> [FollowingFrontend] {
+        progress.feed.frontends(of: issuer, generation: generation, staleAfter: FrontendStaleness.sharedStore)
     }
 
     /// Waits until every agent that is there can use a published key and its frontends serve it, as long as a publication may take.

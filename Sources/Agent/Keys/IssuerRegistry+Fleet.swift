@@ -269,11 +269,16 @@ extension IssuerRegistry {
 
     /// Waits until a change counts for every agent: the latest one of the issuer, unless one is given.
     ///
-    /// - Parameter limit: after which it is told which do not yet; `nil` waits for all.
+    /// - Parameters:
+    ///   - limit: after which it is told which do not yet; `nil` waits for all.
+    ///   - generation: with which something of the issuer is published no more, if that is to be told of its frontends.
     /// - Returns: `nil` where the store is this agent's alone.
-    func settle(_ name: IssuerName, at place: StorePosition? = nil, limit: Duration? = nil) async -> FleetSettlement? {
+    func settle(
+        _ name: IssuerName, at place: StorePosition? = nil, limit: Duration? = nil, withdrawing generation: Int? = nil
+    ) async -> FleetSettlement? {
         guard let fleet, let place = place ?? shared.position(of: name) else { return nil }
-        return await fleet.settle(name.text, revision: place.revision, committedAt: place.knownAt, limit: limit)
+        return await fleet.settle(
+            name.text, revision: place.revision, committedAt: place.knownAt, limit: limit, withdrawing: generation)
     }
 
     /// Has the keys of a deleted issuer destroyed, and waits until no agent signs by them any more.

@@ -1,4 +1,6 @@
+import AgentProtocol
 import IssuerStore
+import KeyLifecycle
 import Logging
 
 /// How many frontends there are, remembered so that the next start of the agent can wait for them.
@@ -22,5 +24,30 @@ extension IssuerRegistry {
         } catch {
             log.debug("how many frontends there are could not be noted", metadata: ["reason": "\(error)"])
         }
+    }
+
+    /// Waits a moment until the frontends serve an issuer as it is, of which something is published no more, and says of each
+    /// whether it does.
+    ///
+    /// - Returns: `nil` where there are none.
+    func withdrawal(of issuer: Issuer) async -> FleetSettlement? {
+        let committedAt = clock.monotonic()
+        let caching = issuer.cachedUntil(issuer.changedAt) - issuer.changedAt
+        var settling = FrontendSettling(
+            issuer.name.text, followers: followers(of: issuer), committedAt: committedAt, caching: caching, now: committedAt)
+        guard !settling.frontends.isEmpty else { return nil }
+        var (waited, pause) = (Duration.zero, Duration.milliseconds(5))
+        while true {
+            settling.take(followers(of: issuer), now: clock.monotonic())
+            let settlement = FleetSettlement(frontends: settling.frontends)
+            if !settlement.isAwaitingFrontends || waited >= feed.limits.withdrawal { return settlement }
+            try? await Task.sleep(for: pause)
+            waited += pause
+            pause = min(pause * 1.5, .milliseconds(100))
+        }
+    }
+
+    private func followers(of issuer: Issuer) -> [FollowingFrontend] {
+        feed.frontends(of: issuer.name.text, generation: issuer.generation, staleAfter: FrontendStaleness.ownStore)
     }
 }

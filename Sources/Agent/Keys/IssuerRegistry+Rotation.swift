@@ -75,15 +75,20 @@ extension IssuerRegistry {
     /// Has what was revoked destroyed, which stops every agent whose token is this one, and waits until no agent goes by what was
     /// before any more.
     private func settled(_ outcome: RotationOutcome) async -> RotationOutcome {
-        guard fleet != nil else { return outcome }
         var outcome = outcome
         let name = outcome.issuer.name
+        let isWithdrawing = outcome.executed?.isRevoking == true && outcome.issuer.isServed
+        guard fleet != nil else {
+            if isWithdrawing { outcome.settlement = await withdrawal(of: outcome.issuer) }
+            return outcome
+        }
         if let plan = outcome.executed, !plan.revoked.isEmpty {
             try? await queue.run(name) { try await self.destroyPending(of: name, isAwaited: true) }
             let revoked = Set(outcome.issuer.ring.keys.filter { plan.revoked.contains($0.kid) }.map(\.keyID))
             outcome.areKeysDestroyed = !obligations.destructions(of: name).contains { revoked.contains($0.keyID) }
         }
-        outcome.settlement = await settle(name, at: outcome.place)
+        outcome.settlement = await settle(
+            name, at: outcome.place, withdrawing: isWithdrawing ? outcome.issuer.generation : nil)
         return outcome
     }
 

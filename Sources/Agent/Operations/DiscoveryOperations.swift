@@ -35,7 +35,9 @@ struct Watch: Operation {
         let parameters = admission.parameters
         let shows: @Sendable (String) -> Bool = { visibility.shows($0, to: context, by: .watch) }
         let revision = registry.feed.subscribe(
-            context.connection, sink: context.notifications, acknowledges: parameters.acknowledges == true, isShown: shows)
+            context.connection, sink: context.notifications, acknowledges: parameters.acknowledges == true,
+            origin: WatchOrigin(caller: context.caller, staleAfter: parameters.staleAfterSeconds),
+            isShown: shows)
         // Read after subscribing: what changes in between is in the snapshot, and notified once more.
         let issuers = await registry.allIssuers.filter { shows($0.name.text) }
             .map { WatchedIssuer(name: $0.name.text, generation: $0.generation) }

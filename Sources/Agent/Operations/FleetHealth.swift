@@ -17,6 +17,17 @@ extension AgentHealth {
             agent: member.member.id, host: member.member.host, release: member.member.release,
             present: member.isPresent, own: member.isOwn, staleAfterSeconds: member.member.staleness,
             revision: member.report?.revision, behind: member.report.map(\.isBehind), frontends: member.report?.frontends)
+        let followers = member.report?.followers ?? []
+        if !followers.isEmpty { followedBy = followers.map(FrontendHealth.init) }
+    }
+}
+
+extension FrontendHealth {
+    fileprivate init(_ frontend: FollowingFrontend) {
+        self.init(
+            pid: frontend.name.map { Int($0.pid) }, uid: frontend.name.map { Int($0.uid) }, user: frontend.name?.user,
+            count: frontend.name == nil ? frontend.count : nil, staleAfterSeconds: frontend.staleAfter,
+            unserved: frontend.unserved.sorted())
     }
 }
 

@@ -1,24 +1,46 @@
 import AgentProtocol
+import IssuerStore
 
 extension SettlementView {
     init(_ settlement: FleetSettlement, areKeysDestroyed: Bool? = nil) {
         self.init(
             settled: settlement.isSettled, agents: settlement.agents.map(AgentSettlementView.init),
-            keysDestroyed: areKeysDestroyed)
+            keysDestroyed: areKeysDestroyed, frontends: [FrontendSettlementView]?(settlement.frontends))
     }
 }
 
 extension AgentSettlementView {
     fileprivate init(_ agent: FleetSettlement.Peer) {
-        switch agent.outcome {
-        case .acknowledged:
-            self.init(agent: agent.id, host: agent.host, outcome: "acknowledged", milliseconds: agent.milliseconds)
-        case .left:
-            self.init(agent: agent.id, host: agent.host, outcome: "left", milliseconds: agent.milliseconds)
-        case .waitedOut:
-            self.init(agent: agent.id, host: agent.host, outcome: "waited-out", milliseconds: agent.milliseconds)
-        case .pending(let seconds):
-            self.init(agent: agent.id, host: agent.host, outcome: "pending", pendingSeconds: seconds)
+        let (outcome, milliseconds, pending): (String, Int?, Int?) =
+            switch agent.outcome {
+            case .acknowledged: ("acknowledged", agent.milliseconds, nil)
+            case .left: ("left", agent.milliseconds, nil)
+            case .waitedOut: ("waited-out", agent.milliseconds, nil)
+            case .pending(let seconds): ("pending", nil, seconds)
+            }
+        self.init(
+            agent: agent.id, host: agent.host, outcome: outcome, milliseconds: milliseconds, pendingSeconds: pending,
+            frontends: [FrontendSettlementView]?(agent.frontends))
+    }
+}
+
+extension [FrontendSettlementView]? {
+    /// `nil` for none.
+    fileprivate init(_ frontends: [FrontendSettlement]) {
+        self = frontends.isEmpty ? nil : frontends.map(FrontendSettlementView.init)
+    }
+}
+
+extension FrontendSettlementView {
+    fileprivate init(_ settlement: FrontendSettlement) {
+        let (frontend, name) = (settlement.frontend, settlement.frontend.name)
+        self.init(
+            pid: name.map { Int($0.pid) }, uid: name.map { Int($0.uid) }, user: name?.user,
+            count: name == nil ? frontend.count : nil, outcome: "served")
+        switch settlement.outcome {
+        case .served: milliseconds = settlement.milliseconds
+        case .pending(let seconds): (outcome, staleForSeconds) = ("pending", seconds)
+        case .gone(let seconds): (outcome, staleForSeconds) = ("gone", seconds)
         }
     }
 }
@@ -39,7 +61,23 @@ extension FleetSettlement {
                     "agent \(agent.id) (\(agent.host)) has not answered, and may go on by what was before for \(seconds) s")
             }
         }
+        warnings += frontends.compactMap { $0.warning(of: "") }
+        for agent in agents { warnings += agent.frontends.compactMap { $0.warning(of: " of agent \(agent.id)") } }
         return warnings
+    }
+}
+
+extension FrontendSettlement {
+    fileprivate func warning(of agent: String) -> String? {
+        let who =
+            frontend.name.map { "a frontend\(agent) (pid \($0.pid))" } ?? "some of \(frontend.count) further frontends\(agent)"
+        return switch outcome {
+        case .served: nil
+        case .pending(let seconds):
+            "\(who) has not said that it serves what holds now: relying parties may go by what was before for \(seconds) s"
+        case .gone(let seconds):
+            "\(who) went before it said what it serves: relying parties may go by what was before for \(seconds) s"
+        }
     }
 }
 

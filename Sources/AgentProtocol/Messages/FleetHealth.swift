@@ -43,10 +43,12 @@ public struct AgentHealth: Codable, Sendable, Equatable {
     public var behind: Bool?
     /// How many frontends follow it.
     public var frontends: Int?
+    /// Those frontends, the longest there first; absent before it has said so, and where there are none.
+    public var followedBy: [FrontendHealth]?
 
     public init(
         agent: String, host: String, release: String, present: Bool, own: Bool, staleAfterSeconds: Int, revision: Int64? = nil,
-        behind: Bool? = nil, frontends: Int? = nil
+        behind: Bool? = nil, frontends: Int? = nil, followedBy: [FrontendHealth]? = nil
     ) {
         self.agent = agent
         self.host = host
@@ -57,5 +59,33 @@ public struct AgentHealth: Codable, Sendable, Equatable {
         self.revision = revision
         self.behind = behind
         self.frontends = frontends
+        self.followedBy = followedBy
+    }
+}
+
+/// A frontend of an agent, or those that are too many to be named.
+public struct FrontendHealth: Codable, Sendable, Equatable {
+    /// Of its process, as its agent's machine has it; absent for several.
+    public var pid: Int?
+    /// The user that it runs as; absent for several.
+    public var uid: Int?
+    /// The name of that user, where there is one.
+    public var user: String?
+    /// How many they are, where they are several.
+    public var count: Int?
+    /// After how many seconds without a confirmation it turns unready.
+    public var staleAfterSeconds: Int
+    /// Issuers whose present generation it has not said to serve.
+    public var unserved: [String]
+
+    public init(
+        pid: Int? = nil, uid: Int? = nil, user: String? = nil, count: Int? = nil, staleAfterSeconds: Int, unserved: [String]
+    ) {
+        self.pid = pid
+        self.uid = uid
+        self.user = user
+        self.count = count
+        self.staleAfterSeconds = staleAfterSeconds
+        self.unserved = unserved
     }
 }

@@ -8,14 +8,26 @@ public struct WatchParameters: RequestParameters {
 
     /// Whether the caller says with `acknowledge` what it serves. Fetching documents counts as serving them unless it does.
     public var acknowledges: Bool?
+    /// After how many seconds without a confirmation the caller turns unready, where it was set: for so long what it serves may be
+    /// what was before.
+    public var staleAfterSeconds: Int?
 
-    public init(acknowledges: Bool? = nil) {
+    public init(acknowledges: Bool? = nil, staleAfterSeconds: Int? = nil) {
         self.acknowledges = acknowledges
+        self.staleAfterSeconds = staleAfterSeconds
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case acknowledges
+        case acknowledges, staleAfterSeconds
     }
+}
+
+/// After how many seconds without a confirmation a frontend turns unready, unless it was set.
+public enum FrontendStaleness {
+    /// Of an agent whose store is its own.
+    public static let ownStore = 3_600
+    /// Of agents that share theirs.
+    public static let sharedStore = 120
 }
 
 /// The issuers the caller may see, as of `revision`.

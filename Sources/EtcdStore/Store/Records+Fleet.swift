@@ -18,15 +18,36 @@ extension ReportRecord {
         let isBrief =
             isBrief || report.isBehindMuch
             || [report.draining, report.unserved, report.unusable].contains { $0.count > MemberReport.limit }
+        let unserved = isBrief ? [] : report.unserved.sorted()
+        let followers = FollowingFrontend.naming(report.followers).map { FollowerRecord($0, among: unserved) }
         self.init(
             incarnation: incarnation, revision: report.revision, draining: isBrief ? [] : report.draining.sorted(),
-            unserved: isBrief ? [] : report.unserved.sorted(), unusable: isBrief ? [] : report.unusable.sorted(),
-            behind: isBrief, frontends: report.frontends)
+            unserved: unserved, unusable: isBrief ? [] : report.unusable.sorted(), behind: isBrief, frontends: report.frontends,
+            followers: followers.isEmpty ? nil : followers)
     }
 
     var report: MemberReport {
         MemberReport(
             revision: revision, draining: Set(draining), unserved: Set(unserved), unusable: Set(unusable),
-            isBehindMuch: behind, frontends: frontends)
+            isBehindMuch: behind, frontends: frontends, followers: (followers ?? []).map { $0.follower(among: unserved) })
+    }
+}
+
+extension FollowerRecord {
+    fileprivate init(_ follower: FollowingFrontend, among unserved: [String]) {
+        self.init(
+            number: follower.name?.number, uid: follower.name?.uid, user: follower.name?.user, pid: follower.name?.pid,
+            count: follower.count, staleAfter: follower.staleAfter,
+            behind: unserved.indices.filter { follower.unserved.contains(unserved[$0]) })
+    }
+
+    fileprivate func follower(among unserved: [String]) -> FollowingFrontend {
+        let name: FollowingFrontend.Name? =
+            if let number, let uid, let pid { FollowingFrontend.Name(number: number, uid: uid, user: user, pid: pid) } else {
+                nil
+            }
+        return FollowingFrontend(
+            name: name, count: count, staleAfter: staleAfter,
+            unserved: Set(behind.filter(unserved.indices.contains).map { unserved[$0] }))
     }
 }

@@ -219,6 +219,20 @@ struct ReportRecord: StoreRecord {
     var unusable: [String]
     var behind: Bool
     var frontends: Int
+    /// Absent in one of an agent that has none.
+    var followers: [FollowerRecord]?
+}
+
+/// A frontend that follows an agent, or several that are not named.
+struct FollowerRecord: Codable, Hashable, Sendable {
+    var number: UInt64?
+    var uid: UInt32?
+    var user: String?
+    var pid: Int32?
+    var count: Int
+    var staleAfter: Int
+    /// What it does not serve: places among `unserved` of the report, which would not fit so often.
+    var behind: [Int]
 }
 
 /// Who makes a standby key, under its lease.

@@ -5,18 +5,24 @@ import Platform
 /// The agent behind its Unix socket.
 public struct AgentSource: DiscoverySource {
     private let socketPath: String
+    private let staleAfter: Int?
 
     public var name: String { socketPath }
 
     /// Connects to nothing yet.
-    public init(socketPath: String) {
+    ///
+    /// - Parameter staleAfter: the seconds that the agent is told of, after which what nobody has confirmed is stale; where nil, it goes by
+    ///   what that is unless given.
+    public init(socketPath: String, staleAfter: Int64? = nil) {
         self.socketPath = socketPath
+        self.staleAfter = staleAfter.map { Int(clamping: $0) }
     }
 
     /// Throws `agentUnreachable`.
     public func connect() async throws -> any DiscoveryConnection {
         do {
-            return AgentSourceConnection(client: try await AgentConnection.connect(socketPath: socketPath))
+            return AgentSourceConnection(
+                client: try await AgentConnection.connect(socketPath: socketPath), staleAfter: staleAfter)
         } catch {
             throw FrontendError(error)
         }
@@ -39,15 +45,24 @@ public struct AgentSource: DiscoverySource {
 
 private final class AgentSourceConnection: DiscoveryConnection {
     private let client: AgentConnection
+    private let staleAfter: Int?
     /// Whether the agent wants to know what is served; one of protocol 1.0 does not.
     private let takesAcknowledgements = Locked(true)
 
-    init(client: AgentConnection) {
+    init(client: AgentConnection, staleAfter: Int?) {
         self.client = client
+        self.staleAfter = staleAfter
     }
 
     func watch() async throws -> DiscoveryWatch {
         let (snapshot, changes) = try await translating {
+            if let staleAfter {
+                do {
+                    return try await client.watch(acknowledges: true, staleAfter: staleAfter)
+                } catch let error as ProtocolError where error.reason == .invalidParams {
+                    // An agent that does not ask for how long.
+                }
+            }
             do {
                 return try await client.watch(acknowledges: true)
             } catch let error as ProtocolError where error.reason == .invalidParams {

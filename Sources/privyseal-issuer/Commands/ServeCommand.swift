@@ -73,7 +73,10 @@ struct ServeCommand: AsyncParsableCommand {
             let logger = log.logger(label: "privyseal-issuer")
             for remark in configuration.remarks { remark.log(to: logger) }
             let frontend = try Frontend(
-                configuration.settings, agents: configuration.sockets.map(AgentSource.init(socketPath:)),
+                configuration.settings,
+                agents: configuration.sockets.map {
+                    AgentSource(socketPath: $0, staleAfter: configuration.settings.staleAfter)
+                },
                 clock: WallClock.moment, uptime: MonotonicClock.nanoseconds, logger: logger,
                 listening: { port in
                     serves()

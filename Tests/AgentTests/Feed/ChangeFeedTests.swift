@@ -1,4 +1,5 @@
 import AgentProtocol
+import IssuerStore
 import Platform
 import Testing
 
@@ -13,7 +14,9 @@ struct ChangeFeedTests {
         func watch(_ number: UInt64, acknowledges: Bool = true, sees: [String] = ["demo"]) -> ConnectionID {
             let connection = ConnectionID(number: number)
             watchers.connected(connection)
-            _ = watchers.subscribe(connection, sink: SilentSink(), acknowledges: acknowledges) { sees.contains($0) }
+            _ = watchers.subscribe(connection, sink: SilentSink(), acknowledges: acknowledges, origin: .test) {
+                sees.contains($0)
+            }
             _ = watchers.release(connection)
             return connection
         }
@@ -130,7 +133,7 @@ struct ChangeFeedTests {
         let feed = ChangeFeed(limits: ChangeFeed.Limits(publication: .seconds(120)))
         let one = ConnectionID(number: 1)
         feed.connected(one)
-        _ = feed.subscribe(one, sink: SilentSink(), acknowledges: true) { _ in true }
+        _ = feed.subscribe(one, sink: SilentSink(), acknowledges: true, origin: .test) { _ in true }
         async let outcome = feed.awaitPublication(of: "demo", generation: 1)
         while feed.state.withLock({ $0.continuations.isEmpty }) { await Task.yield() }
         switch how {
@@ -151,6 +154,21 @@ struct ChangeFeedTests {
         #expect(audience.serves(one, generation: 1) && audience.satisfied().isEmpty)
     }
 
+    @Test("of each frontend it is said who it is and what it lacks, of those alone that an issuer concerns")
+    func frontends() {
+        let (one, two) = (audience.watch(1), audience.watch(2))
+        _ = audience.watch(3, sees: ["other"])
+        _ = audience.watch(4, acknowledges: false)
+        #expect(audience.serves(one, generation: 2) && audience.serves(two, generation: 1))
+        let all = audience.watchers.frontends(lacking: ["demo": 2], staleAfter: 120)
+        #expect(all.map(\.name?.number) == [1, 2, 3] && all.map(\.staleAfter) == [30, 30, 30])
+        #expect(all.map(\.unserved) == [[], ["demo"], []])
+        #expect(all[0].name?.uid == 1 && all[0].name?.pid == 7 && all[0].name?.user == "web")
+        #expect(audience.watchers.frontends(of: "demo", generation: 2, staleAfter: 120) == Array(all.prefix(2)))
+        #expect(audience.serves(two, generation: 2, urls: 0))
+        #expect(audience.watchers.frontends(of: "demo", generation: 2, staleAfter: 120) == Array(all.prefix(1)))
+    }
+
     @Test("what was served of an issuer that was deleted does not count for its successor")
     func successor() {
         let one = audience.watch(1)
@@ -159,6 +177,10 @@ struct ChangeFeedTests {
         let outcome = audience.publication(1) { #expect($0.serves(one, generation: 1)) }
         #expect(outcome == .published(frontends: 1))
     }
+}
+
+extension WatchOrigin {
+    fileprivate static let test = WatchOrigin(caller: Caller(uid: 1, gid: 1, pid: 7, user: "web"), staleAfter: 30)
 }
 
 /// Takes a notification, and says when it has.
@@ -192,7 +214,7 @@ struct NotificationTests {
 
     private func subscribe(sees: [String] = ["demo", "other"]) -> Int {
         feed.connected(one)
-        return feed.subscribe(one, sink: sink, acknowledges: false) { sees.contains($0) }
+        return feed.subscribe(one, sink: sink, acknowledges: false, origin: .test) { sees.contains($0) }
     }
 
     @Test("nothing goes out before the snapshot has, and then what has changed since")
@@ -230,7 +252,7 @@ struct NotificationTests {
     func ended() {
         _ = subscribe()
         feed.disconnected(one)
-        #expect(feed.subscribe(one, sink: sink, acknowledges: false) { _ in true } == 0)
+        #expect(feed.subscribe(one, sink: sink, acknowledges: false, origin: .test) { _ in true } == 0)
         #expect(!feed.isWatching(one))
         feed.release(one)
         feed.publish("demo", generation: 1)

@@ -91,3 +91,83 @@ struct SettlingTests {
         #expect(lacking(nil, isThere: false) == [:])
     }
 }
+
+@Suite("How frontends come to serve a change")
+struct FrontendSettlingTests {
+    private static let second: Int64 = 1_000_000_000
+
+    private func frontend(_ number: UInt64, lacking: Set<String> = [], staleAfter: Int = 120) -> FollowingFrontend {
+        FollowingFrontend(
+            name: FollowingFrontend.Name(number: number, uid: 7, user: nil, pid: 70), staleAfter: staleAfter, unserved: lacking)
+    }
+
+    private func rest(_ count: Int, lacking: Set<String> = []) -> FollowingFrontend {
+        FollowingFrontend(name: nil, count: count, staleAfter: 60, unserved: lacking)
+    }
+
+    @Test(
+        "one has served it once it lacks nothing of the issuer, and one that is not there any more is gone, for as long as it may be stale"
+    )
+    func outcomes() {
+        let all = [frontend(1), frontend(2), frontend(3)]
+        var settling = FrontendSettling("demo", followers: all, committedAt: 0, now: 0)
+        settling.take([frontend(1, lacking: ["other"]), frontend(2, lacking: ["demo"]), frontend(4)], now: Self.second / 2)
+        #expect(settling.frontends.map(\.outcome) == [.served, .pending(staleFor: 120), .gone(staleFor: 120)])
+        #expect(settling.frontends.map(\.milliseconds) == [500, 0, 0])
+        settling.look(at: 90 * Self.second)
+        #expect(settling.frontends.map(\.outcome) == [.served, .pending(staleFor: 30), .gone(staleFor: 30)])
+        settling.take([frontend(2)], now: 100 * Self.second)
+        settling.look(at: 500 * Self.second)
+        #expect(settling.frontends.map(\.outcome) == [.served, .served, .gone(staleFor: 0)])
+        #expect(settling.frontends.map(\.milliseconds) == [500, 100_000, 0])
+    }
+
+    @Test("where documents are kept longer than a frontend is ready, that counts as well")
+    func caching() {
+        let all = [frontend(1, staleAfter: 30)]
+        let settling = FrontendSettling("demo", followers: all, committedAt: 0, caching: 300, now: 10 * Self.second)
+        #expect(settling.frontends.map(\.outcome) == [.pending(staleFor: 320)])
+    }
+
+    @Test("those that are not named have served it when none of them lacks it, also when they are few enough to be named by then")
+    func rest() {
+        var settling = FrontendSettling("demo", followers: [frontend(1), rest(3)], committedAt: 0, now: 0)
+        settling.take([frontend(1), rest(3, lacking: ["demo"])], now: 0)
+        #expect(settling.frontends.map(\.isPending) == [false, true])
+        settling.take([frontend(5, lacking: ["demo"])], now: 0)
+        #expect(settling.frontends.map(\.isPending) == [false, true])
+        settling.take([frontend(5)], now: 0)
+        #expect(settling.frontends.map(\.outcome) == [.served, .served])
+        #expect(FollowingFrontend.naming((1...20).map { frontend($0) }).map(\.count) == Array(repeating: 1, count: 8) + [12])
+        #expect(FollowingFrontend.naming([frontend(1)]) == [frontend(1)])
+    }
+
+    @Test("of another agent, what counts is a report of the change or a later one, and its frontends are gone when it is")
+    func ofAnotherAgent() {
+        let own = FleetMember(id: "a", incarnation: "a1", host: "ha", release: "1", staleness: 60)
+        let other = FleetMember(id: "b", incarnation: "b1", host: "hb", release: "1", staleness: 30)
+        func reading(_ report: MemberReport?) -> FleetReading {
+            let entry = FleetReading.Entry(member: other, clock: 1, clockRevision: 1, report: report)
+            return FleetReading(
+                entries: [FleetReading.Entry(member: own, clock: 1, clockRevision: 1, report: nil)]
+                    + (report == nil ? [] : [entry]),
+                revision: 1, sentAt: 0)
+        }
+        func report(_ revision: Int64, lacking: Set<String> = []) -> MemberReport {
+            MemberReport(revision: revision, unserved: lacking, followers: [frontend(1, lacking: lacking)])
+        }
+        for (later, expected) in [
+            (report(6), FrontendSettlement.Outcome.pending(staleFor: 120)), (report(7), .served),
+            (report(8, lacking: ["demo"]), .pending(staleFor: 120)), (report(8, lacking: ["else"]), .served),
+            (MemberReport(revision: 8, isBehindMuch: true), .pending(staleFor: 120)), (nil, .gone(staleFor: 120)),
+        ] {
+            var settling = Settling(issuer: "demo", revision: 7, own: "a1", committedAt: 0, isTellingFrontends: true)
+            settling.take(reading(report(6)), now: 0)
+            settling.take(reading(later), now: 0)
+            #expect(settling.settlement.agents.map { $0.frontends.map(\.outcome) } == [[expected]], "\(later as Any)")
+        }
+        var settling = Settling(issuer: "demo", revision: 7, own: "a1", committedAt: 0)
+        settling.take(reading(report(7)), now: 0)
+        #expect(settling.settlement.agents.map(\.frontends) == [[]])
+    }
+}

@@ -107,6 +107,7 @@ final class FleetAgent: Sendable {
         try FileManager.default.copyItem(atPath: token.modulePath, toPath: configuration.hsm.modulePath)
         // Of a busy machine nothing is expected in time.
         configuration.fleetLimits = StoreFollower.Limits(readiness: .seconds(120), brief: .seconds(120))
+        configuration.feed.withdrawal = .seconds(120)
         configuration.audit.path = "\(token.directory)/\(name).log"
         self.configuration = Locked(configuration)
     }
@@ -149,8 +150,12 @@ final class FleetAgent: Sendable {
         await server.fleet?.tryKeysAgain()
     }
 
+    func connection() async throws -> AgentConnection {
+        try await AgentConnection.connect(socketPath: configuration.withLock { $0.socket.path })
+    }
+
     func connected<Value>(_ body: (AgentConnection) async throws -> Value) async throws -> Value {
-        let connection = try await AgentConnection.connect(socketPath: configuration.withLock { $0.socket.path })
+        let connection = try await connection()
         do {
             let value = try await body(connection)
             await connection.close()

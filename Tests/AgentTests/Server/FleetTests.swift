@@ -1,5 +1,6 @@
 import AgentClient
 import AgentProtocol
+import Foundation
 import IssuerStore
 import IssuerStoreSupport
 import KeyLifecycle
@@ -42,6 +43,30 @@ struct FleetTests {
             for agent in fleet.agents {
                 #expect(try await refusal { _ = try await agent.sign() }.reason == .issuerNotFound)
             }
+        }
+    }
+
+    @Test("the reply to a revocation names each agent's frontends and when each served what holds then, and health names them")
+    func frontends() async throws {
+        try await FleetFixture.with(["a", "b"]) { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            await fleet.settle()
+            var frontends: [ServingFrontend] = []
+            for agent in [fleet[0], fleet[1], fleet[1]] {
+                frontends.append(try await ServingFrontend(agent.connection()))
+            }
+            let reader = fleet.store.handle(agent: "reader", incarnation: "reader", clock: { 0 })
+            while try await reader.fleet().entries.first(where: { $0.member.id == "b" })?.report?.followers.count != 2 {
+                await fleet[1].settle()
+            }
+            let revoked = try await fleet[0].connected { try await $0.revoke($0.sign().kid) }
+            let settlement = try #require(revoked.settlement)
+            #expect(settlement.settled && settlement.frontends?.map(\.outcome) == ["served"], "\(settlement)")
+            #expect(settlement.agents.map { $0.frontends?.map(\.outcome) } == [["served", "served"]], "\(settlement)")
+            #expect(settlement.agents[0].frontends?.allSatisfy { $0.pid == Int(getpid()) && $0.milliseconds != nil } == true)
+            let health = try await fleet[0].connected { try await $0.health() }
+            #expect(health.fleet?.agents?.first { $0.agent == "b" }?.followedBy?.map(\.staleAfterSeconds) == [120, 120])
+            for frontend in frontends { await frontend.close() }
         }
     }
 

@@ -83,6 +83,43 @@ struct FrontendsTests {
         }
     }
 
+    @Test(
+        "the reply to a revocation says of each frontend when it served what holds then, and for how long one that does not say may not"
+    )
+    func withdrawal() async throws {
+        try await AgentFixture.with({
+            $0.feed = .patient
+            $0.feed.withdrawal = .seconds(120)
+        }) { agent, client in
+            try await client.create()
+            #expect(try await client.revoke(client.sign().kid).settlement == nil)
+            let frontend = try await ServingFrontend(agent.connect(), staleAfter: 30)
+            let first = try #require(try await client.revoke(client.sign().kid).settlement)
+            #expect(first.settled && first.agents.isEmpty && first.keysDestroyed == nil)
+            #expect(first.frontends?.map(\.outcome) == ["served"] && first.frontends?[0].milliseconds != nil)
+            #expect(first.frontends?[0].pid == Int(getpid()) && first.frontends?[0].uid == Int(getuid()))
+            // Nothing is taken back by it.
+            #expect(try await client.rotate(noRevoke: true).settlement == nil)
+            await frontend.close()
+        }
+        try await AgentFixture.with({ $0.feed = ChangeFeed.Limits(publication: .milliseconds(1), withdrawal: .milliseconds(1)) })
+        {
+            agent, client in
+            try await client.create()
+            let (said, unsaid) = (try await agent.connect(), try await agent.connect())
+            _ = try await said.watch(acknowledges: true, staleAfter: 30)
+            _ = try await unsaid.watch(acknowledges: true)
+            let revoked = try await client.revoke(client.sign().kid)
+            #expect(revoked.settlement?.frontends?.map(\.outcome) == ["pending", "pending"])
+            // As long as a relying party keeps the documents beyond that they are served.
+            #expect(revoked.settlement?.frontends?.map(\.staleForSeconds) == [30 + 30, 3_600 + 30])
+            #expect(
+                revoked.warnings.count { $0.contains("a frontend (pid \(getpid())) has not said") } == 2, "\(revoked.warnings)")
+            await said.close()
+            await unsaid.close()
+        }
+    }
+
     @Test("what is acknowledged needs the permission to watch, and a connection that has said that it would")
     func acknowledgement() async throws {
         try await AgentFixture.with { agent, client in
@@ -135,6 +172,32 @@ struct FrontendsTests {
             AcknowledgeParameters(issuers: [
                 ServedIssuer(name: "demo", generation: documents.generation, urls: documents.urls.count)
             ]))
+    }
+}
+
+/// Serves the issuer `demo` as a frontend does, until it is closed.
+final class ServingFrontend: Sendable {
+    private let connection: AgentConnection
+    private let following: Task<Void, any Error>
+
+    init(_ connection: AgentConnection, staleAfter: Int? = nil) async throws {
+        self.connection = connection
+        let changes = try await connection.watch(acknowledges: true, staleAfter: staleAfter).changes
+        try await Self.serve(connection)
+        following = Task {
+            for try await _ in changes { try await Self.serve(connection) }
+        }
+    }
+
+    func close() async {
+        await connection.close()
+        _ = await following.result
+    }
+
+    private static func serve(_ connection: AgentConnection) async throws {
+        let documents = try await connection.discovery()
+        let served = ServedIssuer(name: "demo", generation: documents.generation, urls: documents.urls.count)
+        _ = try await connection.call(AcknowledgeParameters(issuers: [served]))
     }
 }
 

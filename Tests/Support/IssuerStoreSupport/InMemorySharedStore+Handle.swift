@@ -296,7 +296,9 @@ extension MemberReport {
     /// As the store keeps it: when there is more than it can name, it names nothing.
     fileprivate var bounded: MemberReport {
         guard isBehindMuch || [draining, unserved, unusable].contains(where: { $0.count > Self.limit }) else { return self }
-        return MemberReport(revision: revision, isBehindMuch: true, frontends: frontends)
+        var brief = MemberReport(revision: revision, isBehindMuch: true, frontends: frontends)
+        brief.followers = followers.map { FollowingFrontend(name: $0.name, count: $0.count, staleAfter: $0.staleAfter) }
+        return brief
     }
 }
 
