@@ -12,7 +12,7 @@ extension Issuer {
             acceptedIssuers: acceptedIssuers, ring: KeyRing(keys: keys),
             lastRotationAt: try row.optionalTimestamp("last_rotation_at"),
             maxAgeHorizon: try row.optionalTimestamp("max_age_horizon"),
-            rotationRequestedAt: try row.optionalTimestamp("rotation_requested_at"))
+            rotationRequestedAt: try row.optionalTimestamp("rotation_requested_at"), revoking: try BegunRevocation(row))
         if let violation = ring.violations.first {
             throw StoreError.corrupt("the key ring of the issuer \(name) is broken: \(violation)")
         }
@@ -30,13 +30,14 @@ extension Issuer {
                 INSERT INTO issuer (
                   name, generation, created_at, changed_at, algorithm, rsa_bits, default_issuer, lifetime, maximum_lifetime,
                   overlap, jwks_max_age, not_before_skew, standby, rotate_every, url, last_rotation_at, max_age_horizon,
-                  rotation_requested_at
+                  rotation_requested_at, revoking_kids, revoking_successor, revoking_since, revoking_agent, revoking_incarnation
                 ) VALUES (
                   \(name.text), \(generation), \(createdAt.seconds), \(changedAt.seconds), \(settings.algorithm.rawValue),
                   \(settings.rsaBits), \(settings.defaultIssuer), \(settings.lifetime), \(settings.maximumLifetime),
                   \(settings.overlap), \(settings.jwksMaxAge), \(settings.notBeforeSkew), \(settings.standby),
                   \(settings.rotateEvery), \(profile.url), \(lastRotationAt?.seconds), \(maxAgeHorizon?.seconds),
-                  \(rotationRequestedAt?.seconds)
+                  \(rotationRequestedAt?.seconds), \(revoking?.kidList), \(revoking?.successor), \(revoking?.begunAt.seconds),
+                  \(revoking?.by?.agent), \(revoking?.by?.incarnation)
                 )
                 """)
     }
@@ -52,11 +53,27 @@ extension Issuer {
                   jwks_max_age = \(settings.jwksMaxAge), not_before_skew = \(settings.notBeforeSkew),
                   standby = \(settings.standby), rotate_every = \(settings.rotateEvery), url = \(profile.url),
                   last_rotation_at = \(lastRotationAt?.seconds), max_age_horizon = \(maxAgeHorizon?.seconds),
-                  rotation_requested_at = \(rotationRequestedAt?.seconds)
+                  rotation_requested_at = \(rotationRequestedAt?.seconds), revoking_kids = \(revoking?.kidList),
+                  revoking_successor = \(revoking?.successor), revoking_since = \(revoking?.begunAt.seconds),
+                  revoking_agent = \(revoking?.by?.agent), revoking_incarnation = \(revoking?.by?.incarnation)
                 WHERE name = \(name.text) AND generation = \(expected)
                 """)
         return database.changesCount == 1
     }
+}
+
+extension BegunRevocation {
+    fileprivate init?(_ row: Row) throws {
+        guard let kids = try row.decode(String?.self, forColumn: "revoking_kids") else { return nil }
+        let agent = try row.decode(String?.self, forColumn: "revoking_agent")
+        let incarnation = try row.decode(String?.self, forColumn: "revoking_incarnation")
+        self.init(
+            kids: kids.split(separator: " ").map(String.init), successor: try row.decode(forColumn: "revoking_successor"),
+            begunAt: try row.timestamp("revoking_since"),
+            by: agent.flatMap { agent in incarnation.map { Initiator(agent: agent, incarnation: $0) } })
+    }
+
+    fileprivate var kidList: String { kids.joined(separator: " ") }
 }
 
 extension IssuerSettings {

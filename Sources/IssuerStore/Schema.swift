@@ -39,8 +39,21 @@ enum Schema {
         migrator.registerMigration("moves") { database in
             try database.execute(sql: moves)
         }
+        migrator.registerMigration("revocations") { database in
+            try database.execute(sql: revocations)
+        }
         return migrator
     }
+
+    /// The release that carries on a revocation that was begun: of which keys (their kids, a space between them), by which key they are
+    /// followed, since when, and which agent began it, where it was one of several. All are empty where there is none.
+    private static let revocations = """
+        ALTER TABLE issuer ADD COLUMN revoking_kids TEXT;
+        ALTER TABLE issuer ADD COLUMN revoking_successor TEXT;
+        ALTER TABLE issuer ADD COLUMN revoking_since INTEGER;
+        ALTER TABLE issuer ADD COLUMN revoking_agent TEXT;
+        ALTER TABLE issuer ADD COLUMN revoking_incarnation TEXT;
+        """
 
     /// The release that moves stores: a store that counts has no `state`, one that is being filled `migrating`, and one that was
     /// moved away `moved`, and where to.

@@ -37,6 +37,8 @@ extension Issuer {
         guard let key = ring[kid], key.state.isPublished else {
             throw .keyNotFound(kid)
         }
+        // Its key has been made and published before.
+        if let plan = endingRevocation(of: kid, at: moment) { return plan }
         return switch (key.state, canGenerate) {
         case (.active, true): revokingActive(kid, at: moment)
         case (.active, false): try promotingStandbyForRevoked(kid, at: moment)
@@ -48,9 +50,13 @@ extension Issuer {
 
     /// A published standby key for the plan, in place of the present one.
     ///
+    /// - Parameters:
+    ///   - kid: the key that is ordered to be revoked, if the plan is for such an order: it is noted as begun.
+    ///   - initiator: whose order it is.
     /// - Throws: `LifecycleError` with `.conflict` when the plan was made for another generation, or wants no key or another one.
     public func publishingFresh(
-        _ key: GeneratedKey, for plan: RotationPlan, at moment: Timestamp
+        _ key: GeneratedKey, for plan: RotationPlan, revoking kid: String? = nil, by initiator: BegunRevocation.Initiator? = nil,
+        at moment: Timestamp
     ) throws(LifecycleError) -> IssuerChange {
         try require(plan)
         guard let wanted = plan.freshKey else {
@@ -60,6 +66,7 @@ extension Issuer {
         return changed(at: moment) { next, moment in
             if let standby = next.ring.standby { next.ring.revoke(standby.kid, at: moment) }
             next.publish(key, at: moment)
+            if let kid { next.begin(revoking: kid, successor: key.kid, by: initiator, at: moment) }
         }
     }
 

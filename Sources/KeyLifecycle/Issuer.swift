@@ -36,12 +36,14 @@ public struct Issuer: Hashable, Sendable {
     public internal(set) var maxAgeHorizon: Timestamp?
     /// Since when a rotation waits until no relying party can be surprised by it; `nil` when none waits.
     public internal(set) var rotationRequestedAt: Timestamp?
+    /// Revocations that were begun and are not carried out yet; `nil` when there is none.
+    public internal(set) var revoking: BegunRevocation?
 
     /// For stores, which keep an issuer as they were given it.
     public init(
         name: IssuerName, generation: Int, createdAt: Timestamp, changedAt: Timestamp, settings: IssuerSettings,
         profile: OIDCProfile, acceptedIssuers: [AcceptedIssuer], ring: KeyRing, lastRotationAt: Timestamp?,
-        maxAgeHorizon: Timestamp?, rotationRequestedAt: Timestamp? = nil
+        maxAgeHorizon: Timestamp?, rotationRequestedAt: Timestamp? = nil, revoking: BegunRevocation? = nil
     ) {
         self.name = name
         self.generation = generation
@@ -54,6 +56,7 @@ public struct Issuer: Hashable, Sendable {
         self.lastRotationAt = lastRotationAt
         self.maxAgeHorizon = maxAgeHorizon
         self.rotationRequestedAt = rotationRequestedAt
+        self.revoking = revoking?.left(in: ring)
     }
 
     /// `iss` of every new JWT.

@@ -33,7 +33,9 @@ public struct IssuerChange: Hashable, Sendable {
     ) {
         name = before.name
         expectedGeneration = before.generation
-        issuer = after
+        var left = after
+        left.revoking = after.revoking?.left(in: after.ring)
+        issuer = left
         let kept = Set(quarantined.map(\.keyID))
         destroyed = before.ring.published.filter { key in
             let now = after.ring[key.kid]

@@ -27,6 +27,30 @@ struct CommitContractTests {
         }
     }
 
+    @Test(
+        "a revocation that has been begun reads back with whose it is, until it is carried out",
+        arguments: Implementation.allCases)
+    func begunRevocation(_ implementation: Implementation) async throws {
+        try await implementation.withStore { store in
+            let orders: [(UInt8, BegunRevocation.Initiator?)] = [
+                (2, BegunRevocation.Initiator(agent: "b", incarnation: "7")), (3, nil),
+            ]
+            for (number, by) in orders {
+                let issuer = try #require(try await number == 2 ? store.create() : store.issuer())
+                let kid = try #require(issuer.ring.active?.kid)
+                let plan = try issuer.planningRevocation(of: kid, at: .at(10))
+                try await store.record(.number(number, at: .at(10)))
+                let begun = try await store.apply(
+                    issuer.publishingFresh(.number(number), for: plan, revoking: kid, by: by, at: .at(10)), fulfilling: number)
+                #expect(begun.revoking?.by == by && begun.revoking?.successor == "kid-\(number)")
+                #expect(try await store.contents().issuers == [begun])
+                let ended = try await store.apply(begun.executing(begun.planningRevocation(of: kid, at: .at(11))))
+                #expect(ended.revoking == nil && ended.ring[kid]?.state == .revoked)
+                #expect(try await store.contents().issuers == [ended])
+            }
+        }
+    }
+
     @Test("each transition of a key ring and a profile reads back as it was committed", arguments: Implementation.allCases)
     func transitions(_ implementation: Implementation) async throws {
         try await implementation.withStore { store in

@@ -107,4 +107,73 @@ struct RevocationTests {
         #expect(refusal { _ = try issuer.planningRotation(at: start, ifGeneration: expected) } == .conflict)
         #expect(refusal { _ = try issuer.planningRotation(at: start, ifGeneration: 7) } == nil)
     }
+
+    @Test(
+        "one whose fresh key is published is noted until it is carried out, and goes on with that key",
+        arguments: [
+            ("k1 active, k2 standby", "k1", "k1 revoked, k2 revoked, k9 active"),
+            ("k1 active", "k1", "k1 revoked, k9 active"),
+            ("k1 retiring, k2 active, k3 standby", "k2", "k1 retiring, k2 revoked, k3 revoked, k9 active"),
+            ("k1 retiring, k2 active, k3 standby", "k1", "k1 revoked, k2 retiring, k3 revoked, k9 active"),
+        ])
+    func begun(before: String, kid: String, after: String) throws {
+        let issuer = sampleIssuer(before)
+        let published = try publishing(sampleKey(9), revoking: kid, of: issuer)
+        #expect(published.revoking == BegunRevocation(kids: [kid], successor: "k9", begunAt: start, by: agent))
+        // Whatever becomes of the issuer meanwhile.
+        let changed = try #require(
+            try published.updating(
+                IssuerUpdate(settings: nil, enabled: true, freshURL: "https://a/", immediately: false), at: start + 1))
+        let met = try changed.after
+        #expect(met.revoking == published.revoking)
+        let plan = try met.planningRevocation(of: kid, at: start + 60)
+        #expect(plan.freshKey == nil && plan.isRevoking && plan.exposure == 30)
+        let carriedOut = try met.executing(plan).after
+        #expect(shape(carriedOut) == after && carriedOut.revoking == nil)
+        #expect(
+            try published.carryingOut(published.planningRevocation(of: kid, at: start), fresh: 10, at: start).issuer.revoking
+                == nil)
+    }
+
+    @Test("one of a standby key is carried out by what publishes the fresh key: nothing is left of it")
+    func begunOfStandby() throws {
+        let published = try publishing(sampleKey(9), revoking: "k2", of: sampleIssuer("k1 active, k2 standby"))
+        #expect(shape(published) == "k1 active, k2 revoked, k9 standby" && published.revoking == nil)
+    }
+
+    @Test("a rotation that comes in between leaves the order, which is planned anew then, and one that revokes the key ends it")
+    func begunAndRotated() throws {
+        let published = try publishing(sampleKey(9), revoking: "k1", of: sampleIssuer("k1 active, k2 standby"))
+        let rotated = try published.executing(published.planningRotation(at: start)).after
+        #expect(shape(rotated) == "k1 retiring, k2 revoked, k9 active" && rotated.revoking?.kids == ["k1"])
+        #expect(try rotated.planningRevocation(of: "k1", at: start).freshKey != nil)
+        #expect(try rotated.rotated(fresh: 10, at: start).revoking == nil)
+    }
+
+    @Test("two that are begun are ended at once, by the key of the later one")
+    func begunTwice() throws {
+        let issuer = sampleIssuer("k1 retiring, k2 active, k3 standby")
+        let first = try publishing(sampleKey(9), revoking: "k1", of: issuer)
+        let plan = try first.withoutBegun.planningRevocation(of: "k2", at: start)
+        let second = try first.publishingFresh(sampleKey(10), for: plan, revoking: "k2", by: nil, at: start + 5).after
+        #expect(second.revoking == BegunRevocation(kids: ["k1", "k2"], successor: "k10", begunAt: start, by: nil))
+        let after = try second.executing(second.planningRevocation(of: "k1", at: start + 5)).after
+        #expect(shape(after) == "k1 revoked, k2 revoked, k3 revoked, k9 revoked, k10 active" && after.revoking == nil)
+    }
+
+    private let agent = BegunRevocation.Initiator(agent: "a", incarnation: "1")
+
+    private func publishing(_ key: GeneratedKey, revoking kid: String, of issuer: Issuer) throws -> Issuer {
+        let plan = try issuer.planningRevocation(of: kid, at: start)
+        return try issuer.publishingFresh(key, for: plan, revoking: kid, by: agent, at: start).after
+    }
+}
+
+extension Issuer {
+    /// As an agent knows it that has not heard of an order.
+    fileprivate var withoutBegun: Issuer {
+        Issuer(
+            name: name, generation: generation, createdAt: createdAt, changedAt: changedAt, settings: settings, profile: profile,
+            acceptedIssuers: acceptedIssuers, ring: ring, lastRotationAt: lastRotationAt, maxAgeHorizon: maxAgeHorizon)
+    }
 }

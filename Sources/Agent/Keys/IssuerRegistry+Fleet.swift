@@ -220,6 +220,7 @@ extension IssuerRegistry {
         let roster = await fleet.roster
         shared.clockDifferences = roster.clockDifferences(of: fleet.member.incarnation)
         guard roster.isKnown else { return }
+        await lookForLeftRevocations(among: allIssuers.filter { $0.revoking != nil && standing.quarantine(of: $0.name) == nil })
         let orphans = shared.foreignIntents.filter { intent in
             intent.incarnation.map { !roster.incarnations.contains($0) } ?? true
         }

@@ -3,18 +3,21 @@ import KeyLifecycle
 import Logging
 
 extension IssuerRegistry {
-    func enqueueFollowUp(_ name: IssuerName) async {
-        await queue.enqueue(name) { await self.followUp(name) }
+    func enqueueFollowUp(_ name: IssuerName, carryingOn isNeglected: Bool = false) async {
+        await queue.enqueue(name) { await self.followUp(name, carryingOn: isNeglected) }
     }
 
-    /// Does for an issuer what its last change left to do: looks after generations that were cut off, destroys private keys,
-    /// publishes a missing standby key.
+    /// Does for an issuer what its last change left to do: looks after generations and revocations that were cut off, destroys
+    /// private keys, publishes a missing standby key.
     ///
     /// What fails is tried again by `tick()`.
-    func followUp(_ name: IssuerName) async {
+    ///
+    /// - Parameter isNeglected: whether revocations that another agent has begun are carried on as well.
+    func followUp(_ name: IssuerName, carryingOn isNeglected: Bool = false) async {
         guard standing.quarantine(of: name) == nil, standing.standstill == nil else { return }
         let failure = await tryingAgainLater(name) {
             try await resolveCutOff(of: name)
+            try await carryOnRevocations(of: name, neglected: isNeglected)
             try await destroyPending(of: name)
             try await publishMissingStandby(of: name)
             retries.clear(name)

@@ -28,6 +28,14 @@ struct RotationOutcome: Sendable {
     var isFulfilledElsewhere = false
 }
 
+/// What the tries of an order have done so far.
+struct RotationTries: Sendable {
+    /// Standby keys that gave way to fresh ones, also in a try that came to nothing.
+    var discarded: [String] = []
+    /// Whether a fresh key has been published for it.
+    var hasPublished = false
+}
+
 extension IssuerRegistry {
     /// Rotates or cancels a rotation that waits, or with `dryRun` says what that would do.
     ///
@@ -57,19 +65,31 @@ extension IssuerRegistry {
         _ asked: Issuer, _ order: RotationOrder, dryRun: Bool
     ) async throws -> RotationOutcome {
         let name = asked.name
-        var discarded: [String] = []
-        return try await planningAgain {
-            if !dryRun, let now = issuers[name], shared.isRotatedElsewhere(name, since: asked.generation),
-                order.isFulfilled(by: now, since: asked)
-            {
-                let conditions = RotationOrder.Conditions(isClockTrusted: trustedNow() != nil)
-                let plan = try order.plan(for: asked, at: clock.wall(), conditions).alsoEnding(discarded).asCarriedOut(by: now)
-                log.notice("another agent has rotated the signing keys at the same moment", metadata: ["issuer": "\(name)"])
-                return RotationOutcome(
-                    plan: plan, issuer: now, executed: plan, place: shared.position(of: name), isFulfilledElsewhere: true)
+        var tries = RotationTries()
+        do {
+            return try await planningAgain {
+                let order = tries.hasPublished ? order.onceBegun : order
+                if !dryRun, let now = issuers[name], shared.isRotatedElsewhere(name, since: asked.generation),
+                    order.isFulfilled(by: now, since: asked)
+                {
+                    let conditions = RotationOrder.Conditions(isClockTrusted: trustedNow() != nil)
+                    let plan = try order.plan(for: asked, at: clock.wall(), conditions).alsoEnding(tries.discarded).asCarriedOut(
+                        by: now)
+                    log.notice("another agent has rotated the signing keys at the same moment", metadata: ["issuer": "\(name)"])
+                    return RotationOutcome(
+                        plan: plan, issuer: now, executed: plan, place: shared.position(of: name), isFulfilledElsewhere: true)
+                }
+                return try await rotateInTurn(name, order, dryRun: dryRun, &tries)
             }
-            return try await rotateInTurn(name, order, dryRun: dryRun, &discarded)
+        } catch  where tries.hasPublished && isBegun(order, of: name) {
+            throw StoreError.carriedOn(error)
         }
+    }
+
+    /// Whether the revocation that is ordered has been begun, and not been carried out.
+    private func isBegun(_ order: RotationOrder, of name: IssuerName) -> Bool {
+        guard let kid = order.revokedKid else { return false }
+        return issuers[name]?.revoking?.kids.contains(kid) == true
     }
 
     /// Has what was revoked destroyed, which stops every agent whose token is this one, and waits until no agent goes by what was
@@ -95,9 +115,9 @@ extension IssuerRegistry {
     /// The walk of every rotation, revocation and cancellation, among the other changes of the issuer: plan; have a fresh key
     /// made and published, where the plan wants one; freeze; plan for that moment; commit, which shows; drain.
     ///
-    /// - Parameter discarded: standby keys that gave way to fresh ones, also in a try that came to nothing.
-    private func rotateInTurn(
-        _ name: IssuerName, _ order: RotationOrder, dryRun: Bool, _ discarded: inout [String]
+    /// - Parameter tries: what this one and earlier ones have done.
+    func rotateInTurn(
+        _ name: IssuerName, _ order: RotationOrder, dryRun: Bool, _ tries: inout RotationTries
     ) async throws -> RotationOutcome {
         var conditions = RotationOrder.Conditions(isClockTrusted: trustedNow() != nil)
         try requireServing(name)
@@ -126,8 +146,12 @@ extension IssuerRegistry {
 
         // Publish what is to sign.
         if let fresh {
-            try await commit(of: name, with: fresh, try issuer.publishingFresh(fresh, for: outcome.plan, at: clock.wall()))
-            if let standby = issuer.ring.standby { discarded.append(standby.kid) }
+            try await commit(
+                of: name, with: fresh,
+                try issuer.publishingFresh(
+                    fresh, for: outcome.plan, revoking: order.revokedKid, by: fleet?.member.initiator, at: clock.wall()))
+            tries.hasPublished = true
+            if let standby = issuer.ring.standby { tries.discarded.append(standby.kid) }
             async let readiness = readiness(of: name, kid: fresh.kid)
             outcome.publication = await publication(of: try self.issuer(named: name.text))
             outcome.readiness = await readiness
@@ -158,10 +182,10 @@ extension IssuerRegistry {
             outcome.place = committed.place
             await committed.former?.use.drained()
             outcome.executed = plan
-            outcome.plan = outcome.plan.alsoEnding(discarded)
+            outcome.plan = outcome.plan.alsoEnding(tries.discarded)
             outcome.issuer = try await enqueueRest(of: name)
         } catch {
-            // The standby key that gave way to the fresh one has gone all the same.
+            // The standby key that gave way to the fresh one has gone all the same, and a revocation that was begun goes on.
             if fresh != nil { await enqueueFollowUp(name) }
             throw error
         }
@@ -218,8 +242,8 @@ extension IssuerRegistry {
                 !isHeld(issuer)
             else { return }
             try await journal.attempt("issuer \(name) is due to be rotated \(why)")
-            var discarded: [String] = []
-            let outcome = try await rotateInTurn(name, .whatIsDue, dryRun: false, &discarded)
+            var tries = RotationTries()
+            let outcome = try await rotateInTurn(name, .whatIsDue, dryRun: false, &tries)
             journal.note("issuer \(name) was rotated \(why) to \(outcome.issuer.ring.active?.kid ?? "")")
         } catch let error as StoreError where error.code == .conflict && fleet != nil {
             journal.note("issuer \(name) was rotated by another agent")
@@ -253,5 +277,14 @@ extension Issuer {
     ) throws -> IssuerChange {
         guard let change = try deferring(plan, fresh: key, at: moment) else { throw LifecycleError.nothingDue }
         return change
+    }
+}
+
+extension StoreError {
+    /// Why a revocation that has been begun could not be carried out yet. Nothing is left to be done about it.
+    fileprivate static func carriedOn(_ error: any Error) -> StoreError {
+        let hint = "nothing has to be done: it is carried on once that is possible; see the key's state with: privyseal keys list"
+        return StoreError(
+            .unavailable, "the revocation has been begun and is not carried out yet: \(error)", hint: hint, cause: error)
     }
 }

@@ -25,6 +25,17 @@ enum RotationOrder: Hashable, Sendable {
         if case .revoke = self { true } else { false }
     }
 
+    /// The key that is to be revoked, if that is the order.
+    var revokedKid: String? {
+        if case .revoke(let kid, _) = self { kid } else { nil }
+    }
+
+    /// The order as it holds once it has been begun by a commit, which was compared with the generation that the caller has seen: a
+    /// revocation goes on from there, whatever else becomes of the issuer.
+    var onceBegun: RotationOrder {
+        if case .revoke(let kid, _) = self { .revoke(kid: kid) } else { self }
+    }
+
     /// Whether what another agent has made of the issuer meanwhile is what was asked for: another key signs, and what was to be revoked
     /// is not published any more.
     ///

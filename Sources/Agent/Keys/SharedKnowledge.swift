@@ -23,6 +23,8 @@ struct SharedKnowledge: Sendable {
     /// Other agents whose wall clock is another than this one's, with the difference in seconds.
     var clockDifferences: [String: Int] = [:]
     var neglected = NeglectedWork()
+    /// Issuers with revocations that another agent has begun.
+    var leftRevocations = NeglectedWork()
 
     // MARK: - Own changes
 

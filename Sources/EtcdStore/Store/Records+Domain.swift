@@ -46,18 +46,20 @@ extension IssuerRecord {
         let url: String? = if case .enabled(let url) = issuer.profile { url } else { nil }
         let published = issuer.ring.keys.enumerated().filter(\.element.state.isPublished)
         self.init(
-            generation: issuer.generation, committedAt: committedAt, createdAt: issuer.createdAt.seconds,
+            generation: issuer.generation, phase: (issuer.revoking == nil ? Phase.settled : .revoking).rawValue,
+            committedAt: committedAt, createdAt: issuer.createdAt.seconds,
             changedAt: issuer.changedAt.seconds, settings: SettingsRecord(issuer.settings), url: url,
             accepted: issuer.acceptedIssuers.map { AcceptedIssuerRecord(url: $0.url, expiresAt: $0.expiresAt.seconds) },
             lastRotationAt: issuer.lastRotationAt?.seconds, maxAgeHorizon: issuer.maxAgeHorizon?.seconds,
-            rotationRequestedAt: issuer.rotationRequestedAt?.seconds, keys: issuer.ring.keys.count,
+            rotationRequestedAt: issuer.rotationRequestedAt?.seconds, revoking: issuer.revoking.map(RevocationRecord.init),
+            keys: issuer.ring.keys.count,
             rings: [StoreLayout.group: published.map { KeyRecord($0.element, position: $0.offset) }])
     }
 
     /// - Parameter ended: the keys that have ended, in any order.
     /// - Throws: `StoreError` with `.corrupt` when record and keys make no issuer.
     func issuer(_ name: IssuerName, ended: [KeyRecord]) throws(StoreError) -> Issuer {
-        guard phase == "settled", rings.count == 1, let published = rings[StoreLayout.group] else {
+        guard Phase(rawValue: phase) != nil, rings.count == 1, let published = rings[StoreLayout.group] else {
             throw StoreError(
                 .newerSchema, "the issuer \(name) has been changed by a newer release",
                 hint: "run that release or a later one on every machine")
@@ -74,7 +76,7 @@ extension IssuerRecord {
             profile: url.map { .enabled(url: $0) } ?? .disabled,
             acceptedIssuers: accepted.map { AcceptedIssuer(url: $0.url, expiresAt: Timestamp(seconds: $0.expiresAt)) },
             ring: KeyRing(keys: ring), lastRotationAt: Timestamp(lastRotationAt), maxAgeHorizon: Timestamp(maxAgeHorizon),
-            rotationRequestedAt: Timestamp(rotationRequestedAt))
+            rotationRequestedAt: Timestamp(rotationRequestedAt), revoking: revoking?.revocation)
         if let violation = issuer.ring.violations.first {
             throw .edited("the key ring of the issuer \(name) is broken: \(violation)")
         }
@@ -87,6 +89,20 @@ extension IssuerRecord {
             throw .edited("the issuer \(name) has settings out of bounds: \(error)", cause: error)
         }
         return issuer
+    }
+}
+
+extension RevocationRecord {
+    fileprivate init(_ revocation: BegunRevocation) {
+        self.init(
+            by: revocation.by.map { ActorRecord(agent: $0.agent, incarnation: $0.incarnation) }, kids: revocation.kids,
+            successor: revocation.successor, begunAt: revocation.begunAt.seconds)
+    }
+
+    fileprivate var revocation: BegunRevocation {
+        BegunRevocation(
+            kids: kids, successor: successor, begunAt: Timestamp(seconds: begunAt),
+            by: by.map { BegunRevocation.Initiator(agent: $0.agent, incarnation: $0.incarnation) })
     }
 }
 

@@ -70,8 +70,8 @@ struct AcceptedIssuerRecord: Codable, Hashable, Sendable {
 struct IssuerRecord: StoreRecord {
     var change = ""
     var generation: Int
-    /// How far a change in several steps has come. `settled` is the only one for now.
-    var phase = "settled"
+    /// How far a change in several steps has come: `Phase`, or one of a later release, which knows more of it.
+    var phase = Phase.settled.rawValue
     /// By a key in the token over everything of the issuer: `RecordSeal`. Empty in a store whose records no agent has sealed yet.
     var seal = ""
     /// The moment of the latest commit, which no later one goes behind.
@@ -84,10 +84,28 @@ struct IssuerRecord: StoreRecord {
     var lastRotationAt: Int64?
     var maxAgeHorizon: Int64?
     var rotationRequestedAt: Int64?
+    /// There in the phase `revoking`.
+    var revoking: RevocationRecord?
     /// All keys of the ring, those that have ended included, so that none can be missed.
     var keys: Int
     /// The published keys, by token group.
     var rings: [String: [KeyRecord]]
+}
+
+extension IssuerRecord {
+    enum Phase: String {
+        case settled
+        /// The fresh key of a revocation is published, and its take-over not committed.
+        case revoking
+    }
+}
+
+/// A revocation that has been begun.
+struct RevocationRecord: Codable, Hashable, Sendable {
+    var by: ActorRecord?
+    var kids: [String]
+    var successor: String
+    var begunAt: Int64
 }
 
 struct EndedKeyRecord: StoreRecord {

@@ -1,6 +1,7 @@
 import Agent
 import AgentClient
 import AgentProtocol
+import Foundation
 import IssuerStore
 import KeyLifecycle
 import PKCS11
@@ -91,6 +92,63 @@ struct CrashSafetyTests {
             await agent.settle()
             #expect(try await agent.store.contents().destructions.isEmpty)
             #expect(try agent.privateKeysOnToken().count == 1)
+        }
+    }
+
+    @Test(
+        "a revocation that was cut off once its fresh key was published is carried on, at the next start or when the store works again",
+        arguments: [true, false])
+    func begunRevocation(isRestarted: Bool) async throws {
+        try await AgentFixture.with { agent, client in
+            try await client.create()
+            await agent.settle()
+            let kid = try await client.sign().kid
+            // The process ends before the take-over is committed.
+            agent.failures.fail { call in
+                if case .commit(let change) = call { change.issuer?.ring[kid]?.state == .revoked } else { false }
+            }
+            #expect(try await refusal { _ = try await client.revoke(kid) }.reason == .storeUnavailable)
+            let begun = try #require(try await agent.store.contents().issuers.first)
+            #expect(begun.revoking?.kids == [kid] && begun.ring[kid]?.state == .active)
+            #expect(try await client.sign().kid == kid)
+
+            agent.failures.fail { _ in false }
+            if isRestarted {
+                try await agent.restart()
+            } else {
+                // Until the next try.
+                await agent.pass(60)
+            }
+            await agent.settle()
+            try await agent.connected { again in
+                let signing = try await again.sign().kid
+                #expect(signing == begun.revoking?.successor)
+                #expect(try await again.keys("demo").first { $0.kid == kid }?.state == "revoked")
+                #expect(try await again.key("standby") != nil)
+            }
+            let ended = try #require(try await agent.store.contents().issuers.first)
+            #expect(ended.revoking == nil)
+            #expect(try agent.privateKeysOnToken() == Set(ended.ring.published.map(\.keyID.description)))
+            await agent.stop()
+            let records = try String(contentsOfFile: agent.configuration.withLock { $0.audit.path }, encoding: .utf8)
+            #expect(records.contains("is carried on") && records.contains("key \(kid) of issuer demo was revoked"))
+        }
+    }
+
+    @Test("an order to revoke that is given again goes on with the key that was published for the first")
+    func begunRevocationAgain() async throws {
+        try await AgentFixture.with { agent, client in
+            try await client.create()
+            await agent.settle()
+            let kid = try await client.sign().kid
+            agent.failures.fail { call in
+                if case .commit(let change) = call { change.issuer?.ring[kid]?.state == .revoked } else { false }
+            }
+            #expect(try await refusal { _ = try await client.revoke(kid) }.reason == .storeUnavailable)
+            let successor = try await agent.store.contents().issuers.first?.revoking?.successor
+            agent.failures.fail { _ in false }
+            let revoked = try await client.revoke(kid)
+            #expect(revoked.activeKid == successor && revoked.plan.revoked == [kid] && revoked.plan.incoming?.source == "standby")
         }
     }
 

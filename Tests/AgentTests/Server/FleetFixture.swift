@@ -107,7 +107,7 @@ final class FleetAgent: Sendable {
         try FileManager.default.copyItem(atPath: token.modulePath, toPath: configuration.hsm.modulePath)
         // Of a busy machine nothing is expected in time.
         configuration.fleetLimits = StoreFollower.Limits(readiness: .seconds(120), brief: .seconds(120))
-        configuration.feed.withdrawal = .seconds(120)
+        (configuration.feed.publication, configuration.feed.withdrawal) = (.seconds(120), .seconds(120))
         configuration.audit.path = "\(token.directory)/\(name).log"
         self.configuration = Locked(configuration)
     }

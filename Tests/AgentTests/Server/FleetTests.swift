@@ -345,6 +345,39 @@ struct FleetTests {
         }
     }
 
+    @Test("a revocation whose agent is killed between its two commits is carried on by another one")
+    func begunRevocation() async throws {
+        try await FleetFixture.with(["a", "b"]) { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            await fleet.settle()
+            let kid = try await fleet[0].sign().kid
+            let frontend = try await fleet[0].connection()
+            // It says nothing of what it serves: the fresh key waits for it.
+            _ = try await frontend.watch(acknowledges: true)
+            async let revoking = fleet[0].connected { try await $0.revoke(kid) }
+            let reader = fleet.store.handle(agent: "reader", incarnation: "reader", clock: { 0 })
+            var begun: BegunRevocation?
+            while begun == nil { begun = try await reader.view().contents.issuers.first?.revoking }
+            #expect(begun?.kids == [kid] && begun?.by?.agent == "a")
+            fleet[0].handle.set(.holdingRequests)
+            await fleet[1].settle()
+            #expect(try await fleet[1].sign().kid == kid)
+            while try await reader.view().contents.issuers.first?.ring[kid]?.state != .revoked {
+                fleet[1].clock.pass(15)
+                await fleet[1].settle()
+            }
+            while try await reader.view().contents.destructions.isEmpty == false { await fleet[1].settle() }
+            #expect(try await fleet[1].sign().kid == begun?.successor)
+            #expect(try await reader.view().contents.issuers.first?.revoking == nil)
+            // It was not killed, as it turns out, and finds that what it was to do has been done.
+            fleet[0].handle.set(.open)
+            await frontend.close()
+            let revoked = try await revoking
+            #expect(revoked.activeKid == begun?.successor && revoked.settlement?.settled == true, "\(revoked)")
+            #expect(try await fleet[0].sign().kid == begun?.successor)
+        }
+    }
+
     @Test("keys do not retire by time while the clocks of the agents differ")
     func clocks() async throws {
         try await FleetFixture.with(["a", "b"]) { fleet in

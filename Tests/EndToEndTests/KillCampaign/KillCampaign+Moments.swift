@@ -54,7 +54,7 @@ extension KillCampaign {
         let client = try await site.connect()
         let requests = ChangeRequests(client: client, ledger: ledger)
         let name = try await prepareIssuer(for: step.change, requests)
-        let change = try await request(step.change, name, requests)
+        let (kid, change) = try await request(step.change, name, requests)
         let load = makeLoad()
         let generators = [generator.fork(), generator.fork()]
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -71,6 +71,10 @@ extension KillCampaign {
         await client.close()
         try await running?.value
         running = nil
+        await frontend?.close()
+        frontend = nil
+        // An order that has been begun is carried out, whoever waits for its reply.
+        if step.hold == .takeOver, let kid { ledger.update(name) { _ = $0.revoked.insert(kid) } }
         // Then the kill leaves nothing in doubt: it cannot have happened.
         if step.precedesCommit {
             ledger.update(name) { record in
@@ -108,10 +112,10 @@ extension KillCampaign {
     /// The change as a request; a key that it names is looked up now, before anything is held.
     private func request(
         _ change: KillStep.Change, _ name: String, _ requests: ChangeRequests
-    ) async throws -> @Sendable () async throws -> Void {
+    ) async throws -> (kid: String?, change: @Sendable () async throws -> Void) {
         let state = change.revokedState
         let kid = if let state { try await requests.kid(state, of: name) } else { String?.none }
-        return {
+        let change: @Sendable () async throws -> Void = {
             switch change {
             case .create: try await requests.create(name, "ES256")
             case .rotate, .rotateTwice, .reconcile, .retire: try await requests.rotate(name)
@@ -123,6 +127,7 @@ extension KillCampaign {
                 try await requests.revoke(kid, of: name)
             }
         }
+        return (kid, change)
     }
 
     /// Has the change asked for, and returns when the agent is at the step. A lock that is returned keeps it there.
@@ -151,6 +156,15 @@ extension KillCampaign {
             try token.clear()
             try await sleepBriefly()
             return lock
+        case .takeOver:
+            let before = try await store.generation(of: name)
+            let frontend = try await site.connect()
+            // It says nothing of what it serves, so it is waited for: for a second, in which the kill comes, or comes too late.
+            _ = try await frontend.watch(acknowledges: true)
+            running = start()
+            let isPublished = await poll("the publication") { try await self.store.generation(of: name) != before }
+            findings.expect(isPublished, "\(step) was never reached")
+            self.frontend = frontend
         case .signature:
             let before = try await store.generation(of: name)
             try token.set("C_Sign hold")

@@ -16,6 +16,8 @@ final class KillCampaign {
     var agent: Daemon
     /// The change that was asked for last.
     var running: Task<Void, any Error>?
+    /// What keeps a fresh key from taking over.
+    var frontend: AgentConnection?
     private(set) var tally = Tally()
     var store: StoreFiles { StoreFiles(directory: site.directory) }
 

@@ -19,6 +19,8 @@ struct KillStep: Hashable, Sendable, CustomStringConvertible {
         case commit
         /// The database is locked once the key has been generated: the commit that takes it in waits.
         case commitOfKey
+        /// Its fresh key is published, and waits for a frontend that does not serve it before it takes over.
+        case takeOver
         /// A signature is under way that the change must wait for.
         case signature
         /// Nothing: the agent is killed as soon as it has replied.
@@ -30,6 +32,7 @@ struct KillStep: Hashable, Sendable, CustomStringConvertible {
             case .after(let function, let number): "after \(function) \(number)"
             case .commit: "in its commit"
             case .commitOfKey: "in the commit of its key"
+            case .takeOver: "before its key takes over"
             case .signature: "with a signature under way"
             case .reply: "on its reply"
             }
@@ -71,6 +74,7 @@ struct KillStep: Hashable, Sendable, CustomStringConvertible {
                 [.commit, .signature, .reply, .before("C_GenerateKeyPair"), .after("C_GenerateKeyPair"), .commitOfKey])
             + steps([.rotateTwice, .revokeActive], generating + [.commit, .signature, .reply] + destroying(2))
             + steps([.revokeRetiring, .revokeStandby], generating + [.reply] + destroying(1))
+            + steps([.rotateTwice, .revokeActive, .revokeRetiring, .revokeStandby], [.takeOver])
             + steps([.retire], destroying(1))
             + steps([.delete], [.commit, .reply, .signature] + destroying(3))
             + steps([.enable, .disable], [.commit, .signature, .reply])

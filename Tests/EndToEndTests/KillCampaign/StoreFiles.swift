@@ -28,12 +28,13 @@ struct StoreFiles {
         return try await Self.run(["-separator", "|", copy, query])
     }
 
-    /// Whether no generation and no destruction is under way, and every issuer has its standby key.
+    /// Whether no generation, no destruction and no revocation is under way, and every issuer has its standby key.
     func isSettled() async throws -> Bool {
         let undone = """
             SELECT count(*) FROM (
               SELECT key_id FROM generation_intent WHERE tombstone = 0
               UNION ALL SELECT key_id FROM destruction WHERE destroyed_at IS NULL AND lost_at IS NULL
+              UNION ALL SELECT name FROM issuer WHERE revoking_kids IS NOT NULL
               UNION ALL SELECT name FROM issuer
                 WHERE name NOT IN (SELECT issuer FROM signing_key WHERE state = 'standby'))
             """
