@@ -32,7 +32,7 @@ struct Startup {
     ///
     /// - Parameter lock: for an agent that goes on for long, to see to it that the lock stays one.
     /// - Throws: `StoreError`, with `.missing` where there is none; `EtcdError`.
-    func openStore(_ lock: StoreLock? = nil) async throws -> OpenStore {
+    func openStore(_ lock: StoreLock? = nil, use: StoreUse = .changing) async throws -> OpenStore {
         switch settings.store {
         case .sqlite(let path):
             return OpenStore(
@@ -40,14 +40,16 @@ struct Startup {
                     path: path, tenant: settings.tenant, minted: nil, lock: lock?.lock, trusting: settings.trusted))
         case .etcd(let etcd):
             return try await etcd.open(
-                .changing, tenant: settings.tenant, over: etcd.gateway(), trusting: settings.trusted)
+                use, tenant: settings.tenant, over: etcd.gateway(), trusting: settings.trusted)
         }
     }
 
     /// Makes the store, or opens the one there is. To be called with its lock held.
     ///
     /// - Parameter deployment: the identity of a new store.
-    func makeStore(deployment: String = SystemRandom.hexadecimal(bytes: 16)) async throws -> OpenStore {
+    func makeStore(
+        deployment: String = SystemRandom.hexadecimal(bytes: 16), use: StoreUse = .changing
+    ) async throws -> OpenStore {
         let minted = Deployment(id: deployment, tenant: SystemRandom.uuid())
         switch settings.store {
         case .sqlite(let path):
@@ -55,7 +57,7 @@ struct Startup {
                 try SQLiteIssuerStore(path: path, tenant: settings.tenant, minted: minted, trusting: settings.trusted))
         case .etcd(let etcd):
             do {
-                return try await openStore()
+                return try await openStore(use: use)
             } catch let error as StoreError where error.code == .missing {
                 let gateway = try etcd.gateway()
                 do {
@@ -65,7 +67,7 @@ struct Startup {
                     throw error
                 }
                 return try await etcd.open(
-                    .changing, tenant: settings.tenant, over: gateway, trusting: settings.trusted)
+                    use, tenant: settings.tenant, over: gateway, trusting: settings.trusted)
             }
         }
     }
@@ -85,7 +87,7 @@ struct Startup {
     func openStore(_ use: StoreUse) async throws -> OpenStore {
         switch use {
         case .reading: try await readStore()
-        case .changing: try await openStore()
+        case .changing, .recovering: try await openStore(use: use)
         }
     }
 

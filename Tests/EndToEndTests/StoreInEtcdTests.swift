@@ -515,6 +515,40 @@ struct StoreInEtcdTests {
         }
     }
 
+    @Test("agents do not start while a command is alone with the store, nor once it was cut off, until it has gone on")
+    func cutOffCommand() async throws {
+        try await Scene.with { scene in
+            let site = scene.site
+            #expect(try await scene.privyseald("init").status == 0)
+            let agent = try await site.startAgent()
+            try await scene.create()
+            let last = try await scene.show()
+            let earlier = try await scene.raw()
+            try await scene.rotate()
+            #expect(await agent.end() == 0)
+            try await scene.restore(earlier)
+            // What a command leaves that was killed once it was alone.
+            try await EtcdGateway.with([scene.server.endpoint]) { gateway in
+                let store = try await EtcdIssuerStore.open(
+                    gateway, prefix: scene.prefix, user: .init(agent: "command", incarnation: "1", memory: nil),
+                    admitting: [.live, .recovering])
+                _ = try await store.beginRecovery()
+                await store.close()
+            }
+            let refused = try site.launchAgent()
+            #expect(await poll("the refusal") { refused.text.contains("has begun and not ended") }, "\(refused.text)")
+            #expect(refused.text.contains("run the same privyseald command again"), "\(refused.text)")
+            #expect(await refused.end(SIGKILL) != 0)
+            // Neither one that has nothing to do nor one that is not agreed to takes it away.
+            #expect(try await scene.privyseald("replace-token", "--yes").status != 0)
+            #expect(try await scene.privyseald("check", "--start").status != 0)
+            let done = try await scene.privyseald("recover", "--restored", "--retain", last, "--yes")
+            #expect(done.status == 0, "\(done)")
+            try await site.startAgent()
+            #expect(try await scene.verifies(scene.issue()))
+        }
+    }
+
     @Test(
         "two agents on one token sign for the same issuers, one goes on when the other is killed, and no third has an id of theirs"
     )

@@ -189,6 +189,38 @@ struct StoreTests {
         }
     }
 
+    @Test(
+        "while a command is alone with the store no agent enters, begins or changes anything; it goes on, or gives up if nothing has come of it"
+    )
+    func alone() async throws {
+        try await withStoreScene { scene in
+            try await scene.store.create()
+            let waiting = try await scene.opened()
+            let command = try await scene.opened(by: "command", admitting: [.live, .recovering])
+            let begun = try #require(try await command.beginRecovery())
+            #expect(await code { _ = try await scene.opened(by: "c") } == .unavailable)
+            let member = FleetMember(id: "b", incarnation: "1", host: "b", release: "1", staleness: 60)
+            #expect(await code { try await waiting.join(member) } == .unavailable)
+            #expect(await code { _ = try await waiting.view() } == .unavailable)
+            #expect(await code { try await waiting.record(.number(7)) } == .unavailable)
+            try await command.record(.number(8))
+            // By the same command again, which was cut off: it has not begun it and does not give it up.
+            #expect(try await command.beginRecovery() == nil)
+            try await command.endRecovery(begun)
+            try await waiting.join(member)
+            _ = try await waiting.view()
+
+            // What has been done in part is not given up.
+            let again = try #require(try await command.beginRecovery())
+            try await scene.edit("meta", "\"epoch\":\(again)", "\"epoch\":\(again + 1)")
+            try await command.endRecovery(again)
+            #expect(await code { _ = try await waiting.view() } == .unavailable)
+            let token = TokenIdentity(label: "t", serial: "1")
+            try await command.settle(Settlement(changes: [], token: token))
+            #expect(try await waiting.view().contents.token == token)
+        }
+    }
+
     @Test("two deployments under one prefix, and another one than before, are refused")
     func deployments() async throws {
         try await withStoreScene { scene in

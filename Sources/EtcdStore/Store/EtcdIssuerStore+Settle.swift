@@ -28,6 +28,38 @@ extension EtcdIssuerStore {
         }
     }
 
+    /// Has no agent start with the store, or change anything, until a settlement has ended or `endRecovery` gives up. A store that was
+    /// opened with `.recovering` among the states it may be in can be changed on.
+    ///
+    /// - Returns: what `endRecovery` has to be told; `nil` when a recovery was begun before and has not ended.
+    public func beginRecovery() async throws(StoreError) -> Int? {
+        let place = layout.meta
+        let begun = Locked<Int?>(nil)
+        try await changing { [self] (snapshot, change) throws(StoreError) in
+            var meta = try meta(snapshot)
+            let isBegun = meta.state == StoreState.recovering.rawValue
+            let epoch = isBegun ? nil : meta.epoch
+            begun.withLock { $0 = epoch }
+            guard !isBegun else { return false }
+            meta.state = StoreState.recovering.rawValue
+            try change.put(place, meta)
+            return true
+        }
+        return begun.withLock { $0 }
+    }
+
+    /// Has agents use the store again if nothing has come of a recovery. One that has done a part of its work is left to be gone on with.
+    public func endRecovery(_ begun: Int) async throws(StoreError) {
+        let place = layout.meta
+        try await changing { [self] (snapshot, change) throws(StoreError) in
+            var meta = try meta(snapshot)
+            guard meta.state == StoreState.recovering.rawValue, meta.epoch == begun else { return false }
+            meta.state = StoreState.live.rawValue
+            try change.put(place, meta)
+            return true
+        }
+    }
+
     private func settleAtOnce(_ settlement: Settlement) async throws(StoreError) {
         let (keys, prefixes) = keys(for: settlement.changes, and: settlement)
         try await changing(reading: keys, under: prefixes) { [self] (snapshot, change) throws(StoreError) in
@@ -45,8 +77,8 @@ extension EtcdIssuerStore {
         let place = layout.meta
         try await changing { [self] (snapshot, change) throws(StoreError) in
             var meta = try meta(snapshot)
-            guard meta.state != StoreState.recovering.rawValue else { return false }
             meta.state = StoreState.recovering.rawValue
+            // From here on something of it is done.
             meta.epoch += 1
             try change.put(place, raised: meta)
             return true

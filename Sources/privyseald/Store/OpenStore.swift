@@ -48,6 +48,11 @@ enum StoreUse {
     case reading
     /// Alone, or with agents of other machines: what lies beside the store is locked.
     case changing
+    /// As `changing`, also where a command has begun what must be alone with the store and was cut off.
+    case recovering
+
+    /// The states in which a store in etcd may be.
+    var admitted: Set<StoreState> { self == .recovering ? [.live, .recovering] : [.live] }
 }
 
 extension EtcdSettings {
@@ -75,7 +80,8 @@ extension EtcdSettings {
     ) async throws -> OpenStore {
         do {
             let store = try await EtcdIssuerStore.open(
-                gateway, prefix: prefix, user: user(trusting: trusted), tenant: tenant, reading: use == .reading)
+                gateway, prefix: prefix, user: user(trusting: trusted), tenant: tenant, admitting: use.admitted,
+                reading: use == .reading)
             return OpenStore(store, gateway: gateway)
         } catch {
             await gateway.close()

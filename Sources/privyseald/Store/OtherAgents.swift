@@ -57,4 +57,27 @@ extension IssuerStorage {
                 todo: "see what happens to them, and run this again when they are stopped")
         }
     }
+
+    /// Calls what must be alone with the store, after the last question: no agent of another machine uses it, nor can one start
+    /// before this has ended. When it is cut off, agents go on refusing to start, and the same command goes on.
+    ///
+    /// - Throws: `StartupFailure` naming those that have started since they were looked for; what `body` throws.
+    func alone<Value>(for command: String, _ body: () async throws -> Value) async throws -> Value {
+        guard let store = self as? EtcdIssuerStore else { return try await body() }
+        let begun = try await store.beginRecovery()
+        do {
+            // One that had entered before it could see that.
+            let others = OtherAgents(try await store.others())
+            try others.refuse(command)
+            guard others.silent.isEmpty else {
+                throw StartupFailure(
+                    what: "agents have come and gone while \(command) waited: \(OtherAgents.names(others.silent))",
+                    todo: "see what happens to them, and run this again when they are stopped")
+            }
+            return try await body()
+        } catch {
+            if let begun { try? await store.endRecovery(begun) }
+            throw error
+        }
+    }
 }

@@ -74,7 +74,7 @@ struct RecoverCommand: OperatorCommand {
         }
     }
 
-    private var use: StoreUse { consent.dryRun ? .reading : .changing }
+    private var use: StoreUse { consent.dryRun ? .reading : .recovering }
 
     private func decide(_ request: RecoveryRequest, _ store: any IssuerStorage, _ startup: Startup) async throws {
         try await OfflineAgent.with(
@@ -91,7 +91,9 @@ struct RecoverCommand: OperatorCommand {
                 ? "The store is taken as it stands."
                 : "JWTs by keys that end stop verifying, and nothing brings these keys back into service."
             guard try consent.isGiven(for: plan.lines + unsealed, question: question) else { return }
-            report(try await agent.recover(plan))
+            // Of what both agree about nothing is decided.
+            guard !plan.isEmpty else { return report(try await agent.recover(plan)) }
+            report(try await store.alone(for: "recover") { try await agent.recover(plan) })
         }
     }
 
@@ -105,7 +107,9 @@ struct RecoverCommand: OperatorCommand {
         try await OpenStore.with({ try await store(of: deployment, startup) }) { store in
             try await OfflineAgent.with(
                 startup.agentConfiguration(), store: store, environment: startup.agentEnvironment(), trustingRecords: true
-            ) { agent in report(try await agent.recover(agent.planRecovery(request))) }
+            ) { agent in
+                report(try await store.alone(for: "recover") { try await agent.recover(agent.planRecovery(request)) })
+            }
         }
     }
 
@@ -133,7 +137,7 @@ struct RecoverCommand: OperatorCommand {
 
     /// A store of this deployment: the empty one that is there under whatever name, or a new one.
     private func store(of deployment: String, _ startup: Startup) async throws -> OpenStore {
-        let made = try await startup.makeStore(deployment: deployment)
+        let made = try await startup.makeStore(deployment: deployment, use: .recovering)
         guard made.storage.deployment.id != deployment else { return made }
         if let store = made.storage as? SQLiteIssuerStore {
             return OpenStore(try await store.takingOver(deployment: deployment))
@@ -145,7 +149,7 @@ struct RecoverCommand: OperatorCommand {
             await made.close()
             throw error
         }
-        return try await startup.openStore()
+        return try await startup.openStore(use: .recovering)
     }
 
     /// The deployment whose keys the token has; named, where it has those of several.

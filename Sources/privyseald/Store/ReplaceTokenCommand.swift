@@ -27,7 +27,7 @@ struct ReplaceTokenCommand: OperatorCommand {
     func run(_ startup: Startup) async throws {
         let lock = consent.dryRun ? nil : try StoreLock(startup.settings.store, trusting: startup.settings.trusted)
         defer { lock?.hold() }
-        try await OpenStore.with({ try await startup.openStore(consent.dryRun ? .reading : .changing) }) { store in
+        try await OpenStore.with({ try await startup.openStore(consent.dryRun ? .reading : .recovering) }) { store in
             if !consent.dryRun { try await store.requireNoOtherAgent(for: "replace-token") }
             try await replace(store, startup)
         }
@@ -40,7 +40,7 @@ struct ReplaceTokenCommand: OperatorCommand {
             let plan = try await agent.planTokenReplacement()
             let question = "The old token counts as destroyed from then on, and there is no way back to it."
             guard try consent.isGiven(for: plan.lines, question: question) else { return }
-            for issuer in try await agent.replaceToken(plan) {
+            for issuer in try await store.alone(for: "replace-token", { try await agent.replaceToken(plan) }) {
                 print("done: issuer \(issuer.name) signs with \(issuer.activeKid)")
             }
             print("done: start the agent on the new token")
