@@ -20,8 +20,6 @@ public struct AgentConfiguration: Sendable {
     public var audit: AuditConfiguration
     /// This agent among those that share its store; `nil` for a store of its own.
     public var fleet: FleetMember?
-    /// What was last found out of a token by `FenceTestParty`, on this machine.
-    public var fenceTest: FenceTestResult?
     /// How long changes wait for the other agents where they do not wait for all of them.
     var fleetLimits = StoreFollower.Limits()
     /// How long changes wait for the frontends at most.

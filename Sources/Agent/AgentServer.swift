@@ -140,8 +140,7 @@ public final class AgentServer: Service {
             registry: registry, gate: gate, audit: audit, names: names, last: LastReload(), read: environment.reload)
         self.reloader = reloader
         let health = ReportHealth(
-            registry: registry, hsm: hsm, audit: audit, lastReload: reloader.last, visibility: Visibility(gate: gate),
-            fenceTest: configuration.fenceTest)
+            registry: registry, hsm: hsm, audit: audit, lastReload: reloader.last, visibility: Visibility(gate: gate))
         self.health = health
         let startGate = StartGate()
         self.startGate = startGate

@@ -135,7 +135,7 @@ struct Startup {
             audit: settings.audit)
         configuration.audit.trusted = settings.trusted
         configuration.limits = settings.limits
-        configuration.fenceTest = FenceFinding.remembered(beside: settings.store)?.result
+        configuration.hsm.fenceTest = FenceFinding.remembered(beside: settings.store)?.result
         return configuration
     }
 

@@ -47,6 +47,14 @@ struct OutputTests {
                 Frontend of b:  5 more: follows no more; what was before may be gone by for 1m
 
                 """)
+        for (stops, text) in [
+            (true, "destroyed, which stops every agent that has used them"),
+            (false, "destroyed; with this token an agent that has used them could go on"),
+        ] {
+            let lines = SettlementText.lines(
+                SettlementView(settled: true, agents: [agent], keysDestroyed: true, destroyedKeysStop: stops))
+            #expect(lines.first?.value == text)
+        }
         let own = SettlementText.lines(SettlementView(settled: true, agents: [], frontends: [served]))
         #expect(Layout.card(own) == "Frontend:  pid 70 (web): serves it (after 20ms)\n")
         #expect(

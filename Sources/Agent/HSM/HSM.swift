@@ -198,6 +198,9 @@ final class HSM: Sendable {
         try await custody.auditPublicKeys(of: deployment)
     }
 
+    /// Whether destroying a key stops a process that has used it; `nil` where that was not tried with this token.
+    var destroyedKeysStop: Bool? { configuration.fenceTest?.stops(on: tokenInfo) }
+
     /// Seals records of the deployment that lie where others can write.
     func recordSealer(deployment: String) -> TokenRecordSealer {
         TokenRecordSealer(custody, deployment: deployment)

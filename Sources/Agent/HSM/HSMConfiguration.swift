@@ -26,6 +26,8 @@ public struct HSMConfiguration: Sendable {
     var mayUseLastTry = false
     /// Whether other agents change the store too, and destroy keys of this token.
     var isStoreShared = false
+    /// What was last found out of a token on this machine: whether destroying a key stops who has used it.
+    public var fenceTest: FenceTestResult?
 
     public init(
         modulePath: String, token: TokenURI, sessions: Int = 4, queueLimit: Int = 1_024, deadlineSeconds: Int = 10,

@@ -82,6 +82,7 @@ struct UpdateIssuer: ChangeOperation {
 /// `issuer-delete`.
 struct DeleteIssuer: ChangeOperation {
     let registry: IssuerRegistry
+    let hsm: HSM
     let clock: AgentClock
 
     func issuer(of parameters: IssuerDeleteParameters) -> String? { parameters.issuer }
@@ -94,7 +95,9 @@ struct DeleteIssuer: ChangeOperation {
         return IssuerDeleteResult(
             issuer: issuer.name.text, revoked: issuer.ring.published.map(\.kid),
             exposureSeconds: max(issuer.cachedUntil(now) - now, 0),
-            settlement: settlement.map { SettlementView($0, areKeysDestroyed: areKeysDestroyed) },
+            settlement: settlement.map {
+                SettlementView($0, areKeysDestroyed: areKeysDestroyed, destroyedKeysStop: hsm.destroyedKeysStop)
+            },
             warnings: settlement?.warnings ?? [])
     }
 }

@@ -48,6 +48,7 @@ extension String {
 /// `rotate`.
 struct Rotate: ChangeOperation {
     let registry: IssuerRegistry
+    let hsm: HSM
     let audit: AuditLog
 
     func issuer(of parameters: RotateParameters) -> String? { parameters.issuer }
@@ -74,7 +75,9 @@ struct Rotate: ChangeOperation {
             : .rotate(
                 ifGeneration: parameters.ifGeneration, whenSafe: parameters.whenSafe ?? false,
                 revokes: parameters.noRevoke != true)
-        return RotationResult(try await registry.rotate(parameters.issuer, order, dryRun: parameters.dryRun ?? false))
+        return RotationResult(
+            try await registry.rotate(parameters.issuer, order, dryRun: parameters.dryRun ?? false),
+            destroyedKeysStop: hsm.destroyedKeysStop)
     }
 
     func replied(_ result: RotationResult, _ context: OperationContext) {
@@ -85,6 +88,7 @@ struct Rotate: ChangeOperation {
 /// `revoke-key`.
 struct RevokeKey: ChangeOperation {
     let registry: IssuerRegistry
+    let hsm: HSM
     let audit: AuditLog
     let visibility: Visibility
 
@@ -112,7 +116,8 @@ struct RevokeKey: ChangeOperation {
         }
         return RotationResult(
             try await registry.revoke(
-                parameters.kid, ifGeneration: parameters.ifGeneration, dryRun: parameters.dryRun ?? false))
+                parameters.kid, ifGeneration: parameters.ifGeneration, dryRun: parameters.dryRun ?? false),
+            destroyedKeysStop: hsm.destroyedKeysStop)
     }
 
     func replied(_ result: RotationResult, _ context: OperationContext) {

@@ -2,7 +2,8 @@ import AgentProtocol
 import KeyLifecycle
 
 extension RotationResult {
-    init(_ outcome: RotationOutcome) {
+    /// - Parameter destroyedKeysStop: whether destroying a key stops who has used it on this token; `nil` where it was not tried.
+    init(_ outcome: RotationOutcome, destroyedKeysStop: Bool?) {
         let plan = outcome.executed ?? outcome.plan
         self.init(
             issuer: outcome.issuer.name.text, dryRun: outcome.executed == nil,
@@ -14,7 +15,9 @@ extension RotationResult {
                     kind: exposure.kind.rawValue, refusesNewSeconds: exposure.refusesNew,
                     acceptsRevokedSeconds: exposure.acceptsRevoked)
             },
-            settlement: outcome.settlement.map { SettlementView($0, areKeysDestroyed: outcome.areKeysDestroyed) },
+            settlement: outcome.settlement.map {
+                SettlementView($0, areKeysDestroyed: outcome.areKeysDestroyed, destroyedKeysStop: destroyedKeysStop)
+            },
             warnings: Self.warnings(outcome, plan))
     }
 

@@ -9,8 +9,6 @@ struct ReportHealth: Operation {
     let audit: AuditLog
     let lastReload: LastReload
     let visibility: Visibility
-    /// What was last found out of a token, on this machine.
-    let fenceTest: FenceTestResult?
 
     /// What is wrong, the gravest first.
     var problems: [HealthProblem] {
@@ -92,7 +90,7 @@ struct ReportHealth: Operation {
             audit: ComponentHealth(state: auditTrouble == nil ? "ok" : "unavailable"), problems: problems,
             fleet: keys.fleet.map {
                 FleetHealth(
-                    $0, destroyedKeysStop: fenceTest?.stops(on: hsm.tokenInfo),
+                    $0, destroyedKeysStop: hsm.destroyedKeysStop,
                     names: visibility.showsAll(to: context, by: .health))
             },
             notices: notices(keys.issuersElsewhere, context))

@@ -2,10 +2,12 @@ import AgentProtocol
 import IssuerStore
 
 extension SettlementView {
-    init(_ settlement: FleetSettlement, areKeysDestroyed: Bool? = nil) {
+    init(_ settlement: FleetSettlement, areKeysDestroyed: Bool? = nil, destroyedKeysStop: Bool? = nil) {
         self.init(
             settled: settlement.isSettled, agents: settlement.agents.map(AgentSettlementView.init),
-            keysDestroyed: areKeysDestroyed, frontends: [FrontendSettlementView]?(settlement.frontends))
+            keysDestroyed: areKeysDestroyed,
+            destroyedKeysStop: areKeysDestroyed == nil ? nil : destroyedKeysStop,
+            frontends: [FrontendSettlementView]?(settlement.frontends))
     }
 }
 

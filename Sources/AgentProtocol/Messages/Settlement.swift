@@ -6,15 +6,20 @@ public struct SettlementView: Codable, Sendable, Equatable {
     public var agents: [AgentSettlementView]
     /// Whether the private keys that the change revokes have been destroyed on the token; absent where it revokes none.
     public var keysDestroyed: Bool?
+    /// Whether that stops an agent that has used them, as `token fence-test` found on this machine; absent where it was not tried with
+    /// this token, or no key is revoked.
+    public var destroyedKeysStop: Bool?
     /// The frontends of the agent that replies, by which what was revoked is served no more; absent where there are none to be told of.
     public var frontends: [FrontendSettlementView]?
 
     public init(
-        settled: Bool, agents: [AgentSettlementView], keysDestroyed: Bool? = nil, frontends: [FrontendSettlementView]? = nil
+        settled: Bool, agents: [AgentSettlementView], keysDestroyed: Bool? = nil, destroyedKeysStop: Bool? = nil,
+        frontends: [FrontendSettlementView]? = nil
     ) {
         self.settled = settled
         self.agents = agents
         self.keysDestroyed = keysDestroyed
+        self.destroyedKeysStop = destroyedKeysStop
         self.frontends = frontends
     }
 }

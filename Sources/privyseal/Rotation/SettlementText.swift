@@ -5,7 +5,13 @@ enum SettlementText {
     static func lines(_ settlement: SettlementView) -> [(label: String, value: String)] {
         var lines: [(label: String, value: String)] = []
         if let areDestroyed = settlement.keysDestroyed {
-            lines.append(("Private keys", areDestroyed ? "destroyed" : "still to be destroyed"))
+            let destroyed =
+                switch settlement.destroyedKeysStop {
+                case true?: "destroyed, which stops every agent that has used them"
+                case false?: "destroyed; with this token an agent that has used them could go on"
+                case nil: "destroyed"
+                }
+            lines.append(("Private keys", areDestroyed ? destroyed : "still to be destroyed"))
         }
         let own = frontends(settlement.frontends, of: nil)
         guard !settlement.agents.isEmpty else {
