@@ -188,9 +188,10 @@ actor IssuerRegistry {
         return CommittedChange(former: show(change.issuer, signing, named: change.name), place: place)
     }
 
-    /// Makes a change; one that lost against another writer is planned anew on what that writer made, twice at most.
+    /// Makes a change; one that lost against another writer is planned anew on what that writer made, twice at most. Where several
+    /// agents share the store, each may have something to do for the issuer at the same moment, and it is tried more often.
     func planningAgain<Value: Sendable>(_ change: () async throws -> Value) async throws -> Value {
-        for _ in 1...2 {
+        for _ in 1...(fleet == nil ? 2 : 8) {
             do {
                 return try await change()
             } catch let error as StoreError where error.code == .conflict {
