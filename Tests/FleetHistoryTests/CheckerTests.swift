@@ -351,6 +351,11 @@ struct CheckerTests {
             story.rotate("k2", 3, asked: 2, got: 5)
             story.commit(2, ["k1": "active"], at: 3)
         },
+        Case("a standby key that was discarded by a change that was refused in the end") { story in
+            story.commit(1, ["k1": "active", "k9": "standby"], at: 1)
+            story.change(.rotate, asked: 2, got: 5, .refused("CONFLICT"))
+            story.commit(2, ["k1": "active"], at: 3)
+        },
         Case("a standby key that is dropped when nobody has anything changed", [.revokedUnasked]) { story in
             story.rotate("k1", 1, asked: 0, got: 0.5)
             story.commit(1, ["k1": "active", "k9": "standby"], at: 1)

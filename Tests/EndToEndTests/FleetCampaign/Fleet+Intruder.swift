@@ -87,11 +87,24 @@ struct Intruder: Sendable {
 }
 
 extension Fleet {
-    /// What etcd has of an issuer.
+    /// What etcd has of an issuer, as soon as a majority of it answers.
     func record(of issuer: String) async throws -> EtcdKeyValue? {
         guard let etcd else { return nil }
-        let values = try await etcd.withGateway { try await $0.read(.prefix(Fleet.prefix)).values }
-        return values.first { $0.name.hasSuffix("/issuers/\(issuer)") }
+        for _ in 0..<100 {
+            if let found = try? await etcd.withGateway({ gateway in
+                try await gateway.read(.key(try await Fleet.base(gateway) + "issuers/\(issuer)")).values.first
+            }) {
+                return found
+            }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+        return nil
+    }
+
+    /// Under which everything of the deployment lies, with a slash at its end.
+    static func base(_ gateway: EtcdGateway) async throws -> String {
+        let first = try await gateway.names(.prefix(prefix), limit: 1).first?.name.dropFirst(prefix.count)
+        return prefix + (first?.prefix { $0 != "/" } ?? "") + "/"
     }
 
     /// Writes a value where another one is, and changes `head` as a commit does, so that nobody overlooks it.

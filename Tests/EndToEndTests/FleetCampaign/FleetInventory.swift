@@ -66,7 +66,15 @@ extension Fleet {
 
     private func etcdRecords() async throws -> Inventory {
         guard let etcd else { return Self.empty() }
-        let values = try await etcd.withGateway { try await $0.read(.prefix(Fleet.prefix)).values }
+        // Group by group: what is never deleted would take several pages, and be compacted away between two of them.
+        let values = try await etcd.withGateway { gateway in
+            let base = try await Fleet.base(gateway)
+            var values: [EtcdKeyValue] = []
+            for group in ["issuers/", "intents/", "destructions/", "quarantined/"] {
+                values += try await gateway.read(.prefix(base + group)).values
+            }
+            return values
+        }
         var inventory = Self.empty()
         inventory.aside = []
         for value in values {

@@ -120,12 +120,15 @@ struct FleetNemesis: Sendable, Equatable, CustomStringConvertible {
         let pause = seconds(3...8, &generator)
         let some = Array([0, 1, 2].shuffled(using: &generator).prefix(Int.random(in: 1...3, using: &generator))).sorted()
         let behaviour = generator.pick([.cut, .silent, .losesAnswers, .delayed(400)] as [CuttableProxy.Behaviour])
+        let lossy = generator.pick([.cut, .silent, .losesAnswers] as [CuttableProxy.Behaviour])
         let short = seconds(2...8, &generator)
         let long = long(&generator)
+        // So that changes are made without the agent, and settle, before it hears of anything again.
+        let waitedOut = seconds(Fleet.staleness + 6...Fleet.staleness + 16, &generator)
         let (kind, length): (Kind, Duration) =
             switch Int.random(in: 0..<14, using: &generator) {
-            case 0..<5: (.storeWay(agent: index, members: some, behaviour), long)
-            case 5..<7: (.storeWay(agent: index, members: [0, 1, 2], behaviour), long)
+            case 0..<3: (.storeWay(agent: index, members: some, behaviour), long)
+            case 3..<7: (.storeWay(agent: index, members: [0, 1, 2], lossy), waitedOut)
             case 7..<9: (.agentWay(frontend: index, agents: some, behaviour), short)
             case 9: (.agentWay(frontend: index, agents: [0, 1, 2], behaviour), long)
             case 10..<13: (.clock(index, generator.pick([3_600, 3_600, -3_600])), long)

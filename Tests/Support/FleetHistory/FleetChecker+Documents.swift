@@ -214,7 +214,7 @@ struct Revocations: Sendable {
     private var any: Moment?
     /// What agents showed of each key, in the order in which they were asked.
     private var shown: [String: [(at: Moment, state: String)]] = [:]
-    /// When each change that was made, or may have been, was asked for and answered.
+    /// When each change was asked for and answered.
     private var changes: [(begin: Moment, end: Moment)] = []
 
     init(_ index: HistoryIndex, _ issuer: String) {
@@ -235,11 +235,11 @@ struct Revocations: Sendable {
         for recovery in index.recoveries {
             for kid in recovery.what.issuers.filter({ $0.name == issuer }).flatMap(\.revoked) { since(kid, recovery.begin) }
         }
-        changes = (index.changes[issuer] ?? []).compactMap { event in
+        changes = (index.changes[issuer] ?? []).map { event in
             switch event.what.outcome {
-            case .done: (event.begin, event.end)
+            // One that is refused in the end may have published a key at its beginning, in place of the standby key.
+            case .done, .refused: (event.begin, event.end)
             case .unknown: (event.begin, .max)
-            case .refused: nil
             }
         }
         for event in index.rings[issuer] ?? [] {
