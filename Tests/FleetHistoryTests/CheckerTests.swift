@@ -427,6 +427,15 @@ struct CheckerTests {
             story.inventory(token: ["01"], live: ["k1": "01", "k2": "02"], settled: false, at: 15)
             story.recovery("k1", revoked: ["k2"], from: 10, to: 30)
         },
+        Case("a key that a token which several processes use has written without its CKA_ID") { story in
+            story.inventory(token: ["01"], live: ["k1": "01", "k2": "02"], aside: [], nameless: 1, at: 1)
+        },
+        Case("two lost keys, one of which may have been written so", [.keyLost]) { story in
+            story.inventory(token: ["01"], live: ["k1": "01", "k2": "02", "k3": "03"], aside: [], nameless: 1, at: 1)
+        },
+        Case("a key in quarantine") { story in
+            story.inventory(token: ["01", "02"], live: ["k1": "01"], aside: ["02"], at: 1)
+        },
         Case("a key without CKA_ID", [.keyLeftOver]) { story in
             story.inventory(token: ["01"], live: ["k1": "01"], nameless: 1, at: 1)
         },

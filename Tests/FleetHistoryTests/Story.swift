@@ -68,14 +68,17 @@ final class Story: Sendable {
     }
 
     func inventory(
-        token: Set<String>, live: KeyValuePairs<String, String>, pending: Set<String> = [], nameless: Int = 0,
+        token: Set<String>, live: KeyValuePairs<String, String>, pending: Set<String> = [], aside: Set<String>? = nil,
+        nameless: Int = 0,
         settled: Bool = true,
         at moment: Double
     ) {
         let keys = live.map { Inventory.Key(kid: $0, keyID: $1) }
         add(
             moment, moment,
-            .inventory(Inventory(privateKeys: token, live: keys, pending: pending, nameless: nameless, isSettled: settled)))
+            .inventory(
+                Inventory(
+                    privateKeys: token, live: keys, pending: pending, aside: aside, nameless: nameless, isSettled: settled)))
     }
 
     /// A state of the issuer in the store's log, or its end; keys as `kid: state`.

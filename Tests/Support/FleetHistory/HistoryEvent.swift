@@ -219,7 +219,8 @@ package struct Inventory: Codable, Sendable, Equatable {
     package var live: [Key]
     /// `CKA_ID`s that the store accounts for otherwise: intents, destructions to come, keys in quarantine.
     package var pending: Set<String>
-    /// `CKA_ID`s of keys that a recovery has put in quarantine, until an operator revokes them. Nil where there can be none.
+    /// `CKA_ID`s of keys that a recovery has put in quarantine, until an operator revokes them. Nil where one agent has token and store
+    /// for itself.
     package var aside: Set<String>?
     /// Private keys on the token that have no `CKA_ID`, and were made all the same.
     package var nameless: Int
