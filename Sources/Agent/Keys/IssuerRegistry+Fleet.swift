@@ -183,6 +183,8 @@ extension IssuerRegistry: ViewAdopter {
         for issuer in allIssuers {
             let lacking = issuer.ring.published.filter { $0.lostAt == nil && !shared.isHeld($0.kid) }
             if lacking.isEmpty {
+                // What the store has further on is not gone by yet: that the token shows the keys of what was before says nothing of it.
+                guard !shared.isBehind(issuer) else { continue }
                 shared.noteProven(issuer.name)
                 if case .keysNotShown = standing.storeDoubts[issuer.name] { standing.doubt(issuer.name, nil) }
             } else {

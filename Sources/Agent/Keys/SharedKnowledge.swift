@@ -103,6 +103,9 @@ struct SharedKnowledge: Sendable {
         Array(seen.merging(shown) { $0.generation > $1.generation ? $0 : $1 }.values)
     }
 
+    /// Whether the store was last seen to have more of an issuer than this.
+    func isBehind(_ shown: Issuer) -> Bool { seen[shown.name].map { $0.generation > shown.generation } ?? false }
+
     var isAnyUnproven: Bool { !unproven.isEmpty || isSealUnproven }
 
     mutating func noteHeld(_ kid: String) { held.insert(kid) }

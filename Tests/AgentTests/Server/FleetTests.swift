@@ -237,6 +237,9 @@ struct FleetTests {
                 _ = try await agent.sign("other")
                 let health = try await agent.connected { try await $0.health() }
                 #expect(health.problems.contains { $0.message.contains("does not show its key") }, "\(health.problems)")
+                // A look at the token, as after it was away, shows the keys of what was before.
+                await agent.server.registry.checkToken()
+                #expect(try await refusal { _ = try await agent.sign() }.reason == .issuerQuarantined)
             }
             // A frontend must not take what is published for what the store has.
             await fleet.pass(45)
