@@ -381,12 +381,13 @@ struct CheckerTests {
             story.ring(2, active: "k1", ["k1": "active"], at: 2)
         },
         Case("a store that was put back and recovered: generations begin anew") { story in
+            story.commit(2, ["k1": "active"], at: 0.5)
             story.commit(5, ["k5": "active"], at: 1)
             story.ring(5, active: "k5", ["k5": "active"], at: 1)
             story.sign("k5", asked: 10.5)
             story.commit(2, ["k1": "active"], at: 11)
             story.ring(5, active: "k5", ["k5": "active"], at: 12)
-            story.commit(3, ["k9": "active"], at: 29)
+            story.commit(3, ["k9": "active"], at: 29.5)
             story.recovery("k9", revoked: ["k5", "k1"], from: 10, to: 30)
             story.ring(3, active: "k9", ["k9": "active"], at: 31)
             story.sign("k9", asked: 31)

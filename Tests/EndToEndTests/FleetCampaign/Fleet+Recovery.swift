@@ -48,7 +48,7 @@ extension Fleet {
             }
         }
         var retained = last.mapValues(\.1)
-        for _ in 0..<retained.count + 10 {
+        for _ in 0..<retained.count + 60 {
             try token.mendIfCutShort()
             let outcome = try await Programs.run(
                 "privyseald",
@@ -61,7 +61,11 @@ extension Fleet {
                     try await agents[0].correctPIN()
                     continue
                 }
-                if outcome.errors.contains("etcd at") { continue }
+                // The snapshot has the leases of those that were there, which live for half a minute.
+                if outcome.errors.contains("etcd at") || outcome.errors.contains("other agents use the store") {
+                    try await Task.sleep(for: .seconds(2))
+                    continue
+                }
                 throw CampaignError("recover --restored: \(outcome.errors)")
             }
             retained[kid] = nil

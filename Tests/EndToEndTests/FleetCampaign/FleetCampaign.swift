@@ -44,8 +44,10 @@ struct FleetCampaign {
     let seconds: Int
     /// Three agents over etcd, or one over SQLite.
     let isShared: Bool
-    /// Seconds after which etcd is put back to an earlier day, and those that it takes until all is well again.
-    private static let (round, restoration) = (480, 120)
+    /// Seconds after which etcd is put back to an earlier day.
+    var round = 480
+    /// Those that it takes until all is well again.
+    private static let restoration = 120
     /// Where the history is written to, and beside it the agents' logs.
     var historyPath: String?
     let report: @Sendable (String) -> Void
@@ -90,7 +92,7 @@ struct FleetCampaign {
         while true {
             let left = Int((end - MonotonicClock.nanoseconds()) / Nanoseconds.second)
             guard left > 0 else { break }
-            try await round(fleet, history, seconds: min(left, Self.round), &generator)
+            try await round(fleet, history, seconds: min(left, round), &generator)
             guard Int((end - MonotonicClock.nanoseconds()) / Nanoseconds.second) > Self.restoration, fleet.etcd != nil,
                 EtcdCluster.hasClient
             else { continue }

@@ -1,5 +1,6 @@
 import EtcdSupport
 import FleetHistory
+import FleetSupport
 import Foundation
 import Testing
 
@@ -18,6 +19,15 @@ struct FleetCampaignTests {
         let outcome = try await FleetCampaign(seed: 1, seconds: 110, isShared: true) { _ in }.run()
         expectWell(outcome)
         #expect(outcome.tally["settled", default: 0] > 3 && outcome.things > 8, "\(outcome.tally)")
+    }
+
+    @Test(
+        "of three agents signs nothing by an etcd that was put back, and goes on once an operator has recovered it",
+        .enabled(if: EtcdServer.isInstalled && EtcdCluster.hasClient))
+    func restored() async throws {
+        let outcome = try await FleetCampaign(seed: 1, seconds: 160, isShared: true, round: 30) { _ in }.run()
+        expectWell(outcome)
+        #expect(outcome.report.looked["recoveries"] == 1, "\(outcome.tally)")
     }
 
     /// What must have happened for it to have shown anything, and what must not have.

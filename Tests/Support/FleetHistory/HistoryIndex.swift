@@ -89,6 +89,10 @@ struct HistoryIndex: Sendable {
             }
         }
         for issuer in commits.keys {
+            // What a store shows that was put back, nobody goes by.
+            commits[issuer]?.removeAll { event in
+                recoveries.contains { $0.begin < event.end && event.end <= $0.what.until }
+            }
             commits[issuer] = commits[issuer]?.map { event in
                 var commit = event.what
                 commit.generation = raised(commit.generation, begins.count { $0 <= event.end })
