@@ -16,7 +16,7 @@ struct FleetCampaignTests {
 
     @Test("of three agents does so too, and keeps to what it says of the others", .enabled(if: EtcdServer.isInstalled))
     func shared() async throws {
-        let outcome = try await FleetCampaign(seed: 1, seconds: 110, isShared: true) { _ in }.run()
+        let outcome = try await FleetCampaign(seed: 1, seconds: 110, isShared: true, historyPath: Soak().history) { _ in }.run()
         expectWell(outcome)
         #expect(outcome.tally["settled", default: 0] > 3 && outcome.things > 8, "\(outcome.tally)")
     }
