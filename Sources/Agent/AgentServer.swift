@@ -29,8 +29,8 @@ public final class AgentServer: Service {
     private let reloader: Reloader
     private let health: ReportHealth
 
-    /// Whether what lies in a shared store has been looked after.
-    private let areRecordsSealed: Locked<Bool>
+    /// Whether what lies in a shared store has been sealed, or why that failed when it was last tried.
+    private let sealing: Locked<(isDone: Bool, failure: String?)>
     /// Beats when time has been looked at.
     private let beats = Heartbeat()
 
@@ -165,7 +165,7 @@ public final class AgentServer: Service {
                 dispatcher: dispatcher, writes: writes, feed: registry.feed, names: names, log: environment.log),
             workers: hsm.idleWorkers, log: environment.log)
         self.store = store
-        areRecordsSealed = Locked(!(store is any SealedStorage))
+        sealing = Locked((isDone: !(store is any SealedStorage), failure: nil))
         pins = PINWatch(hsm, source: configuration.pin, store: store, clock: environment.clock, log: environment.log)
     }
 
@@ -228,15 +228,21 @@ public final class AgentServer: Service {
 
     /// Sees to it that what lies in a shared store is sealed, once the token may have a key made on it.
     private func sealRecordsOfKnownToken() async {
-        guard !areRecordsSealed.withLock({ $0 }), let store = store as? any SealedStorage else { return }
+        guard !sealing.withLock({ $0.isDone }), let store = store as? any SealedStorage else { return }
         guard hsm.status.trouble == nil, await registry.standing.isChecked, await registry.standing.standstill == nil,
             await registry.mayTouchToken
         else { return }
         do {
             try await store.sealAll()
-            areRecordsSealed.withLock { $0 = true }
+            sealing.withLock { $0 = (true, nil) }
         } catch {
-            log.warning("the records in the store could not be sealed", metadata: ["reason": "\(error)"])
+            // It is tried again with each tick, and said once.
+            let reason = "\(error)"
+            let isNews = sealing.withLock { sealing in
+                defer { sealing.failure = reason }
+                return sealing.failure != reason
+            }
+            if isNews { log.warning("the records in the store could not be sealed", metadata: ["reason": "\(reason)"]) }
         }
     }
 

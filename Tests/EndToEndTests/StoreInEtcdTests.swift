@@ -76,6 +76,42 @@ private struct Scene {
         try await site.output("issuer", "show", "demo", "--query", member, "-o", "tsv")
     }
 
+    /// Makes the store, and an issuer that is rotated; nothing runs then.
+    ///
+    /// - Returns: what lay in etcd before the rotation, and the key that signed then.
+    func rotatedSince() async throws -> (earlier: [EtcdKeyValue], last: String) {
+        #expect(try await privyseald("init").status == 0)
+        let agent = try await site.startAgent()
+        try await create()
+        let (last, earlier) = (try await show(), try await raw())
+        try await rotate()
+        #expect(await agent.end() == 0)
+        return (earlier, last)
+    }
+
+    /// The configuration of another agent of the fleet: with a socket, a memory and a log of its own, named after `name`.
+    func writeOther(_ name: String, agent: String) throws -> String {
+        let path = try write("\(name).yaml", store: store(memory: "\(name).json", agent: agent))
+        let text = try String(contentsOfFile: path, encoding: .utf8).replacing("/agent.sock", with: "/\(name).sock")
+        try (text + "\naudit: { path: \(site.directory)/\(name).log }\n").write(toFile: path, atomically: true, encoding: .utf8)
+        try site.set(mode: 0o600, of: path)
+        return path
+    }
+
+    /// Starts another agent of the fleet, and waits until it answers.
+    func startOther(_ name: String, agent: String) async throws -> Daemon {
+        let other = try site.start(
+            at: "\(Programs.directory)/privyseald", ["serve", "--config", writeOther(name, agent: agent)])
+        try #require(await site.agentAnswers(on: "\(site.directory)/\(name).sock"), "\(other.text)")
+        return other
+    }
+
+    /// Runs the client with that agent.
+    func ask(_ name: String, _ arguments: String...) async throws -> Programs.Outcome {
+        try await Programs.run(
+            "privyseal", arguments, environment: ["PRIVYSEAL_SOCKET": "\(site.directory)/\(name).sock"])
+    }
+
     func issue() async throws -> String {
         try await site.output("jwt", "issue", "demo", "--subject", "me", "--audience", "api")
     }
@@ -466,13 +502,7 @@ struct StoreInEtcdTests {
     func otherAgents() async throws {
         try await Scene.with { scene in
             let site = scene.site
-            #expect(try await scene.privyseald("init").status == 0)
-            let agent = try await site.startAgent()
-            try await scene.create()
-            let last = try await scene.show()
-            let earlier = try await scene.raw()
-            try await scene.rotate()
-            #expect(await agent.end() == 0)
+            let (earlier, last) = try await scene.rotatedSince()
             let alone = try scene.write("sqlite.yaml", store: scene.sqlite)
             try await EtcdGateway.with([scene.server.endpoint]) { gateway in
                 let member = FleetMember(id: "b", incarnation: "1", host: "elsewhere", release: "1", staleness: 0)
@@ -519,13 +549,7 @@ struct StoreInEtcdTests {
     func cutOffCommand() async throws {
         try await Scene.with { scene in
             let site = scene.site
-            #expect(try await scene.privyseald("init").status == 0)
-            let agent = try await site.startAgent()
-            try await scene.create()
-            let last = try await scene.show()
-            let earlier = try await scene.raw()
-            try await scene.rotate()
-            #expect(await agent.end() == 0)
+            let (earlier, last) = try await scene.rotatedSince()
             try await scene.restore(earlier)
             // What a command leaves that was killed once it was alone.
             try await EtcdGateway.with([scene.server.endpoint]) { gateway in
@@ -561,36 +585,25 @@ struct StoreInEtcdTests {
             let tried = try await scene.privyseald("token fence-test")
             #expect(tried.status == 0, "\(tried)")
             let first = try await site.startAgent()
-            func configuration(_ agent: String) throws -> String {
-                let path = try scene.write("other.yaml", store: scene.store(memory: "other.json", agent: agent))
-                let text = try String(contentsOfFile: path, encoding: .utf8).replacing("/agent.sock", with: "/other.sock")
-                try (text + "\naudit: { path: \(site.directory)/other.log }\n")
-                    .write(toFile: path, atomically: true, encoding: .utf8)
-                try site.set(mode: 0o600, of: path)
-                return path
-            }
-            let taken = try await scene.privyseald("serve", config: configuration("a"))
+            let taken = try await scene.privyseald("serve", config: scene.writeOther("other", agent: "a"))
             #expect(taken.status == 1 && taken.errors.contains("another agent has the id a"), "\(taken)")
-            let second = try site.start(at: "\(Programs.directory)/privyseald", ["serve", "--config", configuration("b")])
-            let socket = site.directory + "/other.sock"
-            try #require(await site.agentAnswers(on: socket), "\(second.text)")
-            func other(_ arguments: String...) async throws -> Programs.Outcome {
-                try await Programs.run("privyseal", arguments, environment: ["PRIVYSEAL_SOCKET": socket])
+            let second = try await scene.startOther("other", agent: "b")
+            func issueAtOther() async throws -> Programs.Outcome {
+                try await scene.ask("other", "jwt", "issue", "demo", "--subject", "me", "--audience", "api")
             }
-            let ask = ["jwt", "issue", "demo", "--subject", "me", "--audience", "api"]
 
             try await scene.create()
             var jwt = ""
             #expect(
                 await poll("a JWT by the other agent") {
-                    let outcome = try await other(ask[0], ask[1], ask[2], ask[3], ask[4], ask[5], ask[6])
+                    let outcome = try await issueAtOther()
                     jwt = outcome.output.trimmingCharacters(in: .newlines)
                     return outcome.status == 0
                 })
             #expect(try await scene.verifies(jwt))
-            let rotated = try await other("rotate", "demo", "--yes", "-o", "json")
+            let rotated = try await scene.ask("other", "rotate", "demo", "--yes", "-o", "json")
             #expect(rotated.status == 0, "\(rotated)")
-            let kid = try await other("issuer", "show", "demo", "--query", "activeKid", "-o", "tsv").output
+            let kid = try await scene.ask("other", "issuer", "show", "demo", "--query", "activeKid", "-o", "tsv").output
             #expect(
                 await poll("the rotation") { try await scene.show() == kid.trimmingCharacters(in: .newlines) })
             #expect(try await scene.verifies(scene.issue()))
@@ -602,7 +615,7 @@ struct StoreInEtcdTests {
             #expect(try await client.call(HealthParameters()).fleet?.destroyedKeysStop == stops)
             await client.close()
             await first.end(SIGKILL)
-            #expect(try await other(ask[0], ask[1], ask[2], ask[3], ask[4], ask[5], ask[6]).status == 0)
+            #expect(try await issueAtOther().status == 0)
             // The lock says that nobody goes by what the former start has left behind.
             try await site.startAgent()
             #expect(try await scene.verifies(scene.issue()))
@@ -620,27 +633,14 @@ struct StoreInEtcdTests {
             #expect(try await scene.privyseald("init").status == 0)
             let first = try await site.startAgent()
             var others: [Daemon] = []
-            for name in ["b", "c"] {
-                let path = try scene.write("\(name).yaml", store: scene.store(memory: "\(name).json", agent: name))
-                let text = try String(contentsOfFile: path, encoding: .utf8).replacing("/agent.sock", with: "/\(name).sock")
-                try (text + "\naudit: { path: \(site.directory)/\(name).log }\n")
-                    .write(toFile: path, atomically: true, encoding: .utf8)
-                try site.set(mode: 0o600, of: path)
-                let agent = try site.start(at: "\(Programs.directory)/privyseald", ["serve", "--config", path])
-                try #require(await site.agentAnswers(on: "\(site.directory)/\(name).sock"), "\(agent.text)")
-                others.append(agent)
-            }
-            func ask(_ name: String, _ arguments: String...) async throws -> Programs.Outcome {
-                try await Programs.run(
-                    "privyseal", arguments, environment: ["PRIVYSEAL_SOCKET": "\(site.directory)/\(name).sock"])
-            }
+            for name in ["b", "c"] { others.append(try await scene.startOther(name, agent: name)) }
             try await scene.create()
-            let rotated = try await ask("b", "rotate", "demo", "--yes", "-o", "json")
+            let rotated = try await scene.ask("b", "rotate", "demo", "--yes", "-o", "json")
             #expect(rotated.status == 0, "\(rotated)")
             let kid = try await scene.show()
             // On a busy machine an agent may not have had what it goes by confirmed in time.
             let isRevoked = await poll("the revocation") {
-                let revoked = try await ask("c", "keys", "revoke", kid, "--yes")
+                let revoked = try await scene.ask("c", "keys", "revoke", kid, "--yes")
                 guard revoked.status != 0 else { return true }
                 return try await scene.show() != kid
             }

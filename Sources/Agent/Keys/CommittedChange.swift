@@ -1,3 +1,4 @@
+import IssuerStore
 import KeyLifecycle
 
 /// What came of a commit.
@@ -30,5 +31,12 @@ extension AuditChange {
         let (former, present) = (before?.ring.published.map(\.kid) ?? [], change.issuer?.ring.published.map(\.kid) ?? [])
         added = present.filter { !former.contains($0) }
         ended = former.filter { !present.contains($0) }
+    }
+}
+
+extension Error {
+    /// Whether it says that another writer has changed the issuer meanwhile, also between two steps of a change.
+    var isLostRace: Bool {
+        (self as? StoreError)?.code == .conflict || (self as? LifecycleError)?.code == .conflict
     }
 }

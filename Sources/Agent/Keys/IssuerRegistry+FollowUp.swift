@@ -158,10 +158,3 @@ extension IssuerRegistry {
         }
     }
 }
-
-extension Error {
-    /// Whether it says that another agent has changed the issuer meanwhile.
-    fileprivate var isLostRace: Bool {
-        (self as? StoreError)?.code == .conflict || (self as? LifecycleError)?.code == .conflict
-    }
-}

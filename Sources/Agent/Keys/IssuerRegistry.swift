@@ -194,10 +194,7 @@ actor IssuerRegistry {
         for _ in 1...(fleet == nil ? 2 : 8) {
             do {
                 return try await change()
-            } catch let error as StoreError where error.code == .conflict {
-                continue
-            } catch let error as LifecycleError where error.code == .conflict && fleet != nil {
-                // Another agent has changed it between two steps of this change.
+            } catch let error where error.isLostRace && (error is StoreError || fleet != nil) {
                 continue
             }
         }

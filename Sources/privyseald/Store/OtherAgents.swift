@@ -25,6 +25,16 @@ private struct OtherAgents {
             todo: "stop them first, and start them when \(command) is done")
     }
 
+    /// As `refuse(_:)`, also for one that has come since those before it were looked for, and has gone silent.
+    func refuseAny(_ command: String) throws(StartupFailure) {
+        try refuse(command)
+        guard silent.isEmpty else {
+            throw StartupFailure(
+                what: "agents have come and gone while \(command) waited: \(Self.names(silent))",
+                todo: "see what happens to them, and run this again when they are stopped")
+        }
+    }
+
     static func names(_ members: [FleetMember]) -> String {
         members.map { "\($0.id) on \($0.host)" }.joined(separator: ", ")
     }
@@ -49,13 +59,7 @@ extension IssuerStorage {
         print("waiting \(wait) s for what has gone silent and has not left: \(OtherAgents.names(before.silent))")
         try await Task.sleep(for: .seconds(wait))
         try await store.endDismissals()
-        let after = OtherAgents(try await store.others())
-        try after.refuse(command)
-        guard after.silent.isEmpty else {
-            throw StartupFailure(
-                what: "agents have come and gone while \(command) waited: \(OtherAgents.names(after.silent))",
-                todo: "see what happens to them, and run this again when they are stopped")
-        }
+        try OtherAgents(await store.others()).refuseAny(command)
     }
 
     /// Calls what must be alone with the store, after the last question: no agent of another machine uses it, nor can one start
@@ -67,13 +71,7 @@ extension IssuerStorage {
         let begun = try await store.beginRecovery()
         do {
             // One that had entered before it could see that.
-            let others = OtherAgents(try await store.others())
-            try others.refuse(command)
-            guard others.silent.isEmpty else {
-                throw StartupFailure(
-                    what: "agents have come and gone while \(command) waited: \(OtherAgents.names(others.silent))",
-                    todo: "see what happens to them, and run this again when they are stopped")
-            }
+            try OtherAgents(await store.others()).refuseAny(command)
             return try await body()
         } catch {
             if let begun { try? await store.endRecovery(begun) }

@@ -95,6 +95,18 @@ struct CrashSafetyTests {
         }
     }
 
+    /// Has the key that signs be revoked, by an agent whose process ends before the take-over is committed.
+    ///
+    /// - Returns: its kid.
+    private func beginRevocation(_ agent: AgentFixture, _ client: AgentConnection) async throws -> String {
+        let kid = try await client.sign().kid
+        agent.failures.fail { call in
+            if case .commit(let change) = call { change.issuer?.ring[kid]?.state == .revoked } else { false }
+        }
+        #expect(try await refusal { _ = try await client.revoke(kid) }.reason == .storeUnavailable)
+        return kid
+    }
+
     @Test(
         "a revocation that was cut off once its fresh key was published is carried on, at the next start or when the store works again",
         arguments: [true, false])
@@ -102,12 +114,7 @@ struct CrashSafetyTests {
         try await AgentFixture.with { agent, client in
             try await client.create()
             await agent.settle()
-            let kid = try await client.sign().kid
-            // The process ends before the take-over is committed.
-            agent.failures.fail { call in
-                if case .commit(let change) = call { change.issuer?.ring[kid]?.state == .revoked } else { false }
-            }
-            #expect(try await refusal { _ = try await client.revoke(kid) }.reason == .storeUnavailable)
+            let kid = try await beginRevocation(agent, client)
             let begun = try #require(try await agent.store.contents().issuers.first)
             #expect(begun.revoking?.kids == [kid] && begun.ring[kid]?.state == .active)
             #expect(try await client.sign().kid == kid)
@@ -140,11 +147,7 @@ struct CrashSafetyTests {
         try await AgentFixture.with { agent, client in
             try await client.create()
             await agent.settle()
-            let kid = try await client.sign().kid
-            agent.failures.fail { call in
-                if case .commit(let change) = call { change.issuer?.ring[kid]?.state == .revoked } else { false }
-            }
-            #expect(try await refusal { _ = try await client.revoke(kid) }.reason == .storeUnavailable)
+            let kid = try await beginRevocation(agent, client)
             let successor = try await agent.store.contents().issuers.first?.revoking?.successor
             agent.failures.fail { _ in false }
             let revoked = try await client.revoke(kid)

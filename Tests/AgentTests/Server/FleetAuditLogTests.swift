@@ -63,6 +63,11 @@ struct FleetAuditLogTests {
         }
     }
 
+    private static func expectHealthy(_ agent: FleetAgent) async throws {
+        let health = try await agent.connected { try await $0.health() }
+        #expect(health.status == "ok", "\(health)")
+    }
+
     @discardableResult
     private static func verify(
         _ paths: [String], _ keys: [AuditPublicKey], _ verdict: AuditVerification.Verdict
@@ -80,7 +85,7 @@ struct FleetAuditLogTests {
         try await FleetFixture.with(["a", "b"], signingHeads: true) { fleet in
             await fleet.exchangeHeads()
             let shown = try #require(try await fleet[0].handle.heads().first { $0.agent == "b" })
-            #expect(try await fleet[0].connected { try await $0.health() }.status == "ok")
+            try await Self.expectHealthy(fleet[0])
             var changed = shown
             changed.hash = String(repeating: "7", count: 64)
             for (head, naming) in [
@@ -98,12 +103,12 @@ struct FleetAuditLogTests {
                 problems.contains { $0.hasPrefix("the audit log of agent b went back: it shows a signed head of record 0 now") })
             #expect(try fleet[0].audited("note").contains { $0["note"]?.string?.contains("agent b went back") == true })
             _ = try await fleet[0].connected { try await $0.call(ReloadParameters(acceptAudit: true)) }
-            #expect(try await fleet[0].connected { try await $0.health() }.status == "ok")
+            try await Self.expectHealthy(fleet[0])
             // What is in no form that a head has is passed over.
             changed.hash = "nothing"
             fleet.store.edit(head: changed)
             await fleet[0].server.heads?.look()
-            #expect(try await fleet[0].connected { try await $0.health() }.status == "ok")
+            try await Self.expectHealthy(fleet[0])
         }
     }
 
