@@ -32,7 +32,7 @@ public final class FenceTestParty {
         do {
             access = try TokenAccess.start(configuration.hsm, pin: configuration.pin.read())
             do {
-                session = try access.openSession(.readWrite)
+                session = try access.openFirstSession()
             } catch {
                 access.end()
                 throw error

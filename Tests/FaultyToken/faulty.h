@@ -140,6 +140,8 @@ struct rule {
     size_t refused_count;
 
     uint64_t first, every, most, duration;
+    /* FUNCTION_COUNT when it has none. */
+    enum function until;
     bool has_session, is_first_session, has_mechanism, has_key;
     CK_SESSION_HANDLE session;
     CK_MECHANISM_TYPE mechanism;
@@ -148,7 +150,7 @@ struct rule {
 
     /* Under the lock of rules.c. */
     uint64_t appeared, matched;
-    bool knows_session;
+    bool knows_session, is_ended;
     struct rule *next_ever;
 };
 

@@ -164,6 +164,9 @@ static bool parse_condition(struct rule *rule, const char *word, const char *val
         *is_good = number(value, &rule->most) && rule->most > 0;
     } else if (strcmp(word, "for") == 0) {
         *is_good = duration(value, &rule->duration) && rule->duration > 0;
+    } else if (strcmp(word, "until") == 0) {
+        rule->until = function_of(value);
+        *is_good = rule->until != FUNCTION_COUNT;
     } else if (strcmp(word, "session") == 0) {
         rule->has_session = true;
         rule->is_first_session = strcmp(value, "first") == 0;
@@ -239,6 +242,7 @@ struct rule *rule_parse(const char *line, char *error, size_t size) {
     char *words = strdup(line);
     if (rule == NULL || words == NULL) abort();
     rule->first = rule->every = 1;
+    rule->until = FUNCTION_COUNT;
     rule->invalid_key = CKR_KEY_HANDLE_INVALID;
     char *rest;
     char *word = strtok_r(words, " \t", &rest);

@@ -131,7 +131,7 @@ static unsigned actions_for(const struct rule *rule, const struct call *call) {
 }
 
 static bool is_over(const struct rule *rule) {
-    return rule->duration != 0 && now() - rule->appeared >= rule->duration;
+    return rule->is_ended || (rule->duration != 0 && now() - rule->appeared >= rule->duration);
 }
 
 /* Under the lock. */
@@ -158,6 +158,7 @@ bool rules_match(struct call *call) {
     reload();
     const bool is_good = !is_broken;
     for (size_t i = 0; is_good && i < rule_count; i++) {
+        if (rules[i]->matched > 0 && rules[i]->until == call->function) rules[i]->is_ended = true;
         const unsigned actions = actions_for(rules[i], call);
         if (actions == 0 || !applies(rules[i], call)) continue;
         call->actions[call->rule_count] = actions;

@@ -137,7 +137,7 @@ struct RuleTests {
             "C_Sign return=CKR_OK return=CKR_OK",
             "C_Sign delay=5", "C_Sign hold nth=0", "C_Sign hold every=0", "C_Sign blank", "* hide-mechanism=CKM_NOTHING",
             "* attribute=CKA_ID",
-            "* hold for=",
+            "* hold for=", "C_Sign hold until=", "C_Sign hold until=C_Nothing",
             "C_Sign return=0x", "C_Sign return=CKR_OK key-id=0", "C_Sign return=CKR_OK session=second", "* flags=CKF_NOTHING",
             "* serial=12345678901234567", "C_Sign return=CKR_OK sometimes",
         ])
@@ -169,6 +169,19 @@ struct RuleTests {
             try token.set(rule)
             #expect(!isRefused())
             #expect(isRefused(), "it is another rule when it comes back")
+        }
+    }
+
+    @Test("until another function is called ends with that, and not with a call of it before")
+    func until() async throws {
+        try await FaultyToken.with { token in
+            let slot = try token.slot()
+            func isRefused() -> Bool { (try? slot.tokenInfo()) == nil }
+            try token.set("C_GetTokenInfo return=CKR_DEVICE_ERROR until=C_GetMechanismList")
+            _ = try slot.mechanisms()
+            #expect(isRefused() && isRefused())
+            _ = try slot.mechanisms()
+            #expect(!isRefused() && !isRefused())
         }
     }
 

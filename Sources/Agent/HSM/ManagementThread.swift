@@ -37,7 +37,7 @@ final class ManagementThread: Sendable {
     /// has been given up meanwhile. Then carries out commands until the line is closed and empty.
     func run(_ calls: WatchedThread, opened: (PKCS11Error?) -> Void = { _ in }) {
         do throws(PKCS11Error) {
-            let session = TokenSession(session: try Self.firstSession(access), generation: access.generation)
+            let session = TokenSession(session: try access.openFirstSession(), generation: access.generation)
             opened(nil)
             guard case .goOn(let next) = use(session, calls, startingWith: nil) else { return }
             resume(calls, startingWith: next)
@@ -61,7 +61,7 @@ final class ManagementThread: Sendable {
             }
             let opening = access.open(watchedBy: calls, ifNever: { command.fail(.unanswered) }) {
                 access throws(PKCS11Error) in
-                command.kind.isWriting ? try access.openSession(.readWrite) : try Self.openAny(access)
+                command.kind.isWriting ? try access.openSession(.readWrite) : try access.openAnySession()
             }
             switch consume opening {
             case .opened(let session):
@@ -79,29 +79,6 @@ final class ManagementThread: Sendable {
                 }
             case .givenUp: return
             }
-        }
-    }
-
-    /// Several processes that start on one SoftHSM token fail to log in now and then; a refused PIN is not tried again.
-    private static func firstSession(_ access: TokenAccess) throws(PKCS11Error) -> Session {
-        for _ in 1..<5 {
-            do throws(PKCS11Error) {
-                return try openAny(access)
-            } catch {
-                if error.isPINRefusal { throw error }
-                Thread.sleep(forTimeInterval: 0.2)
-            }
-        }
-        return try openAny(access)
-    }
-
-    /// On a token that cannot be written to, what is there can still be read and signed with.
-    private static func openAny(_ access: TokenAccess) throws(PKCS11Error) -> Session {
-        do throws(PKCS11Error) {
-            return try access.openSession(.readWrite)
-        } catch {
-            guard error.returnValue == .tokenWriteProtected || error.returnValue == .sessionReadOnly else { throw error }
-            return try access.openSession(.readOnly)
         }
     }
 

@@ -101,28 +101,61 @@ final class TokenAccess: Sendable {
 
     /// Loads the module and finds the token, without logging in.
     ///
-    /// Several processes that start on one SoftHSM token see it missing now and then: that is tried again for a second.
+    /// Several processes that start on one SoftHSM token see it missing now and then, for as long as the module is not
+    /// initialised anew: that is tried again for a second.
     static func start(_ configuration: HSMConfiguration, pin: PIN) throws(PKCS11Error) -> TokenAccess {
         let module = try Module(path: configuration.modulePath)
+        for _ in 1..<tries {
+            do throws(PKCS11Error) {
+                return try TokenAccess(module, configuration, pin)
+            } catch  where error.code == .tokenNotFound || error.returnValue == .generalError {
+                Thread.sleep(forTimeInterval: pause)
+            }
+        }
+        return try TokenAccess(module, configuration, pin)
+    }
+
+    /// What fails for a moment at a start is tried so often, with so many seconds between.
+    private static let (tries, pause) = (5, 0.2)
+
+    /// Initialises the module and finds the token; after an error it is not initialised.
+    private convenience init(_ module: Module, _ configuration: HSMConfiguration, _ pin: PIN) throws(PKCS11Error) {
         try module.initialize()
         do throws(PKCS11Error) {
-            let slot = try findSlot(of: module, configuration.token)
-            return TokenAccess(module: module, slot: slot, info: try slot.tokenInfo(), pin: pin, configuration)
+            let slot = try module.findSlot(matching: configuration.token)
+            self.init(module: module, slot: slot, info: try slot.tokenInfo(), pin: pin, configuration)
         } catch {
             try? module.finalize()
             throw error
         }
     }
 
-    private static func findSlot(of module: Module, _ uri: TokenURI) throws(PKCS11Error) -> Slot {
-        for _ in 1..<5 {
+    /// Opens the first session, which logs the process in, while no other thread is inside the module. Read-only where the token
+    /// cannot be written to.
+    ///
+    /// Several processes that start on one SoftHSM token fail to log in now and then; a refused PIN is not tried again.
+    func openFirstSession() throws(PKCS11Error) -> Session {
+        for _ in 1..<Self.tries {
             do throws(PKCS11Error) {
-                return try module.findSlot(matching: uri)
-            } catch  where error.code == .tokenNotFound || error.returnValue == .generalError {
-                Thread.sleep(forTimeInterval: 0.2)
+                return try openAnySession()
+            } catch {
+                if error.isPINRefusal { throw error }
+                Thread.sleep(forTimeInterval: Self.pause)
+                if error.code == .pinUnsettled || error.code == .tokenNotFound { try reinitialise() }
             }
         }
-        return try module.findSlot(matching: uri)
+        return try openAnySession()
+    }
+
+    /// Opens a session that can write, or, since on a token that cannot be written to what is there can still be read and signed
+    /// with, one that cannot.
+    func openAnySession() throws(PKCS11Error) -> Session {
+        do throws(PKCS11Error) {
+            return try openSession(.readWrite)
+        } catch {
+            guard error.returnValue == .tokenWriteProtected || error.returnValue == .sessionReadOnly else { throw error }
+            return try openSession(.readOnly)
+        }
     }
 
     /// The token's slot; looked for again when it was not there the last time.
@@ -236,7 +269,8 @@ final class TokenAccess: Sendable {
         do throws(PKCS11Error) {
             try session.login(pin: pin)
         } catch {
-            let failure = error
+            let isUnsettled = error.returnValue == .userPINNotInitialized && info.flags.contains(.userPINInitialized)
+            let failure = isUnsettled ? .pinUnsettled : error
             if failure.isPINRefusal { place.withLock { $0.refusal = failure } }
             guard failure.returnValue == .userAlreadyLoggedIn, try session.info().state.isUserLoggedIn else { throw failure }
         }
@@ -261,6 +295,13 @@ extension PKCS11Error {
         .pinNotSent, "the token has one try left for its PIN, and this PIN has not been taken by it before, so it is not sent",
         hint: "make sure the PIN is right, log in with it once by another program, and start again")
 
+    /// SoftHSM writes the file of a token in place at each login: who initialises the module just then finds no PIN in it, and goes
+    /// on finding none until the module is initialised anew.
+    fileprivate static let pinUnsettled = PKCS11Error(
+        .pinUnsettled,
+        "C_Login: CKR_USER_PIN_NOT_INITIALIZED, although the token says that its user PIN is set: another process may have been "
+            + "writing to it", hint: "nothing, if it does not go on; if it does, have the module and the HSM examined")
+
     fileprivate static let sessionPending = PKCS11Error(
         .sessionPending, "another session has been opening for too long", hint: "have the module and the HSM examined")
 }
@@ -268,6 +309,8 @@ extension PKCS11Error {
 extension PKCS11Error.Code {
     /// The PIN cannot be right, or it is not known to be and the token has one try left.
     static let pinNotSent = PKCS11Error.Code("PIN_NOT_SENT")
+    /// The token says in one breath that its PIN is set, and in the next that it is not.
+    static let pinUnsettled = PKCS11Error.Code("PIN_UNSETTLED")
     /// A call that opens a session has not returned.
     static let sessionPending = PKCS11Error.Code("SESSION_PENDING")
 }

@@ -124,7 +124,10 @@ struct TokenFaultTests {
         let identity = Locked("first")
         try await underLoad(pin: { identity.withLock { $0 } }) { agent, client, token, clients in
             let logins = try token.count("C_Login")
-            try token.set("C_Login return=\(value)", "C_Sign invalidate-sessions count=1")
+            try token.set(
+                "C_Login return=\(value)", "C_Sign invalidate-sessions count=1",
+                // Or the token would contradict itself.
+                value == "CKR_USER_PIN_NOT_INITIALIZED" ? "C_GetTokenInfo clear-flags=CKF_USER_PIN_INITIALIZED" : "")
             #expect(await eventually { try await client.health().status == "unavailable" })
             #expect(try await client.healthText().contains(value))
             await agent.lookAfterPIN()
@@ -139,6 +142,32 @@ struct TokenFaultTests {
             await agent.lookAfterPIN()
             #expect(await clients.haveSigned(3))
             await agent.lookAfterPIN()
+            #expect(try await agent.store.refusedPIN() == nil)
+        }
+    }
+
+    /// SoftHSM reads the file of a token when it is initialised, and other processes write it in place.
+    private static let unsettled = "C_Login return=CKR_USER_PIN_NOT_INITIALIZED until=C_Initialize"
+
+    @Test("a token that was read while another process wrote to it has no PIN for a moment, and nobody has to look after it")
+    func unsettledPIN() async throws {
+        try await underLoad { agent, client, token, clients in
+            let initialisations = try token.count("C_Initialize")
+            try token.set(Self.unsettled, "C_Sign invalidate-sessions count=1")
+            #expect(await eventually { try token.count("C_Initialize") > initialisations })
+            #expect(await clients.haveSigned(3))
+            await agent.lookAfterPIN()
+            #expect(try await agent.store.refusedPIN() == nil)
+            #expect(await eventually { try await client.health().status == "ok" })
+        }
+    }
+
+    @Test("nor has anybody to start the agent again for it")
+    func unsettledPINAtStart() async throws {
+        try await AgentFixture.with(Self.unsettled) { agent, token, client in
+            try await client.create()
+            _ = try await client.sign()
+            #expect(try token.count("C_Login") == 2 && token.count("C_Initialize") == 2)
             #expect(try await agent.store.refusedPIN() == nil)
         }
     }

@@ -105,7 +105,7 @@ struct TokenFault: Sendable, CustomTestStringConvertible {
                 "the token is blank", "* blank", "C_Sign invalidate-sessions count=1", harm: down,
                 cure: .initialisation, health: "shows none of the keys"),
             TokenFault(
-                "the token is another one of an HA group", "* serial=42", "C_Sign return=CKR_DEVICE_ERROR count=40",
+                "the token is another one of an HA group", "* serial=42", "C_Sign return=CKR_DEVICE_ERROR until=C_Initialize",
                 harm: .some("HSM_UNAVAILABLE"), cure: .initialisation, health: nil),
             TokenFault(
                 "the module cannot be initialised", "C_Initialize return=CKR_DEVICE_ERROR", "C_Sign return=CKR_DEVICE_REMOVED",

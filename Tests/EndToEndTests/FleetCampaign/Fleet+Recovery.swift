@@ -57,10 +57,6 @@ extension Fleet {
             if outcome.status == 0 { return Self.recovered(outcome.output, retained, known) }
             // It is not on the token any more, or nothing of its issuer differs.
             guard let kid = retained.first(where: { outcome.errors.contains("the key \($0.value) cannot come back") })?.key else {
-                if outcome.errors.contains("CKR_USER_PIN_NOT_INITIALIZED") {
-                    try await agents[0].correctPIN()
-                    continue
-                }
                 // The snapshot has the leases of those that were there, which live for half a minute.
                 if outcome.errors.contains("etcd at") || outcome.errors.contains("other agents use the store") {
                     try await Task.sleep(for: .seconds(2))

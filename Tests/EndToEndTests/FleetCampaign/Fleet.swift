@@ -170,20 +170,6 @@ final class FleetAgent: Sendable {
 
     /// Starts it, and returns when its socket is there or it has ended again.
     func start() async throws {
-        try await startOnce()
-        guard !isRunning, text.suffix(2_000).contains("CKR_USER_PIN_NOT_INITIALIZED") else { return }
-        try await correctPIN()
-        try await startOnce()
-    }
-
-    /// SoftHSM writes the token's file in place at each login. Who reads it just then finds a token without a PIN, and an agent
-    /// remembers that until an operator has looked.
-    func correctPIN() async throws {
-        let outcome = try await Programs.run("privyseald", ["token", "pin-corrected", "--config", configuration])
-        guard outcome.status == 0 else { throw CampaignError("token pin-corrected: \(outcome.errors)") }
-    }
-
-    private func startOnce() async throws {
         try token.mendIfCutShort()
         let started = try group.start(
             "\(Programs.directory)/privyseald", ["serve", "--config", configuration],
