@@ -95,6 +95,8 @@ final class FleetAgent: Sendable {
     let name: String
     let clock = TestClock(isRunning: true)
     let configuration: Locked<AgentConfiguration>
+    /// How the audit log's file fails.
+    let auditFaults = AuditFaults()
     private let store: InMemorySharedStore
     private let running = Locked<(server: AgentServer, handle: InMemorySharedStore.Handle)?>(nil)
 
@@ -121,7 +123,13 @@ final class FleetAgent: Sendable {
         let handle = store.handle(agent: name, incarnation: incarnation) { clock.monotonic() }
         var configuration = configuration.withLock { $0 }
         configuration.fleet = FleetMember(id: name, incarnation: incarnation, host: "host-\(name)", release: "1", staleness: 60)
-        let server = try await AgentServer.start(configuration, store: handle, environment: environment)
+        let writes = WriteGathering()
+        let audit = try AuditLog(
+            configuration.audit, clock: clock, log: environment.log,
+            open: { [auditFaults] in FaultyAuditFile(try AppendedFile(path: $0), auditFaults) },
+            sendingRepliesTogether: writes.gathering)
+        let server = try await AgentServer.start(
+            configuration, store: handle, audit: audit, writes: writes, environment: environment)
         running.withLock { $0 = (server, handle) }
     }
 

@@ -183,6 +183,28 @@ struct FleetTests {
         }
     }
 
+    @Test("what another agent's revocation overtakes before it is handed over is signed with the next key")
+    func revokedBeforeHandOver() async throws {
+        try await FleetFixture.with(["a", "b"]) { fleet in
+            _ = try await fleet[0].connected { try await $0.create() }
+            await fleet.settle()
+            let kid = try await fleet[1].sign().kid
+            let faults = fleet[1].auditFaults
+            let writes = faults.switches.withLock { switches in
+                switches.isWriteHanging = true
+                return switches.writes
+            }
+            async let signing = fleet[1].sign()
+            while faults.switches.withLock({ $0.writes }) == writes { try await Task.sleep(for: .milliseconds(2)) }
+            // It has been signed, and waits for its record.
+            async let revoking = fleet[0].connected { try await $0.revoke(kid) }
+            while await fleet[1].server.registry.allIssuers.first?.ring.active?.kid == kid { await fleet[1].settle() }
+            faults.set { $0.isWriteHanging = false }
+            let revoked = try await revoking
+            #expect(try await signing.kid == revoked.activeKid)
+        }
+    }
+
     @Test("an agent whose lease had run out says again how far it has come, and is not waited out for that")
     func leaseRunOut() async throws {
         try await FleetFixture.with(["a", "b"]) { fleet in
