@@ -55,3 +55,13 @@ extension IssuerStorage {
         return change.issuer!
     }
 }
+
+extension Issuer {
+    /// Gives JWTs another lifetime, in seconds.
+    func living(for seconds: Int) throws -> IssuerChange {
+        var settings = settings
+        settings.lifetime = seconds
+        let update = IssuerUpdate(settings: settings, enabled: nil, freshURL: "", immediately: false)
+        return try updating(update, at: .at(1))!
+    }
+}

@@ -101,12 +101,9 @@ struct StoreTests {
                     group.addTask {
                         for _ in 0..<20 {
                             let issuer = try #require(try await store.contents().issuers.first)
-                            var settings = issuer.settings
-                            settings.lifetime = settings.lifetime == 1_000 ? 2_000 : 1_000
-                            let change = try issuer.updating(
-                                IssuerUpdate(settings: settings, enabled: nil, freshURL: "", immediately: false), at: .at(1))
+                            let change = try issuer.living(for: issuer.settings.lifetime == 1_000 ? 2_000 : 1_000)
                             do {
-                                try await store.commit(change!, fulfilling: [])
+                                try await store.commit(change, fulfilling: [])
                                 won.withLock { $0 += 1 }
                             } catch let error as StoreError where error.code == .conflict {}
                         }
@@ -159,6 +156,56 @@ struct StoreTests {
                     #expect(try await store.recognised([.number(9)]) == [.number(9)])
                 }
             }
+        }
+    }
+
+    /// What becomes of a commit that another agent's overtake, and whose answer is lost.
+    enum Overtaken: String, CaseIterable, Sendable {
+        case once, often, notArrived, forgotten
+    }
+
+    @Test("whether a commit was made is found out also when others have overwritten it since", arguments: Overtaken.allCases)
+    func overwrittenCommit(fate: Overtaken) async throws {
+        let server = try await EtcdServer.start()
+        try await withStoreScene(at: server) { scene in
+            let issuer = try await scene.store.create()
+            let isLost = Locked(false)
+            let script: @Sendable (ScriptedServer.Request) async throws -> [ScriptedServer.Step] = { request in
+                let isChange = request.path == "/v3/kv/txn" && request.text.contains("request_put")
+                guard isChange,
+                    !isLost.withLock({ wasLost in
+                        defer { wasLost = true }; return wasLost
+                    })
+                else {
+                    return try await Forwarder.pass(request, to: server.endpoint)
+                }
+                if fate != .notArrived { _ = try await Forwarder.pass(request, to: server.endpoint) }
+                for number in 1...(fate == .often ? 5 : 1) {
+                    let now = try #require(try await scene.store.contents().issuers.first)
+                    _ = try await scene.store.apply(now.living(for: 2_000 + number))
+                }
+                if fate == .forgotten {
+                    let now = try await scene.gateway.read(.key("k")).revision
+                    _ = try await raw(server.endpoint, "/v3/kv/compaction", #"{"revision":"\#(now)","physical":true}"#)
+                }
+                return [.close]
+            }
+            try await ScriptedServer.run(script) { endpoint in
+                try await EtcdGateway.with([endpoint]) { gateway in
+                    let other = try await EtcdIssuerStore.open(gateway, prefix: scene.prefix, user: scene.user("b"))
+                    let change = try issuer.living(for: 1_000)
+                    let outcome = await code {
+                        let revision = try await other.commit(change, fulfilling: [])
+                        #expect(revision != nil)
+                    }
+                    switch fate {
+                    case .once, .often: #expect(outcome == nil)
+                    case .notArrived: #expect(outcome == .conflict)
+                    case .forgotten: #expect(outcome == .undecided)
+                    }
+                }
+            }
+            #expect(isLost.withLock { $0 })
         }
     }
 

@@ -71,21 +71,58 @@ extension EtcdIssuerStore {
             guard !outcome.succeeded else { return outcome.revision }
             guard isRepeated || outcome.isRepeated else { return nil }
             // It was sent before, and may have lost against itself.
-            return try await revision(of: change, gateway)
+            do throws(EtcdError) {
+                return try await revision(of: change, transaction, gateway)
+            } catch {
+                throw .undecided(error)
+            }
         }
     }
 
-    /// The revision at which something in the store was written by this change; `nil` when nothing was.
-    private static func revision(of change: StoreChange, _ gateway: EtcdGateway) async throws(StoreError) -> Int64? {
+    /// The revision at which something in the store was written by this change, also if others have overwritten it since; `nil` when
+    /// nothing was.
+    private static func revision(
+        of change: StoreChange, _ transaction: EtcdTransaction, _ gateway: EtcdGateway
+    ) async throws(EtcdError) -> Int64? {
         let keys = change.written.keys.sorted()
         guard !keys.isEmpty else { return nil }
-        let outcome = try await asking { () async throws(EtcdError) in
-            try await gateway.carryOut(EtcdTransaction(success: keys.map { .get(.key($0)) }))
+        let outcome = try await gateway.carryOut(EtcdTransaction(success: keys.map { .get(.key($0)) }))
+        let found = Dictionary(outcome.found.flatMap(\.values).map { ($0.name, $0) }) { first, _ in first }
+        if let mine = found.values.first(where: change.hasWritten) { return mine.modified }
+        var overwritten: [(value: EtcdKeyValue, known: Int64)] = []
+        for case .modified(let key, let known) in transaction.comparisons where change.written[key] != nil {
+            guard let value = found[key] else { continue }
+            // What a change writes is there all at once, and nobody has written this one since it was read.
+            if value.modified == known { return nil }
+            overwritten.append((value, known))
         }
-        return outcome.found.flatMap(\.values).first { value in
-            (try? JSONDecoder().decode(AnyRecord.self, from: Data(value.value)))?.change == change.id
-        }?.modified
+        // Where what it writes is compared with nothing that it was decided by, deciding anew tells.
+        guard let (value, known) = overwritten.first else { return nil }
+        return try await revision(of: change, before: value, after: known, gateway)
     }
+
+    /// The revision at which a key was written by this change, among those that came before a value it has.
+    ///
+    /// - Parameter known: the revision of the key that the change was decided by.
+    private static func revision(
+        of change: StoreChange, before value: EtcdKeyValue, after known: Int64, _ gateway: EtcdGateway
+    ) async throws(EtcdError) -> Int64? {
+        var value = value
+        for _ in 0..<changesLookedThrough where value.created < value.modified {
+            guard let before = try await gateway.read(.key(value.name), at: value.modified - 1).values.first else { break }
+            if change.hasWritten(before) { return before.modified }
+            guard before.modified > known else { return nil }
+            value = before
+        }
+        // One that nobody had written before was not written by this change either: it would be the first.
+        if known == 0, value.created == value.modified { return nil }
+        throw EtcdError(
+            .undecided, "what a change would have written has been overwritten since, and etcd does not say any more by whom",
+            hint: "see what has become of it before it is ordered again")
+    }
+
+    /// Changes of one key by others between a change and the question what has become of it: each of them took a read and a write.
+    private static let changesLookedThrough = 64
 
     /// Keys, and all keys under prefixes, as of one revision.
     func snapshot(_ keys: [String], under prefixes: [String] = []) async throws(StoreError) -> StoreSnapshot {

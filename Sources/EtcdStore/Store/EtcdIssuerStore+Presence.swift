@@ -109,7 +109,7 @@ extension EtcdIssuerStore {
             let found = outcome.found.last?.values.first
             presence.withLock { $0.revisions[key] = found?.modified ?? 0 }
             // Sent more than once, it may have lost against itself.
-            if let found, (try? JSONDecoder().decode(AnyRecord.self, from: Data(found.value)))?.change == change.id { return }
+            if let found, change.hasWritten(found) { return }
             _ = try await confirmMembership(outcome.found.first?.values.first)
         }
         throw StoreError.conflict("\(key) in etcd is changed by others all the time")

@@ -66,6 +66,11 @@ struct StoreChange: Sendable {
         self.id = id
     }
 
+    /// Whether a value is of this change.
+    func hasWritten(_ value: EtcdKeyValue) -> Bool {
+        (try? JSONDecoder().decode(AnyRecord.self, from: Data(value.value)))?.change == id
+    }
+
     /// How many operations it has, the change of `head` included.
     var size: Int { max(written.count + deleted.count + 1, compared.count) }
 

@@ -13,6 +13,11 @@ extension StoreError {
         self.init(code, error.message, hint: error.hint, cause: error)
     }
 
+    /// Nobody knows whether a change was made, since what would say so could not be asked.
+    static func undecided(_ error: EtcdError) -> StoreError {
+        StoreError(.undecided, error.message, hint: error.hint, cause: error)
+    }
+
     /// The store holds what no release writes.
     static func edited(_ message: String, cause: (any Error)? = nil) -> StoreError {
         StoreError(
