@@ -213,6 +213,20 @@ struct CheckerTests {
             story.change(.rotate, asked: 3, got: 4, gentle: true, .unknown("connection-lost"))
             story.fetch(["k2"], at: 60)
         },
+        Case("a key that is gone after the revocation of the standby key that was never answered, which is a rotation") { story in
+            story.sign("k1", asked: 1)
+            story.fetch(["k1", "k2"], at: 2)
+            story.ring(2, active: "k2", ["k1": "retiring", "k2": "active", "k3": "standby"], at: 2.5)
+            story.change(.revoke, kid: "k3", asked: 3, got: 4, .unknown("connection-lost"))
+            story.fetch(["k2", "k4"], at: 60)
+        },
+        Case("the same of the active key, which leaves others alone", [.keyGone]) { story in
+            story.sign("k1", asked: 1)
+            story.fetch(["k1", "k2"], at: 2)
+            story.ring(2, active: "k2", ["k1": "retiring", "k2": "active", "k3": "standby"], at: 2.5)
+            story.change(.revoke, kid: "k2", asked: 3, got: 4, .unknown("connection-lost"))
+            story.fetch(["k4"], at: 60)
+        },
         Case("a key that is gone after a refused revocation", [.keyGone]) { story in
             story.sign("k1", asked: 1)
             story.fetch(["k1"], at: 2)

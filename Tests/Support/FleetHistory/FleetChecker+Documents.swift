@@ -218,6 +218,7 @@ struct Revocations: Sendable {
     private var changes: [(begin: Moment, end: Moment)] = []
 
     init(_ index: HistoryIndex, _ issuer: String) {
+        var unanswered: [(kid: String, begin: Moment)] = []
         for event in index.changes[issuer] ?? [] {
             switch event.what.outcome {
             case .done(let reply):
@@ -226,6 +227,7 @@ struct Revocations: Sendable {
             case .unknown:
                 if event.what.kind == .revoke, let kid = event.what.kid {
                     since(kid, event.begin)
+                    unanswered.append((kid, event.begin))
                 } else if event.what.kind == .delete || event.what.kind == .rotate && !event.what.isGentle {
                     any = min(any ?? event.begin, event.begin)
                 }
@@ -246,6 +248,10 @@ struct Revocations: Sendable {
             for key in event.what.keys { shown[key.kid, default: []].append((event.begin, key.state)) }
         }
         for kid in shown.keys { shown[kid]?.sort { $0.at < $1.at } }
+        // That of a key which does not sign is a second rotation.
+        for (kid, begin) in unanswered where shown[kid]?.last(where: { $0.at <= begin })?.state != "active" {
+            any = min(any ?? begin, begin)
+        }
     }
 
     /// Whether anybody had the issuer changed at some time between two moments.
