@@ -221,6 +221,8 @@ actor StoreFollower {
     }
 
     private func noteTrouble(_ error: StoreError?) {
+        // What is given up at the end says nothing of the store.
+        guard !isEnding else { return }
         if let error, error.code == .occupied { return expel(error) }
         guard (error == nil) != (trouble == nil) || error?.message != trouble?.message else { return }
         let isNews = (error == nil) != (trouble == nil)
