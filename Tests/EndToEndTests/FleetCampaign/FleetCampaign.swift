@@ -193,6 +193,19 @@ struct FleetCampaign {
         for frontend in fleet.frontends {
             for (name, path) in clients.issuers.all { await clients.fetch(name, path, frontend) }
         }
+        if isShared { try await verifyAudit(fleet, &outcome) }
+    }
+
+    /// Holds the audit logs of all agents against each other, as an auditor would.
+    private func verifyAudit(_ fleet: Fleet, _ outcome: inout Outcome) async throws {
+        let key = try await Programs.run("privyseald", ["audit", "key", "--config", fleet.agents[0].configuration])
+        guard key.status == 0 else { throw CampaignError("audit key: \(key.errors)") }
+        let pem = fleet.directory + "/audit.pem"
+        try key.output.write(toFile: pem, atomically: true, encoding: .utf8)
+        let logs = fleet.agents.map { $0.directory + "/audit.log" }
+        let verified = try await Programs.run("privyseald", ["audit", "verify"] + logs + ["--public-key", pem])
+        let lines = (verified.output + verified.errors).split(separator: "\n")
+        outcome.remarks += lines.prefix(30).map { "audit verify, status \(verified.status): \($0)" }
     }
 
     private func compact(_ fleet: Fleet) async {
