@@ -47,6 +47,9 @@ struct AgentFollowerTests {
             try await eventually("all of it") { publication.current.results.count == 3 }
             agent.delete("a")
             try await eventually("a gone") { publication.jwks("a") == nil }
+            try await eventually("a's end acknowledged") {
+                agent.state.withLock { $0.served.contains { $0.name == "a" && $0.urls == 0 } }
+            }
             agent.change(discovery(of: "b", generation: 2, []))
             try await eventually("b's documents gone") { publication.jwks("b") == nil }
             // Deleted between the notification and the question.

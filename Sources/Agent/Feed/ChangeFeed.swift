@@ -84,7 +84,8 @@ final class ChangeFeed: Sendable {
         state.withLock { $0.watchers.frontendCount }
     }
 
-    /// The frontends, the longest there first, and which of the wanted generations each does not serve.
+    /// The frontends, the longest there first, and which of the wanted generations each does not serve. An issuer that has been
+    /// deleted counts as not served as long as one has not said that it serves nothing of it.
     func frontends(lacking wanted: [String: Int], staleAfter usual: Int) -> [FollowingFrontend] {
         state.withLock { $0.watchers.frontends(lacking: wanted, staleAfter: usual) }
     }

@@ -32,6 +32,8 @@ struct Watchers {
         var isNotifying: Bool
         /// What it serves of each issuer.
         var served: [String: ServedIssuer] = [:]
+        /// Issuers that have been deleted since it began to watch.
+        var deleted: [String: Deletion] = [:]
         /// Whether it has said what it serves since it began to watch.
         var isSettled = false
 
@@ -40,10 +42,21 @@ struct Watchers {
 
         /// How it stands with a generation of an issuer.
         func standing(_ issuer: String, _ generation: Int) -> Standing {
+            if let deletion = deleted[issuer], generation <= deletion.generation {
+                return deletion.isServed ? .serves : .lacks
+            }
             let served = served[issuer]
             if let served, served.generation >= generation { return served.urls > 0 ? .serves : .none }
             return (acknowledges ? isShown(issuer) : served != nil) ? .lacks : .none
         }
+    }
+
+    /// Of an issuer that is gone.
+    private struct Deletion {
+        /// Its last.
+        let generation: Int
+        /// Whether the frontend has said that it serves nothing of it.
+        var isServed = false
     }
 
     private enum Standing {
@@ -89,7 +102,7 @@ struct Watchers {
         guard open.contains(connection) else { return revision }
         var watcher = Watcher(sink: sink, origin: origin, isShown: isShown, acknowledges: acknowledges, isNotifying: true)
         if let former = watchers[connection] {
-            (watcher.served, watcher.isSettled) = (former.served, former.isSettled)
+            (watcher.served, watcher.deleted, watcher.isSettled) = (former.served, former.deleted, former.isSettled)
         }
         watchers[connection] = watcher
         return revision
@@ -117,7 +130,9 @@ struct Watchers {
         for (connection, watcher) in watchers where watcher.isShown(issuer.name) {
             watchers[connection]?.pending[issuer.name] = issuer
             // One created again under the name has nothing to do with what is served of this one.
-            if issuer.deleted == true { watchers[connection]?.served[issuer.name] = nil }
+            guard issuer.deleted == true else { continue }
+            watchers[connection]?.served[issuer.name] = nil
+            if watcher.acknowledges { watchers[connection]?.deleted[issuer.name] = Deletion(generation: issuer.generation) }
         }
         return watchers.keys.compactMap { next(for: $0) }
     }
@@ -151,6 +166,11 @@ struct Watchers {
         guard var watcher = watchers[connection] else { return }
         for issuer in issuers
         where issuer.generation >= watcher.served[issuer.name]?.generation ?? 0 && watcher.isShown(issuer.name) {
+            if let deletion = watcher.deleted[issuer.name], issuer.generation <= deletion.generation {
+                // What it said before it knew of the deletion is of no interest any more.
+                guard issuer.urls == 0 else { continue }
+                watcher.deleted[issuer.name]?.isServed = true
+            }
             watcher.served[issuer.name] = issuer
         }
         watcher.isSettled = true
@@ -217,7 +237,7 @@ struct Watchers {
 
     // MARK: - Who they are
 
-    /// The frontends, the longest there first.
+    /// The frontends, the longest there first, and what each does not serve of what is wanted, or serves of what has been deleted.
     ///
     /// - Parameters:
     ///   - wanted: generations by issuer, of which it is said who does not serve them.
@@ -225,7 +245,9 @@ struct Watchers {
     func frontends(lacking wanted: [String: Int], staleAfter usual: Int) -> [FollowingFrontend] {
         ordered.filter(\.value.isFrontend).map { connection, watcher in
             let lacking = wanted.filter { watcher.standing($0.key, $0.value) == .lacks }
-            return watcher.origin.frontend(connection, lacking: Set(lacking.keys), staleAfter: usual)
+            return watcher.origin.frontend(
+                connection, lacking: Set(lacking.keys).union(watcher.deleted.filter { !$0.value.isServed }.keys),
+                staleAfter: usual)
         }
     }
 

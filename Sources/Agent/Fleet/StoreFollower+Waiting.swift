@@ -20,7 +20,10 @@ extension StoreFollower {
             isTellingFrontends: generation != nil)
         var own = generation.map { generation in
             FrontendSettling(
-                issuer, followers: ownFrontends(of: issuer, generation), committedAt: committedAt, now: clock.monotonic())
+                issuer,
+                followers: progress.feed.frontends(
+                    of: issuer, generation: generation, staleAfter: FrontendStaleness.sharedStore),
+                committedAt: committedAt, now: clock.monotonic())
         }
         let end = limit.map { clock.monotonic() + $0.nanoseconds }
         let withdrawal = committedAt + progress.feed.limits.withdrawal.nanoseconds
@@ -31,7 +34,11 @@ extension StoreFollower {
             } else {
                 settling.look(at: clock.monotonic())
             }
-            if let generation { own?.take(ownFrontends(of: issuer, generation), now: clock.monotonic()) }
+            if let generation {
+                let frontends = progress.feed.frontends(
+                    lacking: [issuer: generation], staleAfter: FrontendStaleness.sharedStore)
+                own?.take(frontends, now: clock.monotonic())
+            }
             var settlement = settling.settlement
             settlement.frontends = own?.frontends ?? []
             if settlement.isSettled, !settlement.isAwaitingFrontends || clock.monotonic() >= withdrawal { return settlement }
@@ -44,10 +51,6 @@ extension StoreFollower {
             try? await Task.sleep(for: pause)
             pause = min(pause * 1.5, .milliseconds(250))
         }
-    }
-
-    private func ownFrontends(of issuer: String, _ generation: Int) -> [FollowingFrontend] {
-        progress.feed.frontends(of: issuer, generation: generation, staleAfter: FrontendStaleness.sharedStore)
     }
 
     /// Waits until every agent that is there can use a published key and its frontends serve it, as long as a publication may take.

@@ -284,13 +284,14 @@ extension IssuerRegistry {
             name.text, revision: place.revision, committedAt: place.knownAt, limit: limit, withdrawing: generation)
     }
 
-    /// Has the keys of a deleted issuer destroyed, and waits until no agent signs by them any more.
+    /// Has the keys of a deleted issuer destroyed, and waits until no agent signs by them and, for a moment, until no frontend serves
+    /// anything of it any more.
     func settleDeletion(of issuer: Issuer) async -> (settlement: FleetSettlement?, areKeysDestroyed: Bool?) {
-        guard fleet != nil else { return (nil, nil) }
+        guard fleet != nil else { return (issuer.isServed ? await withdrawal(of: issuer) : nil, nil) }
         let name = issuer.name
         try? await queue.run(name) { try await self.destroyPending(of: name, isAwaited: true) }
         let isLeft = !obligations.destructions(of: name).isEmpty
-        return (await settle(name), !isLeft)
+        return (await settle(name, withdrawing: issuer.isServed ? issuer.generation : nil), !isLeft)
     }
 
     /// Waits until every agent that is there can use a published key, a second at most.

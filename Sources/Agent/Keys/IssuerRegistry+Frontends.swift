@@ -26,28 +26,26 @@ extension IssuerRegistry {
         }
     }
 
-    /// Waits a moment until the frontends serve an issuer as it is, of which something is published no more, and says of each
-    /// whether it does.
+    /// Waits a moment until the frontends serve an issuer as it is, of which something is published no more, or nothing of one that
+    /// has been deleted, and says of each whether it does.
     ///
     /// - Returns: `nil` where there are none.
     func withdrawal(of issuer: Issuer) async -> FleetSettlement? {
         let committedAt = clock.monotonic()
         let caching = issuer.cachedUntil(issuer.changedAt) - issuer.changedAt
+        let (name, generation, staleAfter) = (issuer.name.text, issuer.generation, FrontendStaleness.ownStore)
+        let followers = feed.frontends(of: name, generation: generation, staleAfter: staleAfter)
         var settling = FrontendSettling(
-            issuer.name.text, followers: followers(of: issuer), committedAt: committedAt, caching: caching, now: committedAt)
+            name, followers: followers, committedAt: committedAt, caching: caching, now: committedAt)
         guard !settling.frontends.isEmpty else { return nil }
         var (waited, pause) = (Duration.zero, Duration.milliseconds(5))
         while true {
-            settling.take(followers(of: issuer), now: clock.monotonic())
+            settling.take(feed.frontends(lacking: [name: generation], staleAfter: staleAfter), now: clock.monotonic())
             let settlement = FleetSettlement(frontends: settling.frontends)
             if !settlement.isAwaitingFrontends || waited >= feed.limits.withdrawal { return settlement }
             try? await Task.sleep(for: pause)
             waited += pause
             pause = min(pause * 1.5, .milliseconds(100))
         }
-    }
-
-    private func followers(of issuer: Issuer) -> [FollowingFrontend] {
-        feed.frontends(of: issuer.name.text, generation: issuer.generation, staleAfter: FrontendStaleness.ownStore)
     }
 }

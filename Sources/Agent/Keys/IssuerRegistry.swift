@@ -95,9 +95,9 @@ actor IssuerRegistry {
         return issuer
     }
 
-    /// Those of the names that are an issuer's.
+    /// Those of the names that are or were an issuer's.
     func knownNames(among names: [String]) -> Set<String> {
-        Set(names.filter { name in IssuerName(name).map { issuers[$0] != nil } ?? false })
+        Set(names.filter { name in IssuerName(name).map { issuers[$0] != nil || formerGenerations[$0] != nil } ?? false })
     }
 
     /// An issuer whose keys may be used and changed.

@@ -108,21 +108,22 @@ extension AgentFollower {
             switch event {
             case .changed(let changes):
                 var toAsk: [String] = []
+                var dropped: [ServedIssuer] = []
                 for issuer in changes.issuers {
                     if issuer.deleted == true,
                         publication.takeDeletion(of: issuer.name, at: issuer.generation, from: agent)
                     {
                         told.remove(issuer.name)
+                        dropped.append(ServedIssuer(name: issuer.name, generation: issuer.generation, urls: 0))
                     } else {
                         toAsk.append(issuer.name)
                     }
                 }
+                if !dropped.isEmpty { try await acknowledge(dropped) }
                 try await fetch(toAsk, &told)
             case .news:
                 let news = publication.takeNews(for: agent)
-                for start in stride(from: 0, to: news.served.count, by: Self.acknowledgedAtOnce) {
-                    try await acknowledge(Array(news.served[start...].prefix(Self.acknowledgedAtOnce)))
-                }
+                if !news.served.isEmpty { try await acknowledge(news.served) }
                 if !news.toAsk.isEmpty { try await fetch(news.toAsk, &told) }
             case .heartbeat:
                 try await hearSign()
@@ -195,9 +196,13 @@ extension AgentFollower {
             return forgotten
         }
 
+        /// Says what is served, or with an empty list that nothing is.
         private func acknowledge(_ served: [ServedIssuer]) async throws {
             do {
-                try await limited { connection in try await connection.acknowledge(served) }
+                for start in stride(from: 0, to: max(served.count, 1), by: Self.acknowledgedAtOnce) {
+                    let some = Array(served[start...].prefix(Self.acknowledgedAtOnce))
+                    try await limited { connection in try await connection.acknowledge(some) }
+                }
             } catch let error as ProtocolError {
                 follower.logger.debug("the agent does not want to know what is served", metadata: ["error": "\(error)"])
             }

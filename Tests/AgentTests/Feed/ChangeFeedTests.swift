@@ -169,12 +169,30 @@ struct ChangeFeedTests {
         #expect(audience.watchers.frontends(of: "demo", generation: 2, staleAfter: 120) == Array(all.prefix(1)))
     }
 
+    @Test("of an issuer that was deleted each frontend has to say that it serves nothing, and not what it said before")
+    func deletion() {
+        let (one, two) = (audience.watch(1), audience.watch(2))
+        _ = audience.watch(3, sees: ["other"])
+        #expect(audience.serves(one, generation: 5))
+        _ = audience.watchers.publish(WatchedIssuer(name: "demo", generation: 5, deleted: true))
+        func lacking() -> [Set<String>] {
+            audience.watchers.frontends(of: "demo", generation: 5, staleAfter: 120).map(\.unserved)
+        }
+        #expect(lacking() == [["demo"], ["demo"]])
+        #expect(audience.serves(one, generation: 5, urls: 0) && audience.serves(two, generation: 5))
+        #expect(lacking() == [[], ["demo"]])
+        #expect(audience.watchers.frontends(lacking: [:], staleAfter: 120).map(\.unserved) == [[], ["demo"], []])
+        #expect(audience.serves(two, generation: 5, urls: 0))
+        #expect(lacking() == [[], []])
+        #expect(audience.outcome(6) == .timedOut(published: 0, watching: 2))
+    }
+
     @Test("what was served of an issuer that was deleted does not count for its successor")
     func successor() {
         let one = audience.watch(1)
         #expect(audience.serves(one, generation: 5))
         _ = audience.watchers.publish(WatchedIssuer(name: "demo", generation: 5, deleted: true))
-        let outcome = audience.publication(1) { #expect($0.serves(one, generation: 1)) }
+        let outcome = audience.publication(6) { #expect($0.serves(one, generation: 6)) }
         #expect(outcome == .published(frontends: 1))
     }
 }

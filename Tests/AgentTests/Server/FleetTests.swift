@@ -66,6 +66,10 @@ struct FleetTests {
             #expect(settlement.agents[0].frontends?.allSatisfy { $0.pid == Int(getpid()) && $0.milliseconds != nil } == true)
             let health = try await fleet[0].connected { try await $0.health() }
             #expect(health.fleet?.agents?.first { $0.agent == "b" }?.followedBy?.map(\.staleAfterSeconds) == [120, 120])
+            let deleted = try await fleet[0].connected { try await $0.call(IssuerDeleteParameters(issuer: "demo")) }
+            let withdrawal = try #require(deleted.settlement)
+            #expect(withdrawal.settled && withdrawal.frontends?.map(\.outcome) == ["served"], "\(withdrawal)")
+            #expect(withdrawal.agents.map { $0.frontends?.map(\.outcome) } == [["served", "served"]], "\(withdrawal)")
             for frontend in frontends { await frontend.close() }
         }
     }

@@ -100,6 +100,8 @@ struct FrontendsTests {
             #expect(first.frontends?[0].pid == Int(getpid()) && first.frontends?[0].uid == Int(getuid()))
             // Nothing is taken back by it.
             #expect(try await client.rotate(noRevoke: true).settlement == nil)
+            let deleted = try #require(try await client.call(IssuerDeleteParameters(issuer: "demo")).settlement)
+            #expect(deleted.settled && deleted.agents.isEmpty && deleted.frontends?.map(\.outcome) == ["served"])
             await frontend.close()
         }
         try await AgentFixture.with({ $0.feed = ChangeFeed.Limits(publication: .milliseconds(1), withdrawal: .milliseconds(1)) })
@@ -115,6 +117,9 @@ struct FrontendsTests {
             #expect(revoked.settlement?.frontends?.map(\.staleForSeconds) == [30 + 30, 3_600 + 30])
             #expect(
                 revoked.warnings.count { $0.contains("a frontend (pid \(getpid())) has not said") } == 2, "\(revoked.warnings)")
+            let deleted = try await client.call(IssuerDeleteParameters(issuer: "demo"))
+            #expect(deleted.settlement?.frontends?.map(\.outcome) == ["pending", "pending"])
+            #expect(deleted.warnings.count { $0.contains("has not said") } == 2, "\(deleted.warnings)")
             await said.close()
             await unsaid.close()
         }
@@ -195,8 +200,13 @@ final class ServingFrontend: Sendable {
     }
 
     private static func serve(_ connection: AgentConnection) async throws {
-        let documents = try await connection.discovery()
-        let served = ServedIssuer(name: "demo", generation: documents.generation, urls: documents.urls.count)
+        let served: ServedIssuer
+        do {
+            let documents = try await connection.discovery()
+            served = ServedIssuer(name: "demo", generation: documents.generation, urls: documents.urls.count)
+        } catch let error as ProtocolError where error.reason == .issuerNotFound {
+            served = ServedIssuer(name: "demo", generation: error.details["generation"]?.integer.map { Int($0) } ?? 0, urls: 0)
+        }
         _ = try await connection.call(AcknowledgeParameters(issuers: [served]))
     }
 }
