@@ -50,6 +50,11 @@ extension IssuerRegistry {
         do {
             try await noting { try await store.record(intent) }
         } catch {
+            // One that may have reached the store is looked after like a generation that was cut off.
+            if (error as? StoreError)?.code == .undecided {
+                obligations.noteIntent(intent)
+                tryAgainLater(issuer, error)
+            }
             obligations.endGeneration(keyID)
             throw error
         }

@@ -209,6 +209,23 @@ struct FleetTests {
         }
     }
 
+    @Test("an intent that has reached the store unanswered is looked after while its agent runs", arguments: [true, false])
+    func undecidedIntent(hasArrived: Bool) async throws {
+        try await FleetFixture.with(["a", "b"]) { fleet in
+            // What the agent says of itself may be lost as well.
+            if hasArrived { fleet[0].handle.loseAnswers(3) } else { fleet[0].handle.loseRequests(3) }
+            #expect(try await refusal { _ = try await fleet[0].connected { try await $0.create() } }.reason == .storeUnavailable)
+            let reader = fleet.store.handle(agent: "reader", incarnation: "reader", clock: { 0 })
+            func intents() async throws -> [GenerationIntent] { try await reader.view().contents.intents }
+            #expect(try await intents().map(\.isTombstone) == (hasArrived ? [false] : []))
+            for _ in 0..<6 { await fleet.pass(20) }
+            #expect(try await intents().map(\.isTombstone) == (hasArrived ? [true] : []))
+            _ = try await fleet[0].connected { try await $0.create() }
+            await fleet.settle()
+            #expect(try await fleet[0].connected { try await $0.health() }.status == "ok")
+        }
+    }
+
     @Test("an agent whose lease had run out says again how far it has come, and is not waited out for that")
     func leaseRunOut() async throws {
         try await FleetFixture.with(["a", "b"]) { fleet in
