@@ -257,7 +257,11 @@ public final class AgentServer: Service {
     public var summary: String {
         get async {
             let count = await registry.allIssuers.count
-            let serving = count == 1 ? "serving 1 issuer" : "serving \(count) issuers"
+            var serving = count == 1 ? "serving 1 issuer" : "serving \(count) issuers"
+            if let standing = await fleet?.standing {
+                let present = standing.members.count { $0.isPresent || $0.isOwn }
+                serving += ", one of \(present) agent\(present == 1 ? "" : "s")"
+            }
             let problems = await health.problems
             guard let first = problems.first else { return serving }
             let others = problems.count == 1 ? "" : " (and \(problems.count - 1) more: privyseal health)"

@@ -41,7 +41,7 @@ struct OutputTests {
             Layout.card(lines) == """
                 Private keys:   destroyed
                 Settled:        no agent signs by what was before
-                Frontend:       pid 70 (web): serves it (after 20ms)
+                Frontend:       pid 70 (web): serves what holds now (after 20ms)
                 Agent b:        signs by it (after 12ms)
                 Frontend of b:  pid 71 (uid 33): has not answered; what was before may be gone by for 1m59s
                 Frontend of b:  5 more: follows no more; what was before may be gone by for 1m
@@ -56,10 +56,38 @@ struct OutputTests {
             #expect(lines.first?.value == text)
         }
         let own = SettlementText.lines(SettlementView(settled: true, agents: [], frontends: [served]))
-        #expect(Layout.card(own) == "Frontend:  pid 70 (web): serves it (after 20ms)\n")
+        #expect(Layout.card(own) == "Frontend:  pid 70 (web): serves what holds now (after 20ms)\n")
         #expect(
             Layout.card(SettlementText.lines(SettlementView(settled: true, agents: [])))
                 == "Settled:  no other agent takes part\n")
+    }
+
+    @Test("the agents that share a store are lines below the health of the one that was asked")
+    func fleet() throws {
+        var health = Samples.health("ok")
+        func agent(_ name: String, present: Bool = true, own: Bool = false, revision: Int64? = 12, behind: Bool = false)
+            -> AgentHealth
+        {
+            AgentHealth(
+                agent: name, host: "host-\(name)", release: "1", present: present, own: own, staleAfterSeconds: 60,
+                revision: revision, behind: behind, frontends: name == "a" ? 1 : 0)
+        }
+        let agents = [
+            agent("a", own: true), agent("b", behind: true), agent("c", present: false), agent("d", revision: nil),
+        ]
+        health.fleet = FleetHealth(revision: 12, confirmedSecondsAgo: 2, signsForSeconds: 58, agents: agents)
+        #expect(
+            Layout.card(FleetText.lines(try JSONValue(encoding: health))) == """
+                View:     revision 12, confirmed 2s ago; signs for 58s without another confirmation
+                Agent a:  on host-a, the one that was asked, release 1, revision 12, 1 frontend
+                Agent b:  on host-b, release 1, revision 12, not all of that counts for it yet, 0 frontends
+                Agent c:  on host-c, release 1, has not said for 30 s that it is there
+                Agent d:  on host-d, release 1, has not said yet what it goes by, 0 frontends
+
+                """)
+        health.fleet = FleetHealth(revision: 0, confirmedSecondsAgo: nil, signsForSeconds: 0, agents: nil)
+        #expect(FleetText.lines(try JSONValue(encoding: health)).map(\.value) == ["revision 0, never confirmed; signs nothing"])
+        #expect(FleetText.lines(try JSONValue(encoding: Samples.health("ok"))).isEmpty)
     }
 
     @Test("control characters reach no terminal")

@@ -6,8 +6,8 @@ enum View: Sendable {
     case generic
     /// The entries of the member `list`, with these columns as a table and as tsv.
     case list(String, [Column])
-    /// A single resource: a line for each column; as tsv one row.
-    case card([Column])
+    /// A single resource: a line for each column, and what else there is to be said of it; as tsv one row.
+    case card([Column], more: @Sendable (JSONValue) -> [(label: String, value: String)] = { _ in [] })
     /// Only this member, as a table and as tsv.
     case bare(String)
     /// A text of its own as a table.
@@ -26,7 +26,7 @@ enum View: Sendable {
         switch self {
         case .list(let list, let columns):
             TSV.text(rows: (result[list]?.elements ?? []).map { entry in columns.map { $0.path.part(of: entry) } })
-        case .card(let columns):
+        case .card(let columns, _):
             TSV.text(rows: [columns.map { $0.path.part(of: result) }])
         case .bare(let member):
             TSV.text(result[member] ?? .null)
@@ -41,8 +41,8 @@ enum View: Sendable {
             Layout.table(
                 headers: columns.map(\.label),
                 rows: (result[list]?.elements ?? []).map { entry in columns.map { $0.text(of: entry, now: now) } })
-        case .card(let columns):
-            Layout.card(columns.map { ($0.label, $0.text(of: result, now: now)) })
+        case .card(let columns, let more):
+            Layout.card(columns.map { ($0.label, $0.text(of: result, now: now)) } + more(result))
         case .bare(let member):
             TSV.text(result[member] ?? .null)
         case .text(let text):

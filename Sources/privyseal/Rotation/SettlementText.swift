@@ -46,7 +46,7 @@ enum SettlementText {
     private static func outcome(_ frontend: FrontendSettlementView) -> String {
         let until = "what was before may be gone by for \(Elapsed.exact(seconds: Int64(frontend.staleForSeconds ?? 0)))"
         return switch frontend.outcome {
-        case "served": "serves it (after \(time(frontend.milliseconds)))"
+        case "served": "serves what holds now (after \(time(frontend.milliseconds)))"
         case "pending": "has not answered; \(until)"
         case "gone": "follows no more; \(until)"
         default: frontend.outcome

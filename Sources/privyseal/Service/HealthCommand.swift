@@ -35,7 +35,7 @@ struct HealthCommand: ConsoleCommand {
             try await agent.call(HealthParameters()).tree
         }
         console.warn(Self.problems(health) + (health["notices"]?.elements ?? []).compactMap(\.string))
-        try output.print(health, as: .card(Self.columns), on: console)
+        try output.print(health, as: .card(Self.columns, more: FleetText.lines), on: console)
         guard Self.isServing(health) else { throw Failure(.failed, nil) }
     }
 
