@@ -52,7 +52,9 @@ enum Quarantine: Hashable, Sendable {
     /// What to do, in one line.
     var hint: String {
         switch self {
-        case .copiedStore, .unknownKeys, .missingKeys, .storeWentBack: Self.hint
+        case .copiedStore, .unknownKeys, .missingKeys: Self.hint
+        case .storeWentBack:
+            "see what differs with: privyseal reconcile --dry-run; then stop every agent and decide with: privyseald recover --restored"
         case .unbelievable:
             "find out who has changed it in etcd; restore the record, or stop every agent and decide with: privyseald recover --restored"
         case .keysNotShown, .sealNotShown:

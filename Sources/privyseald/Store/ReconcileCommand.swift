@@ -14,7 +14,8 @@ struct ReconcileCommand: OperatorCommand {
             Finishes what a crash has left between store and token, and reports what they do not agree about. It destroys only \
             keys that the store has noted as to be destroyed, and only on a token that shows keys of the store.
 
-            The agent does the same at each start, and for "privyseal reconcile". Beside a running agent this is a dry run only.
+            The agent does the same at each start, and for "privyseal reconcile". Beside a running agent this is a dry run only, \
+            also where that is an agent of another machine that shares a store in etcd: ask that one instead.
             """)
 
     @Option(name: .long, help: ArgumentHelp("The agent's configuration file.", valueName: "file"))

@@ -20,6 +20,9 @@ struct RecoverCommand: OperatorCommand {
 
             The key to retain is the one that signed last: the first in the JWKS that relying parties still have.
 
+            With a store in etcd it is run on one machine and refuses while agents of others are there, unless --restored finds \
+            that nothing differs; no agent starts before it has ended, and each takes the decision on at its next start.
+
             Examples:
               privyseald recover --restored --dry-run
               privyseald recover --restored --retain 3oVjnGYkyVmcYDCa1VZz2rNzJ8xLb4Y5n1kq7mXhQxY
