@@ -146,6 +146,24 @@ struct ClusterTests {
         }
     }
 
+    @Test("goes past a member of another cluster to the next one that is of its own")
+    func strangerAmongThem() async throws {
+        let own = try await EtcdServer.start()
+        let other = try await EtcdServer.shared()
+        let port = try #require(URL(string: own.endpoint.url)?.port)
+        let first = try await CuttableProxy.start(listeningAt: .port(0), to: .port(port))
+        guard case .port(let place) = first.place, let before = EtcdEndpoint("http://127.0.0.1:\(place)") else { return }
+        try await withStoreScene(at: [before, other.endpoint, own.endpoint]) { scene in
+            let issuer = try await scene.store.create()
+            await first.close()
+            #expect(try await scene.store.head().head.revision > 0)
+            try await scene.store.commit(issuer.deleting(at: .at(1)), fulfilling: [])
+            let stranger = scene.gateway.troubles[other.endpoint]
+            #expect(stranger?.code == .otherCluster, "\(stranger?.message ?? "")")
+        }
+        await own.stop()
+    }
+
     @Test("can be read and confirmed with its quota used up, and says that nothing can be changed")
     func noSpace() async throws {
         let server = try await EtcdServer.start(["--quota-backend-bytes", "2000000"])
@@ -160,7 +178,25 @@ struct ClusterTests {
             }
             #expect(error?.code == .unavailable)
             #expect(error?.message.contains("NOSPACE") == true && error?.hint.contains("defrag") == true)
-            #expect(await code { try await scene.store.renew(clock: 2) } == .unavailable)
+            let agent = try await scene.gateway.read(.key(scene.store.layout.agent("a"))).values.first
+            let lease = try #require(agent?.lease)
+            /// Seconds that it still has.
+            func rest() async throws -> Int {
+                let answer = try await scene.gateway.exchange.post(
+                    "\(server.endpoint.url)/v3/lease/timetolive", Array(#"{"ID":"\#(lease)"}"#.utf8), token: nil,
+                    within: .seconds(60))
+                let text = String(decoding: answer.body, as: UTF8.self)
+                return Int(text.firstMatch(of: #/"TTL":"([0-9]+)"/#)?.output.1 ?? "") ?? 0
+            }
+            // Nobody is taken for silent: a lease is kept, although nothing can be said.
+            while try await rest() > 28 { try await Task.sleep(for: .milliseconds(50)) }
+            let low = try await rest()
+            var now = low
+            repeat {
+                #expect(await code { try await scene.store.renew(clock: 2) } == .unavailable)
+                now = try await rest()
+            } while now <= low && now > 0
+            #expect(now > low)
             let troubles = await scene.store.troubles()
             #expect(troubles.count == 1 && troubles.first?.message.contains("NOSPACE") == true)
             let view = try await scene.store.view()

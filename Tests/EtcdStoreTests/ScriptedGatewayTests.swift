@@ -108,11 +108,12 @@ struct ScriptedGatewayTests {
                     #expect(found.map(\.name) == ["key"])
                     #expect(gateway.troubles.keys.map(\.self) == [slow])
                     #expect(gateway.troubles[slow]?.message.contains("did not answer within") == true)
+                    #expect(gateway.troubles[slow]?.hint.contains("check its disk and its load") == true)
                 }
                 let error: EtcdError? = try await EtcdGateway.with(
                     [slow], { ($0.limits.attempt, $0.limits.call) = (.seconds(60), .milliseconds(200)) }
                 ) { gateway in await failure { _ = try await gateway.read(.key("key")) } }
-                #expect(error?.code == .unreachable)
+                #expect(error?.code == .unreachable && error?.hint.contains("check its disk") == true)
             }
         }
     }
@@ -191,6 +192,15 @@ struct ScriptedGatewayTests {
             }
             try await ScriptedServer.run(script) { endpoint in
                 try await EtcdGateway.with([endpoint, first]) { gateway in
+                    _ = try await gateway.read(.key("k"))
+                    // Of the next one, which is of the cluster that it was.
+                    #expect(try await gateway.read(.key("k")).values.count == 1)
+                    let error = gateway.troubles[endpoint]
+                    #expect(error?.code == .otherCluster)
+                    #expect(error?.message.contains("cluster ff") == true)
+                }
+                count.withLock { $0 = 0 }
+                try await EtcdGateway.with([endpoint]) { gateway in
                     _ = try await gateway.read(.key("k"))
                     let error = await failure { _ = try await gateway.read(.key("k")) }
                     #expect(error?.code == .otherCluster)

@@ -276,6 +276,9 @@ struct StoreTests {
             let both = await #expect(throws: StoreError.self) { try await scene.opened() }
             #expect(both?.code == .displaced)
             #expect(both?.message.contains("ffff") == true)
+            // One that comes while an agent runs.
+            #expect(
+                await scene.store.troubles().contains { $0.message.contains("two deployments") && $0.message.contains("ffff") })
             _ = try await scene.gateway.carryOut(EtcdTransaction(success: [.delete(.prefix(scene.prefix))]))
             #expect(await code { try await scene.store.checkPlace() } == .displaced)
             #expect(await code { _ = try await scene.store.save() } == .displaced)

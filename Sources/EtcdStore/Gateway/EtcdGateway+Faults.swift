@@ -28,7 +28,7 @@ extension EtcdGateway {
         case _ where GRPCCode.passing.contains(fault.code):
             throw AttemptFailure(
                 mayHaveArrived: true, code: .unreachable, text: "says \"\(fault.text)\"",
-                hint: "see that a majority of etcd's members runs and has a leader")
+                hint: "see that a majority of etcd's members runs and has a leader, and that their disks keep up")
         case GRPCCode.resourceExhausted:
             guard await alarms(at: endpoint).contains(where: { $0.kind == "NOSPACE" }) else {
                 return EtcdError(.overloaded, said, hint: "see what else loads etcd", cause: nil)
@@ -38,6 +38,9 @@ extension EtcdGateway {
             return EtcdError(
                 .credentialsRefused, "\(said) although this side has just signed in",
                 hint: "see that the members agree about users, tokens and time")
+        case GRPCCode.permissionDenied where access.user == nil && access.certificate != nil:
+            // A client certificate without a CommonName is nobody.
+            return .authenticationRequired(at: endpoint)
         case GRPCCode.permissionDenied:
             return EtcdError(
                 .permissionDenied, said,
@@ -53,9 +56,7 @@ extension EtcdGateway {
             guard fault.code == GRPCCode.invalidArgument, access.user == nil, await demandsUser(endpoint) else {
                 return EtcdError(.refused, said, hint: "see etcd's log")
             }
-            return EtcdError(
-                .authenticationRequired, "etcd at \(endpoint) has authentication, and no user is configured",
-                hint: "set user and passwordFile in store.etcd")
+            return .authenticationRequired(at: endpoint)
         }
     }
 
@@ -96,6 +97,20 @@ extension EtcdGateway {
 }
 
 extension EtcdError {
+    /// For a member that takes connections and does not answer in time.
+    static let slowHint =
+        "it is there, and slow or standing still: check its disk and its load, and what its log says took too long"
+
+    static let otherClusterHint =
+        "name members of one cluster in store.etcd.endpoints; where this is the cluster made anew from a snapshot, restart the agent "
+        + "and decide with: privyseald recover --restored"
+
+    static func authenticationRequired(at endpoint: EtcdEndpoint) -> EtcdError {
+        EtcdError(
+            .authenticationRequired, "etcd at \(endpoint) has authentication, and no user is configured",
+            hint: "set user and passwordFile in store.etcd")
+    }
+
     static func noSpace(at endpoint: EtcdEndpoint) -> EtcdError {
         EtcdError(
             .noSpace, "etcd at \(endpoint) has used up its quota: it can be read and not changed (alarm NOSPACE)",

@@ -187,7 +187,11 @@ public final class EtcdGateway: Sendable {
             if value.header.cluster == 0, let fault = WireAnswer.Fault(answer.body) {
                 throw try await error(for: fault, at: endpoint)
             }
-            try checkCluster(value.header.cluster, at: endpoint)
+            if let stranger = strangeness(of: value.header.cluster) {
+                // Nothing of it counts, and one of the right cluster may be among the others.
+                throw AttemptFailure(
+                    mayHaveArrived: false, code: .otherCluster, text: stranger, hint: EtcdError.otherClusterHint)
+            }
             return value
         }
         guard let fault = WireAnswer.Fault(answer.body) else { throw try unreadable(answer.status, at: endpoint) }
@@ -195,11 +199,15 @@ public final class EtcdGateway: Sendable {
     }
 
     func checkCluster(_ cluster: UInt64, at endpoint: EtcdEndpoint) throws(EtcdError) {
-        guard let before = ring.note(cluster: cluster) else { return }
-        throw EtcdError(
-            .otherCluster,
-            "etcd at \(endpoint) is of the cluster \(hexadecimal(cluster)), and the one that answered before is \(hexadecimal(before))",
-            hint: "name members of one cluster in store.etcd.endpoints; if the cluster was made anew, restore its data first")
+        guard let stranger = strangeness(of: cluster) else { return }
+        throw EtcdError(.otherCluster, "etcd at \(endpoint) \(stranger)", hint: EtcdError.otherClusterHint)
+    }
+
+    /// What is wrong with an answer of that cluster; `nil` when it is the one that answered before.
+    private func strangeness(of cluster: UInt64) -> String? {
+        ring.note(cluster: cluster).map { before in
+            "is of the cluster \(hexadecimal(cluster)), and the one that answered before is \(hexadecimal(before))"
+        }
     }
 
     func hexadecimal(_ number: UInt64) -> String { String(number, radix: 16) }
@@ -241,14 +249,20 @@ struct AttemptTrail {
             note(
                 EtcdError(
                     .unreachable, "etcd at \(current) did not answer before the \(limit) for the call were over",
-                    hint: "check that etcd runs there and that this machine reaches its client port"),
+                    hint: EtcdError.slowHint),
                 mayHaveArrived: true)
         }
         let text = errors.map(\.message).joined(separator: "; ")
         if isChange && mayHaveArrived {
             return EtcdError(
                 .undecided, "no member of etcd has said what became of a change: \(text)",
-                hint: "see that a majority of the members runs and is reached; what the store holds is read again then")
+                hint:
+                    "see that a majority of the members runs, is reached and answers in time; what the store holds is read again "
+                    + "then")
+        }
+        // One that is of another cluster says more than one that does not answer.
+        if let stranger = errors.first(where: { $0.code == .otherCluster }) {
+            return EtcdError(.otherCluster, text, hint: stranger.hint)
         }
         let codes = Set(errors.map(\.code))
         guard codes.count == 1, let only = errors.first else {

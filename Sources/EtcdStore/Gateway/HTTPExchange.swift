@@ -105,7 +105,9 @@ final class HTTPExchange: Sendable {
                 return HTTPAnswer(status: Int(response.status.code), body: body)
             }
         } catch is TimeLimitReached {
-            throw AttemptFailure(mayHaveArrived: true, code: .unreachable, text: "did not answer within \(time)")
+            // Without a connection it would have failed sooner.
+            throw AttemptFailure(
+                mayHaveArrived: true, code: .unreachable, text: "did not answer within \(time)", hint: EtcdError.slowHint)
         } catch let error as AttemptFailure {
             throw error
         } catch is CancellationError {
@@ -127,7 +129,9 @@ final class HTTPExchange: Sendable {
         case is NIOSSLExtraError, is NIOSSLError, is BoringSSLError:
             return certificate(error)
         case let error as HTTPClientError where error == .readTimeout:
-            return AttemptFailure(mayHaveArrived: true, code: .unreachable, text: "has been silent for too long", cause: error)
+            return AttemptFailure(
+                mayHaveArrived: true, code: .unreachable, text: "has been silent for too long", hint: EtcdError.slowHint,
+                cause: error)
         case let error as HTTPClientError where error == .remoteConnectionClosed:
             return AttemptFailure(
                 mayHaveArrived: true, code: .unreachable, text: "closed the connection without an answer", cause: error)

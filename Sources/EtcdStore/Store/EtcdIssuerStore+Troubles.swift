@@ -1,7 +1,8 @@
 public import IssuerStore
 
 extension EtcdIssuerStore {
-    /// Members that do not answer or have raised an alarm, and certificates on the disk that cannot be used.
+    /// Members that do not answer or have raised an alarm, certificates on the disk that cannot be used, and what lies under the prefix
+    /// that is another fleet's.
     public func troubles() async -> [StoreError] {
         var found: [EtcdError] = []
         for report in await gateway.examine() {
@@ -11,7 +12,11 @@ extension EtcdIssuerStore {
             }
         }
         if let trouble = gateway.certificateTrouble { found.append(trouble) }
-        return found.map { StoreError($0) }
+        var troubles = found.map { StoreError($0) }
+        if let other = try? await Self.otherDeployment(than: deployment.id, gateway, layout.prefix) {
+            troubles.append(.twoDeployments(under: layout.prefix, deployment.id, other))
+        }
+        return troubles
     }
 }
 

@@ -170,14 +170,24 @@ public struct EtcdIssuerStore: SharedIssuerStorage, SealedStorage {
                 hint: "check endpoints and prefix, or restore etcd's snapshot; for a deployment that is new: privyseald init")
         }
         let id = String(first.name.dropFirst(root.count).prefix { $0 != "/" })
-        let after = EtcdKeyRange(start: EtcdKeyRange.prefix("\(root)\(id)/").end, end: range.end)
-        let others = try await asking { () async throws(EtcdError) in try await gateway.names(after, limit: 1) }
-        if let other = others.first?.name.dropFirst(root.count).prefix(while: { $0 != "/" }) {
-            throw StoreError(
-                .displaced, "under \(prefix) in etcd lie two deployments, \(id) and \(other)",
-                hint: "give each fleet a prefix of its own, and remove what does not belong here with etcdctl del --prefix")
+        if let other = try await otherDeployment(than: id, gateway, prefix) {
+            throw .twoDeployments(under: prefix, id, other)
         }
         return id
+    }
+
+    /// Another deployment that something of lies under the prefix.
+    static func otherDeployment(
+        than id: String, _ gateway: EtcdGateway, _ prefix: String
+    ) async throws(StoreError) -> String? {
+        let root = StoreLayout.root(prefix)
+        let (all, own) = (EtcdKeyRange.prefix(root), EtcdKeyRange.prefix("\(root)\(id)/"))
+        for range in [EtcdKeyRange(start: all.start, end: own.start), EtcdKeyRange(start: own.end, end: all.end)] {
+            let found = try await asking { () async throws(EtcdError) in try await gateway.names(range, limit: 1) }
+            let name = found.first.map { String($0.name.dropFirst(root.count).prefix { $0 != "/" }) }
+            if let name, name != id { return name }
+        }
+        return nil
     }
 
     /// - Throws: `StoreError` for a text that can be no prefix.

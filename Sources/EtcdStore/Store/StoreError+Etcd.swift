@@ -38,6 +38,12 @@ extension StoreError {
             hint: "restore etcd's snapshot, and find out who removed it")
     }
 
+    static func twoDeployments(under prefix: String, _ one: String, _ other: String) -> StoreError {
+        StoreError(
+            .displaced, "under \(prefix) in etcd lie two deployments, \(one) and \(other)",
+            hint: "give each fleet a prefix of its own, and remove what does not belong here with etcdctl del --prefix")
+    }
+
     static func tooLarge(_ what: String) -> StoreError {
         StoreError(.tooLarge, what, hint: "make the change in smaller parts; former URLs of an issuer go with --immediately")
     }

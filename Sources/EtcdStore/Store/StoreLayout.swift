@@ -12,7 +12,7 @@ struct StoreLayout: Hashable, Sendable {
 
     /// With a slash at its end.
     let base: String
-    private let prefix: String
+    let prefix: String
 
     init(prefix: String, deployment: String) {
         self.prefix = prefix
