@@ -25,6 +25,10 @@ struct FleetStanding: Sendable {
     let trouble: StoreError?
     /// What is wrong with parts of the store, which works without them.
     let remarks: [StoreError]
+    /// Why the store took nothing from this agent the last time, although it may be read.
+    let silence: StoreError?
+    /// That the store takes long for what this agent says.
+    let slowness: StoreError?
     /// Why this agent signs nothing any more, for as long as it runs.
     let expulsion: StoreError?
     /// Published keys that this agent cannot use, by kid.
@@ -40,6 +44,7 @@ extension StoreFollower {
                     report: entry.report)
             },
             revision: view.revision, headRevision: view.head?.revision ?? 0, confirmedSecondsAgo: view.age(at: clock.monotonic()),
-            signsForSeconds: secondsLeft, trouble: trouble, remarks: remarks, expulsion: expulsion, unusable: progress.failures)
+            signsForSeconds: secondsLeft, trouble: trouble, remarks: remarks, silence: silence, slowness: pace.trouble,
+            expulsion: expulsion, unusable: progress.failures)
     }
 }

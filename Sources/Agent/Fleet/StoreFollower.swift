@@ -72,6 +72,9 @@ actor StoreFollower {
     private(set) var expulsion: StoreError?
     /// What is wrong with parts of the store, which works without them.
     private(set) var remarks: [StoreError] = []
+    /// Why the store, which can be read, took nothing from this agent the last time.
+    var silence: StoreError?
+    var pace = StorePace()
     /// Agents that have been given up, so that it is said once.
     private var dismissed: Set<FleetMember> = []
     var lastReport: MemberReport?
@@ -193,7 +196,7 @@ actor StoreFollower {
     }
 
     /// Asks whether anything has changed, and looks if so.
-    private func poll() async {
+    func poll() async {
         guard expulsion == nil else { return }
         do {
             let reading = try await store.head()
@@ -265,18 +268,7 @@ actor StoreFollower {
 
     // MARK: - The fleet
 
-    func renew() async {
-        guard expulsion == nil else { return }
-        do {
-            try await store.renew(clock: clock.wallMilliseconds())
-        } catch let error as StoreError where error.code == .occupied {
-            expel(error)
-        } catch {
-            log.debug("the fleet could not be told that this agent is there", metadata: ["reason": "\(error)"])
-        }
-    }
-
-    private func expel(_ error: StoreError) {
+    func expel(_ error: StoreError) {
         guard expulsion == nil, !isEnding else { return }
         expulsion = error
         fence.shut()
@@ -299,7 +291,7 @@ actor StoreFollower {
         }
     }
 
-    private func lookForTroubles() async {
+    func lookForTroubles() async {
         let found = await store.troubles()
         for trouble in found where !remarks.contains(where: { $0.message == trouble.message }) {
             log.warning(
@@ -335,7 +327,7 @@ actor StoreFollower {
 }
 
 extension StoreError {
-    fileprivate init(following error: any Error) {
+    init(following error: any Error) {
         self =
             error as? StoreError
             ?? StoreError(.unavailable, "the store could not be asked: \(error)", hint: "see the agent's log", cause: error)

@@ -153,12 +153,13 @@ extension TokenStanding {
     mutating func doubt(_ view: StoreView, among names: some Sequence<IssuerName>) {
         storeDoubt = nil
         storeDoubts = storeDoubts.filter { !$0.value.isOfStore }
+        // Another cluster counts its revisions anew: of two reasons the first one says more.
         for regression in view.regressions {
             switch regression {
             case .cluster(let known, let now):
-                storeDoubt = .storeWentBack("it is in the etcd cluster \(now), and was in \(known)")
+                storeDoubt = storeDoubt ?? .storeWentBack("it is in the etcd cluster \(now), and was in \(known)")
             case .revision(let known, let now):
-                storeDoubt = .storeWentBack("etcd is at revision \(now), and was at \(known)")
+                storeDoubt = storeDoubt ?? .storeWentBack("etcd is at revision \(now), and was at \(known)")
             case .decision(let known, let now):
                 storeDoubt = .storeWentBack(
                     "somebody without a session with the token has written that an operator had decided (epoch \(now) after \(known))"

@@ -32,6 +32,15 @@ extension FrontendHealth {
 }
 
 extension FleetStanding {
+    /// That its agents are of several releases, as while they are upgraded one after the other; `nil` when they are of one.
+    var releases: String? {
+        let present = members.filter(\.isPresent)
+        let agents = Dictionary(grouping: present, by: \.member.release).mapValues { $0.map(\.member.id).sorted() }
+        guard agents.count > 1 else { return nil }
+        let listed = agents.sorted { $0.key < $1.key }.map { "\($0.key) on \($0.value.joined(separator: ", "))" }
+        return "the agents of the fleet are of several releases (\(listed.joined(separator: "; "))): upgrade those that are left"
+    }
+
     /// Whether the store has answered the last time.
     var isInTouch: Bool { trouble == nil && expulsion == nil }
 
@@ -51,7 +60,16 @@ extension FleetStanding {
         }
         // While nothing answers, that is what is said.
         if trouble == nil {
-            problems += remarks.map { HealthProblem(component: "store", message: $0.message, hint: $0.hint) }
+            if let silence {
+                problems.append(
+                    HealthProblem(
+                        component: "store",
+                        message:
+                            "the store can be read and takes nothing from this agent, neither a change nor that it is there: "
+                            + silence.message, hint: silence.hint))
+            }
+            let others = remarks.filter { $0.message != silence?.message } + (slowness.map { [$0] } ?? [])
+            problems += others.map { HealthProblem(component: "store", message: $0.message, hint: $0.hint) }
         }
         for (kid, error) in unusable.sorted(by: { $0.key < $1.key }) {
             problems.append(
@@ -64,7 +82,9 @@ extension FleetStanding {
                 HealthProblem(
                     component: "fleet",
                     message: "agent \(member.member.id) (\(member.member.host)) has not said for 30 s that it is there",
-                    hint: "look at it; one that was stopped for good is forgotten once it cannot sign any more"))
+                    hint: silence == nil
+                        ? "look at it; one that was stopped for good is forgotten once it cannot sign any more"
+                        : "see to the store first, which takes nothing from this agent and may take nothing from that one"))
         }
         return problems
     }

@@ -35,7 +35,9 @@ struct ReportHealth: Operation {
         if let delay = keyWork.delay { problems.append(delay) }
         problems += keys.tokenProblems
         problems += keys.otherAgentProblems
-        if let storeTrouble = keys.storeTrouble {
+        // One that is shared says the same with what comes of it.
+        let said = [keys.fleet?.trouble?.message, keys.fleet?.silence?.message]
+        if let storeTrouble = keys.storeTrouble, !said.contains(storeTrouble.message) {
             problems.append(HealthProblem(component: "store", message: storeTrouble.message, hint: storeTrouble.hint))
         }
         problems += keys.fleet?.problems ?? []
@@ -85,7 +87,9 @@ struct ReportHealth: Operation {
                 state: reading.trouble == nil ? "up" : "down", tokenLabel: token.label, tokenSerial: token.serial,
                 sessions: reading.openSessions, queuedRequests: hsm.queuedSignatures,
                 keyWork: keyWork),
-            store: ComponentHealth(state: keys.storeTrouble == nil && keys.fleet?.isInTouch != false ? "ok" : "unavailable"),
+            store: ComponentHealth(
+                state: keys.storeTrouble == nil && keys.fleet?.isInTouch != false && keys.fleet?.silence == nil
+                    ? "ok" : "unavailable"),
             clock: ComponentHealth(state: keys.clockDoubt == nil ? "ok" : "suspect"),
             audit: ComponentHealth(state: auditTrouble == nil ? "ok" : "unavailable"), problems: problems,
             fleet: keys.fleet.map {
@@ -93,15 +97,18 @@ struct ReportHealth: Operation {
                     $0, destroyedKeysStop: hsm.destroyedKeysStop,
                     names: visibility.showsAll(to: context, by: .health))
             },
-            notices: notices(keys.issuersElsewhere, context))
+            notices: notices(keys, context))
     }
 }
 
 extension ReportHealth {
-    /// What is as it was set and may not be meant; issuers are named to those who may see all of them.
-    private func notices(_ issuers: [IssuerName], _ context: OperationContext) -> [String]? {
+    /// What is as it was set and may not be meant, or not for long; issuers and agents are named to those who may see all of them.
+    private func notices(_ keys: RegistryReading, _ context: OperationContext) -> [String]? {
         let mayKnow = visibility.showsAll(to: context, by: .health)
-        return FormerURLs.text(mayKnow ? issuers : [], others: mayKnow ? 0 : issuers.count).map { [$0] }
+        let issuers = keys.issuersElsewhere
+        let urls = FormerURLs.text(mayKnow ? issuers : [], others: mayKnow ? 0 : issuers.count)
+        let found = [urls, mayKnow ? keys.fleet?.releases : nil].compactMap(\.self)
+        return found.isEmpty ? nil : found
     }
 }
 

@@ -97,6 +97,7 @@ final class FleetAgent: Sendable {
     let configuration: Locked<AgentConfiguration>
     /// How the audit log's file fails.
     let auditFaults = AuditFaults()
+    let records = LogRecords()
     private let store: InMemorySharedStore
     private let running = Locked<(server: AgentServer, handle: InMemorySharedStore.Handle)?>(nil)
 
@@ -117,12 +118,13 @@ final class FleetAgent: Sendable {
     var handle: InMemorySharedStore.Handle { running.withLock { $0!.handle } }
     var server: AgentServer { running.withLock { $0!.server } }
 
-    func start() async throws {
+    func start(release: String = "1") async throws {
         let clock = clock.agentClock
         let incarnation = SystemRandom.hexadecimal(bytes: 8)
         let handle = store.handle(agent: name, incarnation: incarnation) { clock.monotonic() }
         var configuration = configuration.withLock { $0 }
-        configuration.fleet = FleetMember(id: name, incarnation: incarnation, host: "host-\(name)", release: "1", staleness: 60)
+        configuration.fleet = FleetMember(
+            id: name, incarnation: incarnation, host: "host-\(name)", release: release, staleness: 60)
         let writes = WriteGathering()
         let audit = try AuditLog(
             configuration.audit, clock: clock, log: environment.log,
@@ -135,7 +137,7 @@ final class FleetAgent: Sendable {
 
     private var environment: AgentEnvironment {
         AgentEnvironment(
-            clock: clock.agentClock, log: Logger(label: name) { _ in SwiftLogNoOpLogHandler() }, metrics: { "" },
+            clock: clock.agentClock, log: records.logger, metrics: { "" },
             reload: {
                 ReloadedConfiguration(
                     publicBaseURL: AgentFixture.publicBaseURL, access: .ownUser(getuid()), applied: [], needsRestart: [])
@@ -176,5 +178,30 @@ final class FleetAgent: Sendable {
 
     func sign(_ issuer: String = "demo") async throws -> SignResult {
         try await connected { try await $0.sign(issuer) }
+    }
+}
+
+/// What was logged.
+final class LogRecords: Sendable {
+    private let kept = Locked<[String]>([])
+
+    var logger: Logger { Logger(label: "agent") { _ in Handler(records: self) } }
+
+    /// How often something was said.
+    func count(_ message: String) -> Int { kept.withLock { kept in kept.count { $0 == message } } }
+
+    private struct Handler: LogHandler {
+        let records: LogRecords
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            records.kept.withLock { $0.append(event.message.description) }
+        }
     }
 }

@@ -9,6 +9,9 @@ extension InMemorySharedStore {
             var member: FleetMember?
             /// Members that are to go, the revision of their mark, and when this agent saw it first.
             var leaving: [String: (mark: Int64, since: Int64)] = [:]
+            var refusal: StoreError?
+            var troubles: [StoreError] = []
+            var whileRenewing: @Sendable () -> Void = {}
         }
 
         public let deployment: Deployment
@@ -32,6 +35,15 @@ extension InMemorySharedStore {
 
         /// Has the next changes not be made, and `.undecided` be thrown for them.
         public func loseRequests(_ count: Int = 1) { line.loseRequests(count) }
+
+        /// Has changes not be made and this be thrown for them, as a store does that can be read alone; with `nil`, no more.
+        public func refuseChanges(_ error: StoreError?) { own.withLock { $0.refusal = error } }
+
+        /// What is wrong with parts of the store from now on.
+        public func setTroubles(_ troubles: [StoreError]) { own.withLock { $0.troubles = troubles } }
+
+        /// What happens while this agent says that it is there.
+        public func whileRenewing(_ body: @escaping @Sendable () -> Void) { own.withLock { $0.whileRenewing = body } }
 
         /// Has watches say nothing, without an end.
         public func dropHints(_ isDropping: Bool = true) { line.dropHints(isDropping) }
@@ -96,6 +108,7 @@ extension InMemorySharedStore {
         public func renew(clock wall: Int64) async throws {
             let (user, member) = (user, try joined())
             try await change { state, now throws(StoreError) in try state.renew(member, clock: wall, user, now) }
+            own.withLock { $0.whileRenewing }()
             try await endDismissals()
         }
 
@@ -266,7 +279,10 @@ extension InMemorySharedStore {
             try await line.pass(isChange: false) {}
         }
 
+        public func troubles() async -> [StoreError] { own.withLock { $0.troubles } }
+
         public func probe() async throws {
+            if let refusal = own.withLock({ $0.refusal }) { throw refusal }
             try await line.pass(isChange: false) {}
         }
 
@@ -279,6 +295,7 @@ extension InMemorySharedStore {
         private func change<Value: Sendable>(
             _ body: @escaping @Sendable (inout SharedState, _ now: Int64) throws(StoreError) -> Value
         ) async throws -> Value {
+            if let refusal = own.withLock({ $0.refusal }) { throw refusal }
             let store = store
             return try await line.pass(isChange: true) { try store.changing(by: user.agent, body) }
         }
