@@ -13,15 +13,17 @@ import TestSupport
 import Testing
 
 /// An installation whose store lies in an etcd of these tests.
-private struct Scene {
+struct EtcdScene {
     let site: Installation
     let server: EtcdServer
     let prefix: String
 
-    static func with(_ body: (Scene) async throws -> Void) async throws {
-        let server = try await EtcdServer.shared()
+    /// - Parameter server: one of the test's own, which it ends; the shared one unless it is given.
+    static func with(_ own: EtcdServer? = nil, _ body: (EtcdScene) async throws -> Void) async throws {
+        let server: EtcdServer
+        if let own { server = own } else { server = try await EtcdServer.shared() }
         try await Installation.with { site in
-            let scene = Scene(site: site, server: server, prefix: EtcdGateway.prefix())
+            let scene = EtcdScene(site: site, server: server, prefix: EtcdGateway.prefix())
             try site.writeAgentConfiguration(replacing: scene.inEtcd)
             try await body(scene)
         }
@@ -164,6 +166,8 @@ private struct Scene {
         }
     }
 }
+
+private typealias Scene = EtcdScene
 
 @Suite(
     "privyseald with its store in etcd",

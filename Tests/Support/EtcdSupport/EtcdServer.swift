@@ -22,6 +22,9 @@ public final class EtcdServer: Sendable {
     public let directory: String
     private let guardian: ChildProcess
     private let pipe: Int32
+    private let ports: (client: UInt16, peer: UInt16)
+    private let options: [String]
+    private let isStopped = Locked(false)
 
     public struct NotStarted: Error, CustomStringConvertible {
         public let description: String
@@ -40,7 +43,7 @@ public final class EtcdServer: Sendable {
         var last = NotStarted(description: "")
         // Another process may take the port in between.
         for _ in 1...3 {
-            let server = try EtcdServer(options, certificate, clients)
+            let server = try EtcdServer(options, certificate, clients, at: (try freePort(), try freePort()))
             do {
                 try await server.waitUntilReady(access)
                 return server
@@ -52,12 +55,14 @@ public final class EtcdServer: Sendable {
         throw last
     }
 
-    private init(_ options: [String], _ certificate: TestCertificate?, _ clients: TestCertificate?) throws {
+    private init(
+        _ options: [String], _ certificate: TestCertificate?, _ clients: TestCertificate?,
+        at ports: (client: UInt16, peer: UInt16)
+    ) throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("etcd-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        let (client, peer) = (try Self.freePort(), try Self.freePort())
-        let (scheme, peerURL) = (certificate == nil ? "http" : "https", "http://127.0.0.1:\(peer)")
-        let clientURL = "\(scheme)://127.0.0.1:\(client)"
+        let (scheme, peerURL) = (certificate == nil ? "http" : "https", "http://127.0.0.1:\(ports.peer)")
+        let clientURL = "\(scheme)://127.0.0.1:\(ports.client)"
         guard let endpoint = EtcdEndpoint(clientURL) else { throw NotStarted(description: clientURL) }
         let tls = certificate.map { ["--cert-file", $0.certificate, "--key-file", $0.key] } ?? []
         let mutual = clients.map { ["--client-cert-auth", "--trusted-ca-file", $0.certificate] } ?? []
@@ -75,7 +80,7 @@ public final class EtcdServer: Sendable {
                     "--initial-cluster", "t=\(peerURL)", "--unsafe-no-fsync", "--log-level", "error",
                 ] + tls + mutual + options,
             input: fifo, output: log, errors: log)
-        (self.endpoint, self.directory) = (endpoint, directory)
+        (self.endpoint, self.directory, self.ports, self.options) = (endpoint, directory, ports, options)
     }
 
     private func waitUntilReady(_ access: (@Sendable (EtcdEndpoint) -> EtcdAccess)?) async throws {
@@ -95,9 +100,26 @@ public final class EtcdServer: Sendable {
         throw NotStarted(description: "etcd does not answer: \(report?.trouble?.message ?? ""): \(log.suffix(2_000))")
     }
 
+    /// Ends it, and starts one at the same place that has no data: a cluster of the same id, at a younger revision. Without TLS.
+    public func madeAnew() async throws -> EtcdServer {
+        await stop()
+        let server = try EtcdServer(options, nil, nil, at: ports)
+        do {
+            try await server.waitUntilReady(nil)
+            return server
+        } catch {
+            await server.stop()
+            throw error
+        }
+    }
+
     /// Ends it at once and removes its data.
     public func stop() async {
-        close(pipe)
+        let isOver = isStopped.withLock { isStopped in
+            defer { isStopped = true }
+            return isStopped
+        }
+        if !isOver { close(pipe) }
         _ = await guardian.status
     }
 
