@@ -75,8 +75,11 @@ final class TokenRecordSealer: RecordSealing {
             }
             let judged = try await token.perform { [open] session in
                 var judged: [Int: SealVerdict] = [:]
+                var objects: [KeyID: ObjectHandle] = [:]
                 for one in open {
-                    judged[one.place] = try one.key.isValid(one.seal, one.digest, session) ? .genuine : .wrong
+                    let object = try objects[one.key.keyID] ?? session.object(of: one.key)
+                    objects[one.key.keyID] = object
+                    judged[one.place] = try one.key.isValid(one.seal, one.digest, session, object) ? .genuine : .wrong
                 }
                 return judged
             }
@@ -140,6 +143,8 @@ private struct SealKey: Sendable {
     let keyID: KeyID
     /// Of a pair on P-256; `nil` for one for HMAC.
     let publicKey: PublicKey?
+    /// Where the token showed the key, or its private half.
+    let noted: ObjectHandle
 
     /// As a seal names it.
     var name: String { "\(publicKey == nil ? "hs256" : "es256"):\(keyID)" }
@@ -151,11 +156,13 @@ private struct SealKey: Sendable {
     }
 
     /// With an HMAC key the token is asked to make the seal once more, which no token gets wrong to the benefit of a forger.
-    func isValid(_ seal: [UInt8], _ digest: SigningDigest, _ session: borrowing Session) throws -> Bool {
+    func isValid(
+        _ seal: [UInt8], _ digest: SigningDigest, _ session: borrowing Session, _ object: ObjectHandle
+    ) throws -> Bool {
         if let publicKey {
             return try publicKey.verifier(for: JWSAlgorithm.es256).isValid(signature: seal, for: digest)
         }
-        let made = try self.seal(digest, session, session.object(of: self))
+        let made = try self.seal(digest, session, object)
         guard made.count == SHA256.byteCount, made.count == seal.count else { return false }
         return zip(made, seal).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
     }
@@ -230,19 +237,22 @@ extension Session {
                 let keyID = try bytes(.id, of: object).flatMap({ KeyID($0) }),
                 try rules.refusals(sealCustody(of: object)).isEmpty
             else { continue }
-            keys.append(SealKey(keyID: keyID, publicKey: nil))
+            keys.append(SealKey(keyID: keyID, publicKey: nil, noted: object))
         }
         for object in try findObjects([.class(.privateKey), .label(label)]) {
             guard let keyID = try bytes(.id, of: object).flatMap({ KeyID($0) }),
                 let held = try heldKey(keyID, for: .es256), rules.refusals(held.custody).isEmpty
             else { continue }
-            keys.append(SealKey(keyID: keyID, publicKey: try PublicKey(subjectPublicKeyInfo: held.key.publicKey)))
+            let publicKey = try PublicKey(subjectPublicKeyInfo: held.key.publicKey)
+            keys.append(SealKey(keyID: keyID, publicKey: publicKey, noted: held.privateKey))
         }
         return keys.sorted { "\($0.keyID)" < "\($1.keyID)" }
     }
 
-    /// Looked for each time, since a handle may have become another object's.
+    /// Where it was, if it still is there: a handle may have become another object's. A search takes the longer the more objects
+    /// there are.
     fileprivate func object(of key: SealKey) throws(PKCS11Error) -> ObjectHandle {
-        try findKey(key.publicKey == nil ? .secretKey : .privateKey, id: key.keyID.bytes)
+        let kind: ObjectClass = key.publicKey == nil ? .secretKey : .privateKey
+        return try shows(key.noted, as: kind, of: key.keyID) ? key.noted : findKey(kind, id: key.keyID.bytes)
     }
 }
