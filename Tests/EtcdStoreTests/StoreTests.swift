@@ -161,7 +161,7 @@ struct StoreTests {
 
     /// What becomes of a commit that another agent's overtake, and whose answer is lost.
     enum Overtaken: String, CaseIterable, Sendable {
-        case once, often, notArrived, forgotten
+        case once, often, notArrived, forgotten, deleted
     }
 
     @Test("whether a commit was made is found out also when others have overwritten it since", arguments: Overtaken.allCases)
@@ -182,7 +182,8 @@ struct StoreTests {
                 if fate != .notArrived { _ = try await Forwarder.pass(request, to: server.endpoint) }
                 for number in 1...(fate == .often ? 5 : 1) {
                     let now = try #require(try await scene.store.contents().issuers.first)
-                    _ = try await scene.store.apply(now.living(for: 2_000 + number))
+                    let change = try fate == .deleted ? now.deleting(at: .at(2)) : now.living(for: 2_000 + number)
+                    try await scene.store.commit(change, fulfilling: [])
                 }
                 if fate == .forgotten {
                     let now = try await scene.gateway.read(.key("k")).revision
@@ -201,7 +202,7 @@ struct StoreTests {
                     switch fate {
                     case .once, .often: #expect(outcome == nil)
                     case .notArrived: #expect(outcome == .conflict)
-                    case .forgotten: #expect(outcome == .undecided)
+                    case .forgotten, .deleted: #expect(outcome == .undecided)
                     }
                 }
             }

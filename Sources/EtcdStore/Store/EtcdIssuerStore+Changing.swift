@@ -3,6 +3,13 @@ import IssuerStore
 import KeyLifecycle
 import Platform
 
+extension EtcdError {
+    /// What would say whether a change was made is not there any more.
+    fileprivate static let overwritten = EtcdError(
+        .undecided, "what a change would have written has been overwritten or removed since, and etcd does not say by whom",
+        hint: "see what has become of it before it is ordered again")
+}
+
 /// Reading, deciding, and a transaction that holds only if what was read is still so.
 extension EtcdIssuerStore {
     /// Decides about a change until it is made or turns out not to be possible. `plan` gets what it asked for, read at one
@@ -90,14 +97,22 @@ extension EtcdIssuerStore {
         let found = Dictionary(outcome.found.flatMap(\.values).map { ($0.name, $0) }) { first, _ in first }
         if let mine = found.values.first(where: change.hasWritten) { return mine.modified }
         var overwritten: [(value: EtcdKeyValue, known: Int64)] = []
+        var isRemoved = false
         for case .modified(let key, let known) in transaction.comparisons where change.written[key] != nil {
-            guard let value = found[key] else { continue }
+            guard let value = found[key] else {
+                if known > 0 { isRemoved = true }
+                continue
+            }
             // What a change writes is there all at once, and nobody has written this one since it was read.
             if value.modified == known { return nil }
             overwritten.append((value, known))
         }
-        // Where what it writes is compared with nothing that it was decided by, deciding anew tells.
-        guard let (value, known) = overwritten.first else { return nil }
+        guard let (value, known) = overwritten.first else {
+            // Whoever removed what was there may have removed what the change had made of it.
+            if isRemoved { throw .overwritten }
+            // Where what it writes is compared with nothing that it was decided by, deciding anew tells.
+            return nil
+        }
         return try await revision(of: change, before: value, after: known, gateway)
     }
 
@@ -116,9 +131,7 @@ extension EtcdIssuerStore {
         }
         // One that nobody had written before was not written by this change either: it would be the first.
         if known == 0, value.created == value.modified { return nil }
-        throw EtcdError(
-            .undecided, "what a change would have written has been overwritten since, and etcd does not say any more by whom",
-            hint: "see what has become of it before it is ordered again")
+        throw .overwritten
     }
 
     /// Changes of one key by others between a change and the question what has become of it: each of them took a read and a write.
