@@ -108,15 +108,18 @@ final class TokenAccess: Sendable {
         for _ in 1..<tries {
             do throws(PKCS11Error) {
                 return try TokenAccess(module, configuration, pin)
-            } catch  where error.code == .tokenNotFound || error.returnValue == .generalError {
-                Thread.sleep(forTimeInterval: pause)
+            } catch  where error.mayBeHalfRead {
+                Thread.sleep(forTimeInterval: pause())
             }
         }
         return try TokenAccess(module, configuration, pin)
     }
 
     /// What fails for a moment at a start is tried so often, with so many seconds between.
-    private static let (tries, pause) = (5, 0.2)
+    private static let tries = 5
+
+    /// Seconds: not the same for all that start together, each of which may be what the others stumble over.
+    private static func pause() -> Double { .random(in: 0.1...0.3) }
 
     /// Initialises the module and finds the token; after an error it is not initialised.
     private convenience init(_ module: Module, _ configuration: HSMConfiguration, _ pin: PIN) throws(PKCS11Error) {
@@ -140,8 +143,9 @@ final class TokenAccess: Sendable {
                 return try openAnySession()
             } catch {
                 if error.isPINRefusal { throw error }
-                Thread.sleep(forTimeInterval: Self.pause)
-                if error.code == .pinUnsettled || error.code == .tokenNotFound { try reinitialise() }
+                Thread.sleep(forTimeInterval: Self.pause())
+                // What it says to that is said by the next try as well.
+                if error.mayBeHalfRead { try? reinitialise() }
             }
         }
         return try openAnySession()
@@ -269,7 +273,9 @@ final class TokenAccess: Sendable {
         do throws(PKCS11Error) {
             try session.login(pin: pin)
         } catch {
-            let isUnsettled = error.returnValue == .userPINNotInitialized && info.flags.contains(.userPINInitialized)
+            let isUnsettled =
+                error.returnValue == .userPINNotInitialized
+                && (info.flags.contains(.userPINInitialized) || session.slot.saysThatPINIsSet)
             let failure = isUnsettled ? .pinUnsettled : error
             if failure.isPINRefusal { place.withLock { $0.refusal = failure } }
             guard failure.returnValue == .userAlreadyLoggedIn, try session.info().state.isUserLoggedIn else { throw failure }
@@ -278,7 +284,17 @@ final class TokenAccess: Sendable {
     }
 }
 
+extension Slot {
+    fileprivate var saysThatPINIsSet: Bool { (try? tokenInfo())?.flags.contains(.userPINInitialized) == true }
+}
+
 extension PKCS11Error {
+    /// Whether it can come of a token that was read while another process wrote to it, which lasts until the module is initialised
+    /// anew.
+    fileprivate var mayBeHalfRead: Bool {
+        code == .pinUnsettled || code == .tokenNotFound || returnValue == .generalError || returnValue == .cryptokiNotInitialized
+    }
+
     /// Whether the token refused the PIN, or may not be given it: it is not sent again.
     var isPINRefusal: Bool {
         code == .pinNotSent || returnValue.map(HSMError.pinRefusals.contains) == true

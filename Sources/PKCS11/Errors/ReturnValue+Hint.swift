@@ -9,7 +9,7 @@ extension ReturnValue {
         case .pinExpired:
             "the PIN must be changed before the token can be used"
         case .userPINNotInitialized:
-            "the token has no user PIN yet; have its security officer set one"
+            "have the security officer of the token set a user PIN, if it has none; SoftHSM says so too while another process writes to it"
         case .tokenNotPresent, .deviceRemoved, .slotIDInvalid:
             "check that the token is there and that the device is connected"
         case .tokenNotRecognized:
