@@ -223,6 +223,8 @@ public struct FollowingFrontend: Hashable, Sendable {
     public static let limit = 8
     /// The most characters of a user's name.
     private static let userLimit = 32
+    /// The most deleted issuers of which it is known whether one has given them up: the latest.
+    public static let deletionLimit = 16
     /// The most seconds that are believed: a year.
     private static let longestStaleness = 31_536_000
 
@@ -247,7 +249,8 @@ public struct FollowingFrontend: Hashable, Sendable {
     public var count: Int
     /// The seconds without a confirmation after which it turns unready; the most of several.
     public var staleAfter: Int
-    /// Issuers whose present generation it does not serve, of those that are `unserved` of the report; of several, one of them.
+    /// Issuers whose present generation it does not serve, of those that are `unserved` of the report, and deleted ones of which it
+    /// has not said that it serves nothing; of several, one of them.
     public var unserved: Set<String>
 
     public init(name: Name?, count: Int = 1, staleAfter: Int, unserved: Set<String> = []) {

@@ -236,6 +236,11 @@ struct SharedContractTests {
             let named = MemberReport(revision: 1, unserved: ["demo", "other"], frontends: 20, followers: few)
             try await a.report(named)
             #expect(try await a.fleet().entries[0].report == named)
+            // Of deleted issuers the report says nothing else.
+            var withdrawing = named
+            for index in withdrawing.followers.indices.prefix(2) { withdrawing.followers[index].unserved.insert("gone") }
+            try await a.report(withdrawing)
+            #expect(try await a.fleet().entries[0].report == withdrawing)
             let long = Set((10..<10 + MemberReport.limit).map { "\(String(repeating: "x", count: 40))\($0)" })
             let behind = few.map { FollowingFrontend(name: $0.name, count: $0.count, staleAfter: 120, unserved: long) }
             let full = MemberReport(revision: 2, draining: long, unserved: long, frontends: 20, followers: behind)

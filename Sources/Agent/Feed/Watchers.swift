@@ -32,10 +32,16 @@ struct Watchers {
         var isNotifying: Bool
         /// What it serves of each issuer.
         var served: [String: ServedIssuer] = [:]
-        /// Issuers that have been deleted since it began to watch.
+        /// Issuers that have been deleted since it began to watch: the latest ones, since what waits for it does so for a moment.
         var deleted: [String: Deletion] = [:]
         /// Whether it has said what it serves since it began to watch.
         var isSettled = false
+
+        mutating func note(_ deletion: Deletion, of issuer: String) {
+            deleted[issuer] = deletion
+            guard deleted.count > FollowingFrontend.deletionLimit else { return }
+            if let oldest = deleted.min(by: { $0.value.number < $1.value.number }) { deleted[oldest.key] = nil }
+        }
 
         /// Whether it is a frontend, as far as one can know.
         var isFrontend: Bool { acknowledges || isSettled }
@@ -53,6 +59,8 @@ struct Watchers {
 
     /// Of an issuer that is gone.
     private struct Deletion {
+        /// The revision of the notification.
+        let number: Int
         /// Its last.
         let generation: Int
         /// Whether the frontend has said that it serves nothing of it.
@@ -132,7 +140,9 @@ struct Watchers {
             // One created again under the name has nothing to do with what is served of this one.
             guard issuer.deleted == true else { continue }
             watchers[connection]?.served[issuer.name] = nil
-            if watcher.acknowledges { watchers[connection]?.deleted[issuer.name] = Deletion(generation: issuer.generation) }
+            if watcher.acknowledges || watcher.served[issuer.name] != nil {
+                watchers[connection]?.note(Deletion(number: revision, generation: issuer.generation), of: issuer.name)
+            }
         }
         return watchers.keys.compactMap { next(for: $0) }
     }
@@ -166,10 +176,15 @@ struct Watchers {
         guard var watcher = watchers[connection] else { return }
         for issuer in issuers
         where issuer.generation >= watcher.served[issuer.name]?.generation ?? 0 && watcher.isShown(issuer.name) {
-            if let deletion = watcher.deleted[issuer.name], issuer.generation <= deletion.generation {
-                // What it said before it knew of the deletion is of no interest any more.
-                guard issuer.urls == 0 else { continue }
-                watcher.deleted[issuer.name]?.isServed = true
+            if let deletion = watcher.deleted[issuer.name] {
+                if issuer.generation > deletion.generation {
+                    watcher.deleted[issuer.name] = nil
+                } else if issuer.urls == 0 {
+                    watcher.deleted[issuer.name]?.isServed = true
+                } else {
+                    // It said so before it knew of the deletion.
+                    continue
+                }
             }
             watcher.served[issuer.name] = issuer
         }

@@ -127,8 +127,6 @@ final class MemberProgress: Sendable {
         let isBehindMuch = max(draining.count, unserved.count, unusable.count) > MemberReport.limit
         let wanted = isBehindMuch ? [:] : awaited.filter { unserved.contains($0.key) }
         var followers = feed.frontends(lacking: wanted, staleAfter: FrontendStaleness.sharedStore)
-        // One of which there is too much to be said says nothing.
-        followers.removeAll { $0.unserved.count > MemberReport.limit }
         if !isBehindMuch { for index in followers.indices { followers[index].unserved.formUnion(keptBack) } }
         return MemberReport(
             revision: revision, draining: isBehindMuch ? [] : draining, unserved: isBehindMuch ? [] : unserved,

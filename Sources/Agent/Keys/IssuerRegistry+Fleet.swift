@@ -41,6 +41,12 @@ extension IssuerRegistry: ViewAdopter {
         if !shared.hasChangedAnything(since: mark) {
             obligations.load(contents)
             shared.take(intents: contents.intents, own: fleet.member.incarnation)
+            for intent in contents.intents
+            where intent.incarnation == fleet.member.incarnation && !intent.isTombstone && !obligations.knows(intent.keyID) {
+                // Its recording was not answered.
+                obligations.noteIntent(intent)
+                await enqueueFollowUp(intent.issuer)
+            }
         }
         shared.keep(Set(issuers.values.flatMap { $0.ring.published.map(\.kid) }))
         if (standing.storeDoubt, standing.storeDoubts) != doubted { showRefusals() }

@@ -50,11 +50,7 @@ extension IssuerRegistry {
         do {
             try await noting { try await store.record(intent) }
         } catch {
-            // One that may have reached the store is looked after like a generation that was cut off.
-            if (error as? StoreError)?.code == .undecided {
-                obligations.noteIntent(intent)
-                tryAgainLater(issuer, error)
-            }
+            // One that has reached the store all the same shows there.
             obligations.endGeneration(keyID)
             throw error
         }

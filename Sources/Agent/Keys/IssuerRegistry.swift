@@ -180,7 +180,7 @@ actor IssuerRegistry {
             references[key.kid] = nil
         }
         // Of a store that is shared, what was made of the issuer since may have been shown meanwhile.
-        guard (issuers[change.name]?.generation ?? 0) < change.generation else {
+        guard max(issuers[change.name]?.generation ?? 0, formerGenerations[change.name] ?? 0) < change.generation else {
             let isReplaced = before?.kid != issuers[change.name]?.ring.active?.kid
             return CommittedChange(former: isReplaced ? before : nil, place: place)
         }
@@ -234,7 +234,8 @@ actor IssuerRegistry {
     /// - Returns: the key that signed before, if another one does now, or none.
     @discardableResult
     func show(_ issuer: Issuer?, _ signing: SigningState?, named name: IssuerName) -> KeyReference? {
-        let generation = issuer?.generation ?? issuers[name]?.generation ?? 0
+        // Another agent may have deleted it at a generation that has not been shown.
+        let generation = issuer?.generation ?? max(issuers[name]?.generation ?? 0, formerGenerations[name] ?? 0)
         issuers[name] = issuer
         hsmStatus.notePublished(issuer?.ring.published ?? [], of: name.text)
         let former = board.install(signing, refusing: standing.refusal(of: name), for: name.text)

@@ -57,6 +57,9 @@ extension KeyObligations {
         intents[keyID] = nil
     }
 
+    /// Whether the key is one of a generation that is under way, or that was cut off and is still to be looked after.
+    func knows(_ keyID: KeyID) -> Bool { intents[keyID] != nil || underWay.contains(keyID) }
+
     /// The generations for an issuer that were cut off and are still to be looked after.
     func cutOff(of name: IssuerName) -> [GenerationIntent] {
         intents.values.filter { $0.issuer == name && !underWay.contains($0.keyID) }

@@ -75,7 +75,7 @@ public struct FrontendHealth: Codable, Sendable, Equatable {
     public var count: Int?
     /// After how many seconds without a confirmation it turns unready.
     public var staleAfterSeconds: Int
-    /// Issuers whose present generation it has not said to serve.
+    /// Issuers whose present generation it has not said to serve, and deleted ones of which it has not said that it serves nothing.
     public var unserved: [String]
 
     public init(

@@ -239,6 +239,8 @@ struct ReportRecord: StoreRecord {
     var frontends: Int
     /// Absent in one of an agent that has none.
     var followers: [FollowerRecord]?
+    /// Deleted issuers that a frontend may still serve; absent where there are none.
+    var withdrawn: [String]?
 }
 
 /// A frontend that follows an agent, or several that are not named.
@@ -249,7 +251,7 @@ struct FollowerRecord: Codable, Hashable, Sendable {
     var pid: Int32?
     var count: Int
     var staleAfter: Int
-    /// What it does not serve: places among `unserved` of the report, which would not fit so often.
+    /// What it does not serve: places among `unserved` of the report and, after these, its `withdrawn`, which would not fit so often.
     var behind: [Int]
 }
 

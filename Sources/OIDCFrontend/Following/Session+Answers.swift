@@ -53,7 +53,9 @@ extension AgentFollower.Session {
         case .failure(let error) where error.reason == .issuerNotFound:
             let deletedAt = error.details["generation"]?.integer.map { Int(clamping: $0) }
             switch follower.publication.takeAbsence(of: issuer, deletedAt: deletedAt, from: follower.agent) {
-            case .gone: told.remove(issuer)
+            case .gone:
+                told.remove(issuer)
+                return deletedAt.map { ServedIssuer(name: issuer, generation: $0, urls: 0) }
             case .unexplained(let served):
                 doubt(issuer, served, "the agent knows nothing of an issuer, serving what it last said", &told)
             case .foreign: throw agentForeign

@@ -187,12 +187,24 @@ struct ChangeFeedTests {
         #expect(audience.outcome(6) == .timedOut(published: 0, watching: 2))
     }
 
+    @Test("the latest deletions are remembered of each frontend, and of one that says nothing those of what it has fetched")
+    func deletions() {
+        let many = (0...FollowingFrontend.deletionLimit).map { "many-\($0)" }
+        _ = audience.watch(1, sees: many)
+        let two = audience.watch(2, acknowledges: false, sees: many)
+        audience.watchers.noteFetch(by: two, issuer: many[3], generation: 1)
+        for name in many { _ = audience.watchers.publish(WatchedIssuer(name: name, generation: 1, deleted: true)) }
+        let unserved = audience.watchers.frontends(lacking: [:], staleAfter: 120).map(\.unserved)
+        #expect(unserved == [Set(many.dropFirst()), [many[3]]])
+    }
+
     @Test("what was served of an issuer that was deleted does not count for its successor")
     func successor() {
         let one = audience.watch(1)
         #expect(audience.serves(one, generation: 5))
         _ = audience.watchers.publish(WatchedIssuer(name: "demo", generation: 5, deleted: true))
         let outcome = audience.publication(6) { #expect($0.serves(one, generation: 6)) }
+        #expect(audience.watchers.frontends(lacking: ["demo": 6], staleAfter: 120).map(\.unserved) == [[]])
         #expect(outcome == .published(frontends: 1))
     }
 }

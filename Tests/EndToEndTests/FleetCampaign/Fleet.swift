@@ -159,6 +159,7 @@ final class FleetAgent: Sendable {
 
     /// The path of its SQLite store.
     var sqlite: String? { store }
+    var auditLog: String { directory + "/audit.log" }
     var isRunning: Bool { process.withLock { $0?.isRunning ?? false } }
     var text: String { (try? String(contentsOfFile: directory + "/log", encoding: .utf8)) ?? "" }
 

@@ -15,6 +15,8 @@ struct FleetCampaign {
         var report = CheckReport()
         var tally: [String: Int] = [:]
         var remarks: [String] = []
+        /// Whether the audit logs of a fleet fit together.
+        var isAuditIntact = true
 
         /// How often something was done to the fleet.
         var things: Int { tally.filter { $0.key.hasPrefix("happened: ") }.values.reduce(0, +) }
@@ -113,8 +115,12 @@ struct FleetCampaign {
             try history.write(to: historyPath)
             for agent in fleet.agents {
                 try Data(agent.text.utf8).write(to: URL(fileURLWithPath: "\(historyPath).\(agent.name).log"))
+                let audit = "\(historyPath).\(agent.name).audit.log"
+                try? FileManager.default.removeItem(atPath: audit)
+                try FileManager.default.copyItem(atPath: agent.auditLog, toPath: audit)
             }
         }
+        if isShared { try await verifyAudit(fleet, &outcome) }
         return await judge(fleet, history, lags, outcome)
     }
 
@@ -193,7 +199,6 @@ struct FleetCampaign {
         for frontend in fleet.frontends {
             for (name, path) in clients.issuers.all { await clients.fetch(name, path, frontend) }
         }
-        if isShared { try await verifyAudit(fleet, &outcome) }
     }
 
     /// Holds the audit logs of all agents against each other, as an auditor would.
@@ -202,10 +207,11 @@ struct FleetCampaign {
         guard key.status == 0 else { throw CampaignError("audit key: \(key.errors)") }
         let pem = fleet.directory + "/audit.pem"
         try key.output.write(toFile: pem, atomically: true, encoding: .utf8)
-        let logs = fleet.agents.map { $0.directory + "/audit.log" }
+        let logs = fleet.agents.map(\.auditLog)
         let verified = try await Programs.run("privyseald", ["audit", "verify"] + logs + ["--public-key", pem])
         let lines = (verified.output + verified.errors).split(separator: "\n")
-        outcome.remarks += lines.prefix(30).map { "audit verify, status \(verified.status): \($0)" }
+        outcome.remarks += lines.prefix(30).map { "audit verify: \($0)" }
+        outcome.isAuditIntact = verified.status != 1
     }
 
     private func compact(_ fleet: Fleet) async {

@@ -248,9 +248,14 @@ struct Revocations: Sendable {
             for key in event.what.keys { shown[key.kid, default: []].append((event.begin, key.state)) }
         }
         for kid in shown.keys { shown[kid]?.sort { $0.at < $1.at } }
-        // That of a key which does not sign is a second rotation.
-        for (kid, begin) in unanswered where shown[kid]?.last(where: { $0.at <= begin })?.state != "active" {
-            any = min(any ?? begin, begin)
+        var states = shown
+        for event in index.commits[issuer] ?? [] {
+            for key in event.what.keys { states[key.kid, default: []].append((event.begin, key.state)) }
+        }
+        // That of a standby or retiring key is a second rotation.
+        for (kid, begin) in unanswered {
+            let last = (states[kid] ?? []).filter { $0.at <= begin }.max { $0.at < $1.at }
+            if let last, last.state == "standby" || last.state == "retiring" { any = min(any ?? begin, begin) }
         }
     }
 

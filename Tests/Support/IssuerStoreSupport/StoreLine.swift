@@ -10,6 +10,8 @@ public enum StoreLineState: Hashable, Sendable {
     case holdingRequests
     /// Calls take effect, and their answers come once the line is open. When it refuses, those are lost.
     case holdingAnswers
+    /// The same of changes alone.
+    case holdingAnswersToChanges
 }
 
 /// The way between one agent and the store.
@@ -65,7 +67,7 @@ final class StoreLine: Sendable {
             case .holdingRequests:
                 // Answers that were on their way arrive no sooner.
                 break
-            case .holdingAnswers:
+            case .holdingAnswers, .holdingAnswersToChanges:
                 held = state.held.values.filter(\.isRequest)
                 state.held = state.held.filter { !$0.value.isRequest }
             }
@@ -144,6 +146,7 @@ final class StoreLine: Sendable {
                 case .refusing: throw isChange && !isRequest ? .lost : .away
                 case .holdingRequests: return true
                 case .holdingAnswers: return !isRequest
+                case .holdingAnswersToChanges: return !isRequest && isChange
                 }
             }
             guard isHeld else { return }
@@ -158,7 +161,7 @@ final class StoreLine: Sendable {
                 let (isOver, waiters) = state.withLock { state in
                     // The line may have changed, or the caller have given up, in between.
                     if state.cancelled.remove(number) != nil { return (true, [CheckedContinuation<Void, Never>]()) }
-                    if state.line == .open || state.line == .refusing || (isRequest && state.line == .holdingAnswers) {
+                    if state.line == .open || state.line == .refusing || (isRequest && state.line != .holdingRequests) {
                         return (true, [])
                     }
                     state.held[number] = Held(isRequest: isRequest, isChange: isChange, continuation: continuation)
