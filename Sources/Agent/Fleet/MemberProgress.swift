@@ -9,8 +9,8 @@ final class MemberProgress: Sendable {
     private struct State {
         /// Former keys that are still in use, by issuer.
         var draining: [String: [ObjectIdentifier: KeyReference]] = [:]
-        /// Issuers of which something newer is known and not gone by yet, and whether they sign meanwhile.
-        var keptBack: [String: Bool] = [:]
+        /// Issuers of which something newer is known and not gone by yet: whether they sign meanwhile, and the keys that are new.
+        var keptBack: [String: (isSigning: Bool, kids: Set<String>)] = [:]
         /// Generations that frontends are to serve, by issuer.
         var awaited: [String: Int] = [:]
         /// Keys that are published, by issuer.
@@ -56,9 +56,13 @@ final class MemberProgress: Sendable {
         }
     }
 
-    /// Something newer of an issuer is known, and not gone by until the token shows its keys.
-    func keptBack(_ issuer: String, isSigning: Bool) {
-        state.withLock { $0.keptBack[issuer] = isSigning }
+    /// Something newer of an issuer is known, and not gone by until the token shows its keys: those that are new cannot be used.
+    ///
+    /// - Parameter published: the kids of what is known.
+    func keptBack(_ issuer: String, isSigning: Bool, published: Set<String>) {
+        state.withLock { state in
+            state.keptBack[issuer] = (isSigning, published.subtracting(state.published[issuer] ?? []))
+        }
     }
 
     /// The last signature by a former key has ended.
@@ -110,8 +114,9 @@ final class MemberProgress: Sendable {
     func report(_ revision: Int64) -> MemberReport {
         let (draining, keptBack, awaited, unusable) = state.withLock { state in
             (
-                Set(state.draining.keys).union(state.keptBack.filter(\.value).keys), Set(state.keptBack.keys), state.awaited,
-                Set(state.untried.map(\.kid)).union(state.failures.keys)
+                Set(state.draining.keys).union(state.keptBack.filter(\.value.isSigning).keys), Set(state.keptBack.keys),
+                state.awaited,
+                Set(state.untried.map(\.kid)).union(state.failures.keys).union(state.keptBack.values.flatMap(\.kids))
             )
         }
         var unserved = keptBack

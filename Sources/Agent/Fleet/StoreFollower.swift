@@ -32,20 +32,20 @@ actor StoreFollower {
     static let interval = Duration.seconds(2)
     /// How often this agent says that it is there.
     static let renewal = Duration.seconds(10)
-    /// How long changes wait for the other agents, where they do not wait for all of them.
+    /// How long changes wait for the other agents, where they do not wait for all of them, and requests for the store.
     struct Limits: Sendable {
         /// For those that are there to be able to use a key, and for their frontends to serve it: a second unless given.
         var readiness = Duration.seconds(1)
         /// For a change that takes nothing back to count for them: a second unless given.
         var brief = Duration.seconds(1)
+        /// For a look at the store, where a request waits for it: a second unless given.
+        var look = Duration.seconds(1)
     }
 
     /// How often parts of the store are asked after that it works without.
     private static let remarkInterval = Duration.seconds(60)
     /// How often keys are tried again that could not be used.
     private static let trialInterval = Duration.seconds(5)
-    /// How long a request waits for a look at the store.
-    private static let patience = Duration.seconds(1)
 
     nonisolated let store: any SharedIssuerStorage
     nonisolated let member: FleetMember
@@ -165,9 +165,9 @@ actor StoreFollower {
         await task.value
     }
 
-    /// As `look()`, for a request that waits for it: a second at most.
+    /// As `look()`, for a request that waits for it: as long as that may take.
     nonisolated func lookBriefly() async {
-        await forAtMost(Self.patience) { await self.look() }
+        await forAtMost(limits.look) { await self.look() }
     }
 
     private func promote() {

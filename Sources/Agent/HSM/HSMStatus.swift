@@ -33,6 +33,8 @@ final class HSMStatus: Sendable {
         let error: HSMError
         /// When a request may find out whether the key is still out of use.
         var nextTrial: Int64
+        /// Whether the token is still to be asked whether it shows any key: the store is asked first.
+        var isTokenInDoubt = false
     }
 
     private let state = Locked(State())
@@ -133,11 +135,22 @@ final class HSMStatus: Sendable {
     }
 
     /// A key that is in no ring any more is not kept in mind.
-    func takeOutOfUse(_ kid: String, _ error: HSMError) {
+    ///
+    /// - Parameter isTokenInDoubt: whether the token is to be asked about it once the store has been.
+    func takeOutOfUse(_ kid: String, _ error: HSMError, doubtingToken isTokenInDoubt: Bool = false) {
         let now = clock.monotonic()
         changeKeysOutOfUse { state in
             guard state.publishedKids.contains(kid) else { return }
-            state.outOfUse[kid] = OutOfUse(error: error, nextTrial: now + Self.trialInterval)
+            state.outOfUse[kid] = OutOfUse(
+                error: error, nextTrial: now + Self.trialInterval, isTokenInDoubt: isTokenInDoubt)
+        }
+    }
+
+    /// Whether the token is still to be asked about a key that is out of use. It is said once.
+    func takeDoubt(of kid: String) -> Bool {
+        state.withLock { state in
+            defer { state.outOfUse[kid]?.isTokenInDoubt = false }
+            return state.outOfUse[kid]?.isTokenInDoubt == true
         }
     }
 

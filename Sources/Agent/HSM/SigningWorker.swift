@@ -207,6 +207,7 @@ final class SigningWorker: Sendable {
                     return .attempt(attempt)
                 case .refused(let error):
                     handOver(&finished)
+                    if attempt.job.isKeyCertain, status.takeDoubt(of: attempt.job.key.kid) { recovery.suspect() }
                     attempt.job.end(.failure(error))
                 }
             }
@@ -260,9 +261,11 @@ final class SigningWorker: Sendable {
         case .probe: recovery.suspect()
         case .keyOutOfUse: status.takeOutOfUse(attempt.job.key.kid, failure.error)
         case .keyAbsent:
-            status.takeOutOfUse(attempt.job.key.kid, failure.error)
+            let (kid, isCertain) = (attempt.job.key.kid, attempt.job.isKeyCertain)
             // Of a key that has been missing for long, enough is known.
-            if !attempt.isTrial, attempt.job.isKeyCertain { recovery.suspect() }
+            let isNews = !attempt.isTrial || status.takeDoubt(of: kid)
+            status.takeOutOfUse(kid, failure.error, doubtingToken: isNews && !isCertain)
+            if isNews, isCertain { recovery.suspect() }
         case .shedLoad:
             for waiting in crew.takeAll() { waiting.job.end(.failure(failure.error)) }
         }

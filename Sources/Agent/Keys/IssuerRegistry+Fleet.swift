@@ -161,7 +161,7 @@ extension IssuerRegistry: ViewAdopter {
         let isSameKey = issuers[name]?.ring.active?.kid == issuer.ring.active?.kid
         let isNew = issuer.generation != issuers[name]?.generation
         let isPatient = shared.noteUnproven(name, at: clock.monotonicSeconds) && isSameKey && isNew
-        fleet?.progress.keptBack(name.text, isSigning: isPatient)
+        fleet?.progress.keptBack(name.text, isSigning: isPatient, published: Set(issuer.ring.published.map(\.kid)))
         guard !isPatient else { return }
         let isNews = standing.storeDoubts[name] == nil
         limit(references[issuers[name]?.ring.active?.kid ?? ""], in: issuer)

@@ -1,5 +1,6 @@
 import AgentClient
 import AgentProtocol
+import FaultyTokenSupport
 import Foundation
 import IssuerStore
 import IssuerStoreSupport
@@ -18,36 +19,54 @@ final class FleetFixture: Sendable {
     let store: InMemorySharedStore
     let agents: [FleetAgent]
 
-    init(_ token: SoftHSMToken, agents names: [String]) throws {
+    init(
+        _ token: SoftHSMToken, agents names: [String], faulty: Set<String> = [], withRunningClocks isRunning: Bool = true
+    ) throws {
         self.token = token
         let deployment = Deployment(id: SystemRandom.hexadecimal(bytes: 16), tenant: SystemRandom.uuid())
         let clock = TestClock(isRunning: true).agentClock
         let store = InMemorySharedStore(deployment: deployment) { clock.monotonic() }
         self.store = store
-        agents = try names.map { try FleetAgent($0, token, store) }
+        agents = try names.map { name in
+            try FleetAgent(name, token, store, TestClock(isRunning: isRunning), isFaulty: faulty.contains(name))
+        }
     }
 
     /// Calls with agents that have been started, and stops those that run afterwards.
     ///
-    /// - Parameter isSigningHeads: whether the heads of their audit logs are signed.
+    /// - Parameters:
+    ///   - isSigningHeads: whether the heads of their audit logs are signed.
+    ///   - faulty: those whose module fails on command.
+    ///   - isRunning: whether their clocks run, or stand still unless they are moved.
+    ///   - configure: changes the configuration of each.
     static func with(
-        _ names: [String] = ["a", "b", "c"], signingHeads isSigningHeads: Bool = false,
+        _ names: [String] = ["a", "b", "c"], signingHeads isSigningHeads: Bool = false, faulty: Set<String> = [],
+        withRunningClocks isRunning: Bool = true, _ configure: (inout AgentConfiguration) -> Void = { _ in },
         _ body: (FleetFixture) async throws -> Void
     ) async throws {
         try await SoftHSMToken.with { token in
-            let fleet = try FleetFixture(token, agents: names)
-            if isSigningHeads {
-                for agent in fleet.agents { agent.configuration.withLock { $0.audit.headInterval = 3_600 } }
+            let fleet = try FleetFixture(token, agents: names, faulty: faulty, withRunningClocks: isRunning)
+            for agent in fleet.agents {
+                agent.configuration.withLock { configuration in
+                    if isSigningHeads { configuration.audit.headInterval = 3_600 }
+                    configure(&configuration)
+                }
             }
             do {
                 for agent in fleet.agents { try await agent.start() }
                 try await body(fleet)
             } catch {
-                for agent in fleet.agents { await agent.stop() }
+                await fleet.end()
                 throw error
             }
-            for agent in fleet.agents { await agent.stop() }
+            await fleet.end()
         }
+    }
+
+    /// Stops those that run, whatever a test has left held.
+    private func end() async {
+        for agent in agents { agent.letGo() }
+        for agent in agents { await agent.stop() }
     }
 
     subscript(index: Int) -> FleetAgent { agents[index] }
@@ -59,10 +78,15 @@ final class FleetFixture: Sendable {
 
     /// Lets time pass on all clocks.
     func pass(_ seconds: Int) async {
+        await passUnnoticed(seconds)
+        await settle()
+    }
+
+    /// Lets time pass on all clocks without any agent looking what that makes due.
+    func passUnnoticed(_ seconds: Int) async {
         for agent in agents { agent.clock.pass(seconds) }
         for agent in agents { await agent.server.fleet?.renew() }
         for agent in agents { await agent.server.fleet?.lookAtRoster() }
-        await settle()
     }
 
     /// `CKA_ID` of each private key on the token, in hexadecimal.
@@ -84,16 +108,35 @@ final class FleetFixture: Sendable {
         try await issuers().filter { $0.name.text == issuer }.flatMap(\.ring.published)
     }
 
+    /// An issuer as the store has it.
+    func issuer(_ name: String = "demo") async throws -> Issuer {
+        try #require(try await issuers().first { $0.name.text == name })
+    }
+
     private func issuers() async throws -> [Issuer] {
-        let reader = store.handle(agent: "reader", incarnation: SystemRandom.hexadecimal(bytes: 8), clock: { 0 })
-        return try await reader.view().contents.issuers
+        try await contents().issuers
+    }
+
+    /// What the store has.
+    func contents() async throws -> StoreContents {
+        try await reader().view().contents
+    }
+
+    /// What an agent last said of itself in the store.
+    func report(of agent: String) async throws -> MemberReport? {
+        try await reader().fleet().entries.first { $0.member.id == agent }?.report
+    }
+
+    private func reader() -> InMemorySharedStore.Handle {
+        store.handle(agent: "reader", incarnation: SystemRandom.hexadecimal(bytes: 8), clock: { 0 })
     }
 }
 
 /// One of them.
 final class FleetAgent: Sendable {
     let name: String
-    let clock = TestClock(isRunning: true)
+    let clock: TestClock
+    private let faults: FaultyToken?
     let configuration: Locked<AgentConfiguration>
     /// How the audit log's file fails.
     let auditFaults = AuditFaults()
@@ -101,20 +144,36 @@ final class FleetAgent: Sendable {
     private let store: InMemorySharedStore
     private let running = Locked<(server: AgentServer, handle: InMemorySharedStore.Handle)?>(nil)
 
-    init(_ name: String, _ token: SoftHSMToken, _ store: InMemorySharedStore) throws {
+    init(
+        _ name: String, _ token: SoftHSMToken, _ store: InMemorySharedStore, _ clock: TestClock, isFaulty: Bool = false
+    ) throws {
         self.name = name
+        self.clock = clock
         self.store = store
         var configuration = try AgentFixture.configuration(for: token, socketPath: "\(token.directory)/\(name).sock")
         // A module of its own, as another process has.
         configuration.hsm.modulePath = "\(token.directory)/\(name).so"
         try FileManager.default.copyItem(atPath: token.modulePath, toPath: configuration.hsm.modulePath)
+        if isFaulty {
+            let directory = "\(token.directory)/\(name)"
+            try FileManager.default.createDirectory(
+                atPath: directory, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+            let faults = try FaultyToken(before: token, in: directory, module: configuration.hsm.modulePath)
+            configuration.hsm.modulePath = faults.modulePath
+            self.faults = faults
+        } else {
+            faults = nil
+        }
         // Of a busy machine nothing is expected in time.
-        configuration.fleetLimits = StoreFollower.Limits(readiness: .seconds(120), brief: .seconds(120))
+        configuration.fleetLimits = StoreFollower.Limits(
+            readiness: .seconds(120), brief: .seconds(120), look: .seconds(120))
         (configuration.feed.publication, configuration.feed.withdrawal) = (.seconds(120), .seconds(120))
         configuration.audit.path = "\(token.directory)/\(name).log"
         self.configuration = Locked(configuration)
     }
 
+    /// How its token fails; of one that was made faulty only.
+    var faultyToken: FaultyToken { faults! }
     var handle: InMemorySharedStore.Handle { running.withLock { $0!.handle } }
     var server: AgentServer { running.withLock { $0!.server } }
 
@@ -142,6 +201,13 @@ final class FleetAgent: Sendable {
                 ReloadedConfiguration(
                     publicBaseURL: AgentFixture.publicBaseURL, access: .ownUser(getuid()), applied: [], needsRestart: [])
             })
+    }
+
+    /// Holds nothing up any more.
+    func letGo() {
+        try? faults?.clear()
+        auditFaults.set { ($0.isWriteHanging, $0.isSyncHanging) = (false, false) }
+        running.withLock { $0 }?.handle.set(.open)
     }
 
     func stop() async {

@@ -32,7 +32,11 @@ public final class FaultyToken: Sendable {
 
     /// Makes a module without rules before a token that others may have modules before as well: each its own, in a directory of its
     /// own. The token is not removed with it.
-    public init(before token: SoftHSMToken, in directory: String, lacking functions: [String] = []) throws {
+    ///
+    /// - Parameter module: the real module it stands before, for several in one process; the token's own unless given.
+    public init(
+        before token: SoftHSMToken, in directory: String, module: String? = nil, lacking functions: [String] = []
+    ) throws {
         softHSM = token
         modulePath = directory + "/libFaultyToken.so"
         controlPath = directory + "/rules"
@@ -41,7 +45,7 @@ public final class FaultyToken: Sendable {
         // Whatever the umask it was built with: an agent refuses a module that others can write.
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: modulePath)
         let settings =
-            ["module=\(softHSM.modulePath)", "control=\(controlPath)", "counters=\(countersPath)"]
+            ["module=\(module ?? softHSM.modulePath)", "control=\(controlPath)", "counters=\(countersPath)"]
             + functions.map { "lacks=\($0)" }
         try Data(settings.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: modulePath + ".conf"))
         try clear()
