@@ -50,6 +50,14 @@ struct FleetRotationTests {
             try fleet[2].faultyToken.set(fault)
             async let rotating = fleet[0].connected { try await $0.rotate() }
             let incoming = try await fleet.standbyUnusable(by: "c")
+            // The others can use it, and have said so.
+            let seen = try #require(try await fleet.report(of: "c")).revision
+            let isReady = await eventually {
+                await fleet[1].settle()
+                let report = try #require(try await fleet.report(of: "b"))
+                return report.revision >= seen && !report.unusable.contains(incoming)
+            }
+            try #require(isReady)
             for agent in fleet.agents { agent.clock.pass(121) }
             let rotated = try await rotating
             #expect(rotated.activeKid == incoming)
