@@ -15,6 +15,7 @@ extension SigningStep {
         encoding("encode-es256", "the reply line around a JWT with an ES256 signature", SampleKey.es256),
         whole("whole-rs256", "a request from line to reply line, signed with RS256 by a token", .rs256),
         whole("whole-es256", "a request from line to reply line, signed with ES256 by a token", .es256),
+        whole("whole-es256-shared", "the same, with a store that several agents share", .es256, sharing: true),
     ]
 
     /// The request, as it is after `decode`.

@@ -9,9 +9,13 @@ import SoftHSMSupport
 
 extension SigningStep {
     /// A request as the dispatcher takes it, one at a time, with a token that signs and an audit log in a file.
-    static func whole(_ name: String, _ summary: String, _ algorithm: SignatureAlgorithm) -> SigningStep {
+    ///
+    /// - Parameter isShared: whether the store is one that other agents change too, and has confirmed what the agent goes by.
+    static func whole(
+        _ name: String, _ summary: String, _ algorithm: SignatureAlgorithm, sharing isShared: Bool = false
+    ) -> SigningStep {
         SigningStep(name, summary, isOnOneThread: false) {
-            let requests = try await WholeRequests(algorithm)
+            let requests = try await WholeRequests(algorithm, sharing: isShared)
             return PreparedStep {
                 try requests.perform()
             } end: {
@@ -32,12 +36,13 @@ private final class WholeRequests: Sendable {
     /// The length of the first reply, which all have.
     private let length = Locked(Int?.none)
 
-    init(_ algorithm: SignatureAlgorithm) async throws {
+    init(_ algorithm: SignatureAlgorithm, sharing isShared: Bool) async throws {
         let agent = try SampleAgent()
         token = try SoftHSMToken()
-        hsm = try HSM(
-            HSMConfiguration(modulePath: token.modulePath, token: try TokenURI(token.tokenURI), sessions: 1),
-            pin: token.pin(), pinIdentity: "steps", clock: agent.clock, log: agent.log)
+        var configuration = HSMConfiguration(modulePath: token.modulePath, token: try TokenURI(token.tokenURI), sessions: 1)
+        configuration.isStoreShared = isShared
+        hsm = try HSM(configuration, pin: token.pin(), pinIdentity: "steps", clock: agent.clock, log: agent.log)
+        hsm.fence.move(to: agent.clock.monotonic() + 86_400_000_000_000)
         let key = try await hsm.custody.generate(
             KeySpecification(algorithm, rsaBits: 2_048), keyID: try required(KeyID(SystemRandom.bytes(KeyID.length))),
             label: "privyseal/steps", urgency: .awaited)

@@ -3,6 +3,7 @@
        scripts/bench --half-load | --slow-token [--rounds N] [--seconds N] [--algorithms NAME,...] [--tries N] [--json FILE]
        scripts/bench --scale [--issuers N] [--signatures N] [--rounds N] [--seconds N] [--algorithms NAME] [--quick] [--json FILE]
        scripts/bench --rotation [--issuers N] [--rounds N] [--seconds N] [--algorithms NAME,...] [--json FILE]
+       scripts/bench --fleet [--issuers N] [--rounds N] [--seconds N] [--algorithms NAME] [--json FILE]
 
 Measures how fast the agent signs, beside the token itself and beside others, on one SoftHSM token made for it: the agent
 as it is delivered, built for release, with access rules and its audit log. Prints medians, spread and ratios within a
@@ -16,6 +17,8 @@ round; docs/benchmarks.md says what each line means. Leaves nothing behind but t
   --half-load        latencies at half the rate that saturates the agent, instead
   --slow-token       rates with a token that takes 5 ms for each signature and has 32 sessions, instead
   --scale            rates, starts and memory with many issuers, many signatures and a long audit log, instead
+  --fleet            three agents that share a token and an etcd beside one with a store of its own: rates, rotations, starts, and
+                     what is refused when one of them or a member of etcd is killed, instead
   --issuers N        how many that is (default: 1000), or with --rotation how many there are at least
   --signatures N     how many that is (default: 1,000,000)
   --rotation         rates and latencies of signers while other issuers rotate, and how long a rotation takes, instead
@@ -37,6 +40,7 @@ import time
 from bench import ALGORITHMS, MOST_RAW, SUBJECTS, Bench, Case, cases
 from failure import Failure
 from faulty import FaultyModule
+from fleet import run_fleet
 from report import Results, Spread, progress, rates, table
 from rotation import run_rotation
 from scale import run_scale
@@ -59,7 +63,7 @@ class Options:
         if name == "--quick":
             self.rounds, self.seconds, self.signatures = 2, 0.5, 50_000
             self.issuers = self.issuers or 100
-        elif name in ("--half-load", "--slow-token", "--scale", "--rotation"):
+        elif name in ("--half-load", "--slow-token", "--scale", "--rotation", "--fleet"):
             self.mode = name[2:]
         elif name == "--check":
             pass  # Looked at by main.
@@ -202,7 +206,7 @@ def run_slow_token(options, bench, results):
 
 def run(options, directory):
     results, load = Results(), os.getloadavg()[0]
-    whole = {"scale": run_scale, "rotation": run_rotation}.get(options.mode)
+    whole = {"scale": run_scale, "rotation": run_rotation, "fleet": run_fleet}.get(options.mode)
     if whole:
         print(f"{os.cpu_count()} processors, load {load:.1f} before; {options.rounds} rounds of {options.seconds:g} s")
         line = whole(options, directory, results)
