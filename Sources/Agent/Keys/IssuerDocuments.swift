@@ -41,16 +41,15 @@ enum IssuerDocuments {
 
     private typealias KeySet = [(key: PublicKey, algorithm: JWSAlgorithm)]
 
-    /// The key set in force, and the one after the retiring key's end. That may have come, and the key not have been taken out yet: by
-    /// a clock that is not to be acted on, or since the store does not take it. Whoever serves the documents goes by a clock of its own.
+    /// The key set in force, and the one after the retiring key's end.
     private static func keySets(of issuer: Issuer, at now: Timestamp) throws -> [(from: Timestamp, keys: KeySet)] {
         let published = issuer.ring.published
         func keySet(_ keys: [SigningKey]) throws -> KeySet {
             try keys.map { (try PublicKey(subjectPublicKeyInfo: $0.publicKey), $0.algorithm.jws) }
         }
         var sets = [(from: min(issuer.changedAt, now), keys: try keySet(published))]
-        if let end = issuer.ring.retiring?.expiresAt {
-            sets.append((from: max(end, sets[0].from), keys: try keySet(published.filter { $0.state != .retiring })))
+        if let end = issuer.ring.retiring?.expiresAt, end > now {
+            sets.append((from: end, keys: try keySet(published.filter { $0.state != .retiring })))
         }
         return sets
     }
