@@ -167,7 +167,7 @@ let package = Package(
             name: "FaultyToken", dependencies: ["CCryptoki"], path: "Tests/FaultyToken", exclude: ["README.md"],
             linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
         .target(name: "SetClock", path: "Tests/SetClock", linkerSettings: [.linkedLibrary("dl")]),
-        support("TestSupport"),
+        support("TestSupport", ["Platform", .logging]),
         support("SoftHSMSupport", ["PKCS11", "TestSupport"]),
         support("FaultyTokenSupport", ["PKCS11", "Platform", "SoftHSMSupport"]),
         support("TLSSupport", [.subprocess]),
@@ -209,8 +209,9 @@ let package = Package(
             "AgentTests",
             [
                 "Agent", "AgentClient", "AgentProtocol", "IssuerStore", "JOSE", "KeyLifecycle", "PKCS11", "Platform",
-                "RelyingParty", "FaultyTokenSupport", "ProcessSupport", "ProtocolSupport", "SoftHSMSupport", .crypto, .grdb,
-                .logging,
+                "RelyingParty", "FaultyTokenSupport", "ProcessSupport", "ProtocolSupport", "SoftHSMSupport", "TestSupport",
+                .crypto,
+                .grdb, .logging,
             ]),
         tests(
             "RelyingPartyTests",

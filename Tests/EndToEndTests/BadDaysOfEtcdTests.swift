@@ -75,14 +75,9 @@ struct BadDaysOfEtcdTests {
 
     /// Makes the user `u`, whose password is `pw` and who may do everything under the prefix, and switches authentication on.
     private func switchAuthenticationOn(_ server: EtcdServer, _ prefix: String, _ options: [String] = []) async throws {
-        let (start, end) = (Data("\(prefix)/".utf8).base64EncodedString(), Data("\(prefix)0".utf8).base64EncodedString())
-        for (path, body) in [
-            ("user/add", #"{"name":"root","password":"r"}"#), ("role/add", #"{"name":"root"}"#),
-            ("user/grant", #"{"user":"root","role":"root"}"#), ("user/add", #"{"name":"u","password":"pw"}"#),
-            ("role/add", #"{"name":"mine"}"#),
-            ("role/grant", #"{"name":"mine","perm":{"permType":"READWRITE","key":"\#(start)","range_end":"\#(end)"}}"#),
-            ("user/grant", #"{"user":"u","role":"mine"}"#), ("enable", "{}"),
-        ] { try await call(server, "auth/\(path)", body, options) }
+        for (path, body) in EtcdServer.authentication(under: "\(prefix)/") {
+            try await call(server, "auth/\(path)", body, options)
+        }
     }
 
     private func secret(_ text: String, _ scene: EtcdScene) throws -> String {

@@ -10,15 +10,7 @@ import Testing
 struct AuthenticationTests {
     /// Makes the user `u`, which may do everything under `/mine/`, and switches authentication on.
     private func switchOn(_ gateway: EtcdGateway, at endpoint: EtcdEndpoint) async throws {
-        let range = EtcdKeyRange.prefix("/mine/")
-        let (start, end) = (Data(range.start).base64EncodedString(), Data(range.end).base64EncodedString())
-        for (path, body) in [
-            ("user/add", #"{"name":"root","password":"r"}"#), ("role/add", #"{"name":"root"}"#),
-            ("user/grant", #"{"user":"root","role":"root"}"#), ("user/add", #"{"name":"u","password":"pw"}"#),
-            ("role/add", #"{"name":"mine"}"#),
-            ("role/grant", #"{"name":"mine","perm":{"permType":"READWRITE","key":"\#(start)","range_end":"\#(end)"}}"#),
-            ("user/grant", #"{"user":"u","role":"mine"}"#), ("enable", "{}"),
-        ] {
+        for (path, body) in EtcdServer.authentication(under: "/mine/") {
             let answer = try await gateway.exchange.post(
                 "\(endpoint.url)/v3/auth/\(path)", Array(body.utf8), token: nil, within: .seconds(10))
             try #require(answer.status == 200, "\(path): \(String(decoding: answer.body, as: UTF8.self))")

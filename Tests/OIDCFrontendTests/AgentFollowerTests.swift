@@ -1,7 +1,7 @@
 import AgentProtocol
-import Logging
 import Platform
 import ServiceLifecycle
+import TestSupport
 import Testing
 
 @testable import OIDCFrontend
@@ -240,28 +240,5 @@ func following(
         try await body(publication)
         await group.triggerGracefulShutdown()
         try await tasks.waitForAll()
-    }
-}
-
-/// What was logged.
-final class LogRecords: Sendable {
-    private let kept = Locked<[String]>([])
-
-    var messages: [String] { kept.withLock { $0 } }
-    var logger: Logger { Logger(label: "test") { _ in Handler(records: self) } }
-
-    private struct Handler: LogHandler {
-        let records: LogRecords
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.info
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            records.kept.withLock { $0.append(event.message.description) }
-        }
     }
 }

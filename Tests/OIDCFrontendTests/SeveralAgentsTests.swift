@@ -2,6 +2,7 @@ import AgentProtocol
 import Logging
 import Platform
 import ServiceLifecycle
+import TestSupport
 import Testing
 
 @testable import OIDCFrontend

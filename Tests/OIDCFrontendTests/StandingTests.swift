@@ -1,6 +1,7 @@
 import AgentProtocol
 import Logging
 import Platform
+import TestSupport
 import Testing
 
 @testable import OIDCFrontend

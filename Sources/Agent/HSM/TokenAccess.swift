@@ -115,7 +115,7 @@ final class TokenAccess: Sendable {
         return try TokenAccess(module, configuration, pin)
     }
 
-    /// What fails for a moment at a start is tried so often, with so many seconds between.
+    /// How often that is tried which fails for a moment at a start.
     private static let tries = 5
 
     /// Seconds: not the same for all that start together, each of which may be what the others stumble over.

@@ -152,7 +152,8 @@ final class Sign: Sendable {
                         sign.refusals.increment()
                         return admission.reply.fail(ProtocolError(error), receipt)
                     }
-                    // The disk may have taken any time. What is not handed over is recorded all the same, and once more with the next key.
+                    // The disk may have taken any time. What is not handed over is recorded all the same, and once more with the
+                    // next key.
                     guard sign.mayHandOver(key) else {
                         if !isAgain, sign.tryAgain(admission, key, .unconfirmed) { return }
                         sign.refusals.increment()

@@ -5,10 +5,10 @@ import Foundation
 import IssuerStore
 import IssuerStoreSupport
 import KeyLifecycle
-import Logging
 import PKCS11
 import Platform
 import SoftHSMSupport
+import TestSupport
 import Testing
 
 @testable import Agent
@@ -244,30 +244,5 @@ final class FleetAgent: Sendable {
 
     func sign(_ issuer: String = "demo") async throws -> SignResult {
         try await connected { try await $0.sign(issuer) }
-    }
-}
-
-/// What was logged.
-final class LogRecords: Sendable {
-    private let kept = Locked<[String]>([])
-
-    var logger: Logger { Logger(label: "agent") { _ in Handler(records: self) } }
-
-    /// How often something was said.
-    func count(_ message: String) -> Int { kept.withLock { kept in kept.count { $0 == message } } }
-
-    private struct Handler: LogHandler {
-        let records: LogRecords
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.info
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            records.kept.withLock { $0.append(event.message.description) }
-        }
     }
 }

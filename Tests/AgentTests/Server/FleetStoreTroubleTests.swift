@@ -3,6 +3,7 @@ import AgentProtocol
 import IssuerStore
 import IssuerStoreSupport
 import SoftHSMSupport
+import TestSupport
 import Testing
 
 @testable import Agent
